@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the unit tests share: cmocka with its headers, hexadecimal answers, a repeatable random
+ * source, and buffers that end at a guard page.
+ */
+#pragma once
+
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "lm_base.h"
+
+/* Decodes exactly n bytes; the test fails if the text is not that. */
+void unhex(void *out, const char *text, size_t n);
+
+/* Makes lm_rand repeat from a number, the same on every machine; testing_rand_restore ends it. */
+void testing_rand_seed(uint64_t seed);
+void testing_rand_restore(void);
+
+/*
+ * n bytes that end where an unreadable page starts (or begin where one ends): one step too far dies
+ * with a signal. Freed by guarded_free.
+ */
+enum guard_side { GUARD_AFTER, GUARD_BEFORE };
+void *guarded_alloc(size_t n, enum guard_side side);
+void guarded_free(void *memory, size_t n, enum guard_side side);
+
+/* True if the n bytes of needle stand anywhere in the memory. */
+bool contains(const void *memory, size_t len, const void *needle, size_t n);
+
+/* Runs the tests and prints TAP; the exit status of main. */
+#define RUN_TESTS(tests) \
+	(cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_run_group_tests(tests, NULL, NULL))
