@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The set of packet tags seen under one mix key.
+ *
+ * Insert-only and shared by all workers without a lock: of equal tags inserted by any threads, at
+ * any interleaving, also inside one burst, exactly one is told that it was new. A full set refuses
+ * every new tag; it is never cleared. The set is keyed with its own random key, so nobody outside
+ * can aim tags at one place of it. Tags are public to the relay and become memory addresses; see
+ * FORMAT.md of lib/packet for why that is no leak.
+ */
+#pragma once
+
+#include "lm_base.h"
+
+struct lm_replay_tag {
+	uint8_t b[16];
+};
+
+struct lm_replay; /* one set; memory given by the caller */
+
+#define LM_REPLAY_ALIGN 64
+
+/* Bytes for a set that takes at least `capacity` tags; 0 if capacity is 0 or too large to count. */
+size_t lm_replay_size(uint64_t capacity);
+
+/* Makes an empty set in zeroed memory of lm_replay_size(capacity) bytes, with a key from lm_rand.
+ */
+struct lm_replay *lm_replay_init(void *memory, uint64_t capacity);
+
+/*
+ * Test-and-set of tag[i] for every i whose bit is set in `which`. Returns the mask of those that
+ * were new and are now remembered; *full gets the mask of those that were refused because the set
+ * has no room. The others of `which` were seen before. Packet path; any number of threads.
+ */
+LM_MUST_CHECK uint64_t lm_replay_insert(struct lm_replay *replay, const struct lm_replay_tag *tag,
+					uint64_t which, unsigned n, uint64_t *full);
+
+uint64_t lm_replay_count(const struct lm_replay *replay); /* tags in the set */
+uint64_t lm_replay_capacity(const struct lm_replay *replay);
