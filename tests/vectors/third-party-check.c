@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * third-party-check FILE...: checks other people's known answers on every backend. What a file
+ * holds is told by its content: Wycheproof's X25519, ChaCha20-Poly1305 and XChaCha20-Poly1305
+ * tests, or the HPolyC-XChaCha20-AES256 answers of the Adiantum project.
+ */
+#include <string.h>
+
+#include "third_party.h"
+
+static const struct third_party *const kinds[] = {
+	&wycheproof_x25519,
+	&wycheproof_chacha20_poly1305,
+	&wycheproof_xchacha20_poly1305,
+	&hpolyc,
+};
+
+static const struct third_party *recognise(const struct node *root)
+{
+	for (unsigned i = 0; i < LM_COUNT(kinds); i++)
+		if (kinds[i]->recognise(root->json))
+			return kinds[i];
+	malformed(root, "answers of no known kind; known are Wycheproof XDH, CHACHA20-POLY1305 and "
+			"XCHACHA20-POLY1305, and HPolyC XChaCha20 AES-256");
+}
+
+static unsigned count(const struct node *root)
+{
+	return recognise(root)->count(root);
+}
+
+static void check(const struct node *root, struct lm_symmetric *symmetric, const char *backend)
+{
+	(void)backend;
+	recognise(root)->check(root, symmetric);
+}
+
+int main(int argc, char **argv)
+{
+	const struct checker checker = {
+		.doc = "Checks published known answers (Wycheproof, HPolyC) on every usable "
+		       "backend.",
+		.count = count,
+		.check = check,
+	};
+
+	return check_main(argc, argv, &checker);
+}
