@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packet replay: a capture goes through the real stages in a fixed order, on one lcore, on a
+ * virtual clock that follows the capture's times. State is throwaway, sockets and interfaces are
+ * not touched, and what would have left the port, or gone to a service, is written to another
+ * capture.
+ *
+ * The port is a pair of in-memory rings for each worker, so the stages do not know the difference.
+ */
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <rte_cycles.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "relay.h"
+
+#define PROGRESS_US 500000
+
+struct replay {
+	struct relay *relay;
+	struct frame_self self;
+	pcap_t *in;
+	pcap_t *out_type;
+	pcap_dumper_t *out;
+	struct rte_ring *rx[CONFIG_WORKERS], *tx[CONFIG_WORKERS];
+	uint64_t now_us; /* the virtual clock */
+	uint64_t frames; /* read so far */
+	uint64_t next_progress_us;
+};
+
+static int open_captures(struct replay *replay, const char *in_path, const char *out_path,
+			 struct lm_error *err)
+{
+	char text[PCAP_ERRBUF_SIZE];
+
+	replay->in = pcap_open_offline(in_path, text);
+	if (!replay->in)
+		return lm_error_set(err, EINVAL, "%s: not a readable capture: %s", in_path, text);
+	if (pcap_datalink(replay->in) != DLT_EN10MB)
+		return lm_error_set(err, EINVAL, "%s: not a capture of Ethernet frames", in_path);
+	replay->out_type = pcap_open_dead(DLT_EN10MB, 65535);
+	if (replay->out_type)
+		replay->out = pcap_dump_open(replay->out_type, out_path);
+	if (!replay->out)
+		return lm_error_set(err, EIO, "%s: cannot be written: %s", out_path,
+				    replay->out_type ? pcap_geterr(replay->out_type)
+						     : "too little memory");
+	return 0;
+}
+
+static struct rte_ring *make_ring(const struct relay *relay, const char *what, unsigned i)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "%s-%u", what, i);
+	return rte_ring_create(name, (unsigned)relay->config->node.limits.ring, SOCKET_ID_ANY,
+			       RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+/* A port made of rings. */
+static int open_port(struct replay *replay, struct lm_error *err)
+{
+	struct relay *relay = replay->relay;
+	unsigned queues = relay->config->node.cpus.workers_count;
+
+	for (unsigned i = 0; i < queues; i++) {
+		replay->rx[i] = make_ring(relay, "capture-rx", i);
+		replay->tx[i] = make_ring(relay, "capture-tx", i);
+		if (!replay->rx[i] || !replay->tx[i])
+			return lm_error_set(err, ENOMEM,
+					    "too little memory for rings: raise "
+					    "memory.megabytes");
+	}
+
+	int id = rte_eth_from_rings("capture", replay->rx, queues, replay->tx, queues, 0);
+
+	if (id < 0)
+		return lm_error_set(err, ENODEV, "no port of rings can be made");
+	return port_open_id(&relay->port, (uint16_t)id, &relay->config->node, err);
+}
+
+/* Where no kernel resolves, a node without a MAC in the topology has the one made of its id. */
+static bool resolve(void *context, uint8_t mac[6], const struct lm_topology_node *node)
+{
+	(void)context;
+	if (node->has_mac)
+		memcpy(mac, node->mac, sizeof(node->mac));
+	else
+		frame_mac_of_id(mac, node->id);
+	return true;
+}
+
+static int set_view(struct replay *replay, struct lm_error *err)
+{
+	struct relay *relay = replay->relay;
+	uint8_t mac[6];
+
+	resolve(NULL, mac, relay->node);
+	view_self_init(&replay->self, relay->node, mac, (uint16_t)relay->config->node.port.vlan);
+	relay->shared.view = view_make(relay->topology, relay->node, &replay->self,
+				       &relay->keys.ring, resolve, NULL);
+	return relay->shared.view ? 0 : lm_error_set(err, ENOMEM, "too little memory");
+}
+
+static void write_frame(struct replay *replay, struct rte_mbuf *mbuf)
+{
+	struct pcap_pkthdr header = {
+		.ts = {.tv_sec = (time_t)(replay->now_us / 1000000),
+		       .tv_usec = (suseconds_t)(replay->now_us % 1000000)},
+		.caplen = rte_pktmbuf_data_len(mbuf),
+		.len = rte_pktmbuf_data_len(mbuf),
+	};
+
+	pcap_dump((u_char *)replay->out, &header, rte_pktmbuf_mtod(mbuf, const u_char *));
+	rte_pktmbuf_free(mbuf);
+}
+
+/* A delivery becomes a UDP datagram to the service, from this node's address. */
+static void write_delivery(struct replay *replay, struct rte_mbuf *mbuf)
+{
+	static const uint8_t nobody[6];
+	struct sink *sink = &replay->relay->sink;
+	const struct endpoint *endpoint =
+		services_find_header(sink->services, rte_pktmbuf_mtod(mbuf, const uint8_t *));
+	struct lm_topology_node service = {.has_ipv4 = !endpoint->ipv6,
+					   .has_ipv6 = endpoint->ipv6,
+					   .port = endpoint->port};
+	struct frame_header header;
+
+	memcpy(endpoint->ipv6 ? service.ipv6 : service.ipv4, endpoint->address,
+	       endpoint->ipv6 ? 16 : 4);
+	if (!frame_header_init(&header, &replay->self, &service, nobody)) {
+		count_add(&sink->count.drop[LM_DROP_SINK_ERROR], 1);
+		rte_pktmbuf_free(mbuf);
+		return;
+	}
+	port_write_header(&replay->relay->port, mbuf, &header);
+	count_add(&sink->count.delivered, 1);
+	write_frame(replay, mbuf);
+}
+
+/* Runs all steps in a fixed order until nothing moves at this time. */
+static void settle(struct replay *replay)
+{
+	struct relay *relay = replay->relay;
+	struct rte_mbuf *mbuf;
+	unsigned moved;
+
+	do {
+		moved = mixer_step(&relay->mixer, replay->now_us);
+		for (unsigned i = 0; i < relay->workers; i++) {
+			moved += worker_step(relay->worker[i], replay->now_us);
+			while (rte_ring_dequeue(replay->tx[i], (void **)&mbuf) == 0)
+				write_frame(replay, mbuf);
+		}
+		while (rte_ring_dequeue(relay->sink.ring, (void **)&mbuf) == 0)
+			write_delivery(replay, mbuf);
+		while (rte_ring_dequeue(relay->tap.to_kernel, (void **)&mbuf) == 0)
+			rte_pktmbuf_free(mbuf);
+	} while (moved > 0);
+}
+
+/* Lets the virtual clock run to `until_us`, stopping wherever the mixer has something to give. */
+static void advance(struct replay *replay, uint64_t until_us)
+{
+	uint64_t next_us;
+
+	while ((next_us = lm_mix_next_us(replay->relay->mixer.mix)) <= until_us) {
+		if (next_us > replay->now_us)
+			replay->now_us = next_us;
+		settle(replay);
+	}
+	if (until_us > replay->now_us && until_us != UINT64_MAX - 1)
+		replay->now_us = until_us;
+}
+
+/* Puts a frame of the capture on the receive ring of the next worker in turn. */
+static void receive(struct replay *replay, const struct pcap_pkthdr *header, const u_char *bytes)
+{
+	struct relay *relay = replay->relay;
+	unsigned queue = (unsigned)(replay->frames++ % relay->workers);
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(relay->port.pool);
+	struct worker *worker = relay->worker[queue];
+
+	if (!mbuf || header->caplen > rte_pktmbuf_tailroom(mbuf)) {
+		/* larger than any frame that a NIC would take at this MTU */
+		rte_pktmbuf_free(mbuf);
+		count_add(&worker->count.received, 1);
+		count_add(&worker->count.drop[LM_DROP_FRAME], 1);
+		return;
+	}
+	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)header->caplen), bytes, header->caplen);
+	if (rte_ring_enqueue(replay->rx[queue], mbuf) == 0)
+		return;
+	settle(replay);
+	LM_ASSERT(rte_ring_enqueue(replay->rx[queue], mbuf) == 0);
+}
+
+static void show_progress(struct replay *replay)
+{
+	uint64_t now_us = lm_clock_us();
+
+	if (replay->next_progress_us == 0)
+		replay->next_progress_us = now_us + 2 * PROGRESS_US;
+	if (now_us < replay->next_progress_us || !isatty(STDERR_FILENO))
+		return;
+	replay->next_progress_us = now_us + PROGRESS_US;
+	fprintf(stderr, "\rreplayed %llu frames ", (unsigned long long)replay->frames);
+}
+
+static int run_capture(struct replay *replay, struct lm_error *err)
+{
+	struct pcap_pkthdr *header;
+	const u_char *bytes;
+	int rc;
+
+	while ((rc = pcap_next_ex(replay->in, &header, &bytes)) == 1) {
+		uint64_t time_us =
+			(uint64_t)header->ts.tv_sec * 1000000 + (uint64_t)header->ts.tv_usec;
+
+		/* frames of one microsecond are one burst; a clock that runs back stands still */
+		if (time_us > replay->now_us) {
+			settle(replay);
+			advance(replay, time_us);
+		}
+		receive(replay, header, bytes);
+		show_progress(replay);
+	}
+	settle(replay);
+	advance(replay, UINT64_MAX - 1);
+	if (rc == PCAP_ERROR_BREAK)
+		return 0;
+	return lm_error_set(err, EIO, "the capture breaks off after %llu frames: %s",
+			    (unsigned long long)replay->frames, pcap_geterr(replay->in));
+}
+
+/* The time of the first frame, where the virtual clock starts. */
+static int first_time(uint64_t *time_us, const char *path, struct lm_error *err)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	pcap_t *in = pcap_open_offline(path, text);
+	struct pcap_pkthdr *header;
+	const u_char *bytes;
+
+	if (!in)
+		return lm_error_set(err, EINVAL, "%s: not a readable capture: %s", path, text);
+	*time_us = 0;
+	if (pcap_next_ex(in, &header, &bytes) == 1)
+		*time_us = (uint64_t)header->ts.tv_sec * 1000000 + (uint64_t)header->ts.tv_usec;
+	pcap_close(in);
+	return 0;
+}
+
+static int start(struct replay *replay, const char *in_path, const char *out_path,
+		 struct lm_error *err)
+{
+	struct relay *relay = replay->relay;
+	struct node_config config = relay->config->node;
+	int rc;
+
+	/* a file prefix of its own: a relay may run, and other replays */
+	snprintf(config.file_prefix, sizeof(config.file_prefix), "linemix-replay-%d", getpid());
+	config.memory.huge_pages = false;
+	rc = first_time(&replay->now_us, in_path, err);
+	if (rc == 0)
+		rc = open_captures(replay, in_path, out_path, err);
+	if (rc == 0)
+		rc = eal_start(&config, &relay->plan, "linemix-relay", false, err);
+	if (rc == 0)
+		rc = port_make_pool(&relay->port, &config, lm_packet_len(relay->topology->profile),
+				    SOCKET_ID_ANY, err);
+	if (rc == 0)
+		rc = open_port(replay, err);
+	if (rc == 0)
+		rc = set_view(replay, err);
+	if (rc == 0)
+		rc = relay_build(relay, SOCKET_ID_ANY, replay->now_us, err);
+	return rc;
+}
+
+int relay_replay(struct relay *relay, const char *in_path, const char *out_path,
+		 struct lm_error *err)
+{
+	struct replay replay = {.relay = relay};
+	int rc = start(&replay, in_path, out_path, err);
+
+	if (rc == 0)
+		rc = run_capture(&replay, err);
+	if (replay.out &&
+	    (pcap_dump_flush(replay.out) != 0 || ferror(pcap_dump_file(replay.out))) && rc == 0)
+		rc = lm_error_set(err, EIO, "%s: not written to its end; is the disk full?",
+				  out_path);
+	if (replay.out)
+		pcap_dump_close(replay.out);
+	if (replay.out_type)
+		pcap_close(replay.out_type);
+	if (replay.in)
+		pcap_close(replay.in);
+	return rc;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reading a relay's configuration.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lm_packet.h"
+
+const char *const config_idle_names[] = {"auto", "spin", "yield", NULL};
+
+static const struct lm_conf_key service_keys[] = {
+	{
+		.name = "dest",
+		.type = LM_CONF_STRING,
+		.min = CONFIG_HEX_KEY,
+		.max = CONFIG_HEX_KEY,
+		.offset = offsetof(struct config_service, dest),
+		.help = "64 hexadecimal digits",
+	},
+	{
+		.name = "address",
+		.type = LM_CONF_STRING,
+		.min = 1,
+		.max = CONFIG_ENDPOINT,
+		.offset = offsetof(struct config_service, address),
+		.help = "UDP address:port of the service",
+	},
+};
+
+static const struct lm_conf_table service_table = {
+	.key = service_keys,
+	.keys = LM_COUNT(service_keys),
+	.size = sizeof(struct config_service),
+};
+
+static const struct lm_conf_key relay_keys[] = {
+	NODE_CONFIG_ROWS(struct relay_config, node),
+	{
+		.name = "services",
+		.type = LM_CONF_LIST,
+		.max = CONFIG_SERVICES,
+		.fallback = "[]",
+		.offset = offsetof(struct relay_config, service),
+		.count_offset = offsetof(struct relay_config, services),
+		.element = &service_table,
+		.help = "gateway: where EXIT packets go, by dest",
+	},
+	{
+		.name = "mailboxes",
+		.type = LM_CONF_STRING,
+		.max = CONFIG_ENDPOINT,
+		.fallback = "",
+		.offset = offsetof(struct relay_config, mailboxes),
+		.help = "gateway: UDP address:port that takes every MBOX packet; empty: none",
+	},
+};
+
+const struct lm_conf_table relay_config_table = {
+	.key = relay_keys,
+	.keys = LM_COUNT(relay_keys),
+	.size = sizeof(struct relay_config),
+};
+
+bool endpoint_parse(struct endpoint *endpoint, const char *text)
+{
+	char host[CONFIG_ENDPOINT + 1];
+	const char *colon = strrchr(text, ':');
+	char *end;
+
+	memset(endpoint, 0, sizeof(*endpoint));
+	if (!colon || colon == text || (size_t)(colon - text) >= sizeof(host))
+		return false;
+	if (colon[1] < '0' || colon[1] > '9')
+		return false;
+
+	unsigned long port = strtoul(colon + 1, &end, 10);
+
+	if (*end != '\0' || port < 1 || port > 65535)
+		return false;
+	endpoint->port = (uint16_t)port;
+	endpoint->ipv6 = text[0] == '[' && colon[-1] == ']';
+	memcpy(host, text, (size_t)(colon - text));
+	host[colon - text] = '\0';
+	if (!endpoint->ipv6)
+		return inet_pton(AF_INET, host, endpoint->address) == 1;
+	host[colon - text - 1] = '\0';
+	return inet_pton(AF_INET6, host + 1, endpoint->address) == 1;
+}
+
+/* Puts the folder of the configuration file before a path that is not absolute. */
+static int resolve_path(char file[CONFIG_PATH_MAX + 1], const char *config_path, const char *key,
+			struct lm_error *err)
+{
+	const char *slash = strrchr(config_path, '/');
+	char whole[2 * CONFIG_PATH_MAX + 2];
+
+	if (file[0] == '/' || !slash)
+		return 0;
+
+	int n = snprintf(whole, sizeof(whole), "%.*s%s", (int)(slash - config_path + 1),
+			 config_path, file);
+
+	if (n < 0 || n > CONFIG_PATH_MAX)
+		return lm_error_set(err, ENAMETOOLONG, "%s: %s: path longer than %d bytes",
+				    config_path, key, CONFIG_PATH_MAX);
+	memcpy(file, whole, (size_t)n + 1);
+	return 0;
+}
+
+int node_config_finish(struct node_config *config, const char *path, struct lm_error *err)
+{
+	int rc = resolve_path(config->topology, path, "topology", err);
+
+	if (rc == 0)
+		rc = resolve_path(config->keys, path, "keys", err);
+	if (rc != 0)
+		return rc;
+	if (config->limits.ring & (config->limits.ring - 1))
+		return lm_error_set(err, EINVAL, "%s: limits.ring: %llu is no power of two; try %u",
+				    path, (unsigned long long)config->limits.ring,
+				    2u << (31 - __builtin_clz((unsigned)config->limits.ring)));
+	return 0;
+}
+
+static int check_services(const struct relay_config *config, const char *path, struct lm_error *err)
+{
+	struct endpoint endpoint;
+	struct lm_packet_dest dest;
+
+	for (unsigned i = 0; i < config->services; i++) {
+		if (!lm_hex_decode(dest.b, config->service[i].dest, sizeof(dest.b)))
+			return lm_error_set(err, EINVAL,
+					    "%s: services[%u].dest: not 64 hexadecimal digits",
+					    path, i);
+		if (!endpoint_parse(&endpoint, config->service[i].address))
+			return lm_error_set(err, EINVAL,
+					    "%s: services[%u].address: \"%s\" is no UDP address; "
+					    "write 192.0.2.1:53 or [2001:db8::1]:53",
+					    path, i, config->service[i].address);
+	}
+	if (config->mailboxes[0] != '\0' && !endpoint_parse(&endpoint, config->mailboxes))
+		return lm_error_set(
+			err, EINVAL,
+			"%s: mailboxes: \"%s\" is no UDP address; write 192.0.2.1:53 or "
+			"[2001:db8::1]:53",
+			path, config->mailboxes);
+	return 0;
+}
+
+int relay_config_load(struct relay_config *config, const char *path, struct lm_error *err)
+{
+	int rc = lm_conf_load(config, &relay_config_table, path, err);
+
+	if (rc == 0)
+		rc = node_config_finish(&config->node, path, err);
+	if (rc == 0)
+		rc = check_services(config, path, err);
+	return rc;
+}

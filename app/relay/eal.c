@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Building the EAL's arguments.
+ */
+#include "eal.h"
+
+#include <errno.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX 64
+
+struct arguments {
+	int n;
+	char *at[ARGUMENTS_MAX + 1];
+	char text[4096];
+	size_t used;
+	bool overflow;
+};
+
+/* Adds one argument. */
+static void add(struct arguments *args, const char *format, ...) LM_PRINTF(2, 3);
+
+static void add(struct arguments *args, const char *format, ...)
+{
+	size_t room = sizeof(args->text) - args->used;
+	va_list list;
+
+	va_start(list, format);
+	int n = vsnprintf(args->text + args->used, room, format, list);
+	va_end(list);
+	if (n < 0 || (size_t)n >= room || args->n == ARGUMENTS_MAX) {
+		args->overflow = true;
+		return;
+	}
+	args->at[args->n++] = args->text + args->used;
+	args->used += (size_t)n + 1;
+}
+
+bool eal_device_is_pci(const char *device)
+{
+	unsigned domain, bus, slot, function;
+	char rest;
+
+	return sscanf(device, "%x:%x:%x.%x%c", &domain, &bus, &slot, &function, &rest) == 4 ||
+	       sscanf(device, "%x:%x.%x%c", &bus, &slot, &function, &rest) == 3;
+}
+
+/* CPUs that the kernel was told to leave alone (isolcpus); such a CPU is an lcore's own. */
+static void read_isolated(cpu_set_t *isolated)
+{
+	FILE *file = fopen("/sys/devices/system/cpu/isolated", "re");
+	unsigned from, to;
+
+	CPU_ZERO(isolated);
+	while (file && fscanf(file, "%u", &from) == 1) {
+		to = from;
+		if (fscanf(file, "-%u", &to) < 0)
+			to = from;
+		for (unsigned cpu = from; cpu <= to && cpu < CPU_SETSIZE; cpu++)
+			CPU_SET(cpu, isolated);
+		if (fgetc(file) != ',')
+			break;
+	}
+	if (file)
+		fclose(file);
+}
+
+static int check_cpu(const cpu_set_t *allowed, uint64_t cpu, const char *key, struct lm_error *err)
+{
+	if (cpu < CPU_SETSIZE && CPU_ISSET(cpu, allowed))
+		return 0;
+	return lm_error_set(err, EINVAL,
+			    "%s: CPU %llu is not available to this process, which may use %d CPUs; "
+			    "see: taskset -p $$",
+			    key, (unsigned long long)cpu, CPU_COUNT(allowed));
+}
+
+/* The index of the polling lcore on this CPU, made if it is new. */
+static unsigned lcore_on(struct eal_plan *plan, unsigned cpu)
+{
+	for (unsigned i = 0; i < plan->lcores; i++) {
+		if (plan->cpu[i] == cpu)
+			return i;
+	}
+	plan->cpu[plan->lcores] = cpu;
+	return plan->lcores++;
+}
+
+int eal_plan_make(struct eal_plan *plan, const struct node_config *config, struct lm_error *err)
+{
+	cpu_set_t allowed, isolated;
+	int rc;
+
+	memset(plan, 0, sizeof(*plan));
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return lm_error_set(err, errno, "sched_getaffinity: %s", strerror(errno));
+	read_isolated(&isolated);
+	CPU_OR(&allowed, &allowed, &isolated); /* the kernel leaves these out of a process's mask */
+	rc = check_cpu(&allowed, config->cpus.control, "cpus.control", err);
+	if (rc == 0)
+		rc = check_cpu(&allowed, config->cpus.mixer, "cpus.mixer", err);
+	for (unsigned i = 0; rc == 0 && i < config->cpus.workers_count; i++) {
+		rc = check_cpu(&allowed, config->cpus.workers[i], "cpus.workers", err);
+		if (rc == 0)
+			plan->worker_lcore[i] = lcore_on(plan, config->cpus.workers[i]);
+	}
+	if (rc != 0)
+		return rc;
+	plan->mixer_lcore = lcore_on(plan, (unsigned)config->cpus.mixer);
+	for (unsigned i = 0; i < plan->lcores; i++)
+		plan->spin[i] = config->cpus.idle == CONFIG_IDLE_SPIN ||
+				(config->cpus.idle == CONFIG_IDLE_AUTO &&
+				 plan->cpu[i] != config->cpus.control &&
+				 CPU_ISSET(plan->cpu[i], &isolated));
+	return 0;
+}
+
+static void add_lcores(struct arguments *args, const struct node_config *config,
+		       const struct eal_plan *plan)
+{
+	char map[EAL_POLLING_MAX * 12 + 16];
+	size_t used = (size_t)snprintf(map, sizeof(map), "0@%u", (unsigned)config->cpus.control);
+
+	for (unsigned i = 0; i < plan->lcores; i++)
+		used += (size_t)snprintf(map + used, sizeof(map) - used, ",%u@%u", i + 1,
+					 plan->cpu[i]);
+	add(args, "--lcores=%s", map);
+	add(args, "--main-lcore=0");
+}
+
+static void add_extra(struct arguments *args, const char *extra)
+{
+	char copy[sizeof(((struct node_config *)0)->eal_args)];
+	char *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", extra);
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		add(args, "%s", word);
+}
+
+static bool started;
+
+int eal_start(const struct node_config *config, const struct eal_plan *plan, const char *program,
+	      bool with_device, struct lm_error *err)
+{
+	struct arguments args = {0};
+
+	add(&args, "%s", program);
+	add_lcores(&args, config, plan);
+	add(&args, "--file-prefix=%s", config->file_prefix);
+	add(&args, "--log-level=warning");
+	add(&args, "--log-level=lib.telemetry:error"); /* it warns of what nobody asked for */
+	if (config->memory.huge_pages) {
+		add(&args, "--in-memory");
+	} else {
+		add(&args, "--no-huge");
+		add(&args, "-m");
+		add(&args, "%u", (unsigned)config->memory.megabytes);
+	}
+	if (with_device && eal_device_is_pci(config->port.device)) {
+		add(&args, "-a");
+		add(&args, "%s", config->port.device);
+	} else {
+		add(&args, "--no-pci");
+	}
+	if (with_device && !eal_device_is_pci(config->port.device))
+		add(&args, "--vdev=%s", config->port.device);
+	add_extra(&args, config->eal_args);
+	if (args.overflow)
+		return lm_error_set(err, E2BIG, "eal_args: too many arguments for the EAL");
+	if (rte_eal_init(args.n, args.at) >= 0) {
+		started = true;
+		return 0;
+	}
+	if (config->memory.huge_pages)
+		return lm_error_set(
+			err, rte_errno ? rte_errno : EIO,
+			"DPDK does not start (%s); are huge pages reserved? "
+			"echo 512 > /proc/sys/vm/nr_hugepages, or memory.huge_pages: false",
+			rte_strerror(rte_errno));
+	return lm_error_set(err, rte_errno ? rte_errno : EIO,
+			    "DPDK does not start (%s); its own messages stand above; check "
+			    "port.device, memory.megabytes and the right to open the device",
+			    rte_strerror(rte_errno));
+}
+
+void eal_stop(void)
+{
+	if (started)
+		(void)rte_eal_cleanup();
+	started = false;
+}

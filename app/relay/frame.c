@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Parsing and writing outer headers. Every byte that is read here comes from whoever can reach the
+ * port: lengths are checked before fields, fields before checksums.
+ */
+#include "frame.h"
+
+#include <string.h>
+
+enum {
+	ETHER_LEN = 14,
+	VLAN_LEN = 4,
+	IPV4_LEN = 20,
+	IPV6_LEN = 40,
+	UDP_LEN = 8,
+	TYPE_IPV4 = 0x0800,
+	TYPE_ARP = 0x0806,
+	TYPE_VLAN = 0x8100,
+	TYPE_IPV6 = 0x86dd,
+	PROTO_HOP_BY_HOP = 0,
+	PROTO_ICMP = 1,
+	PROTO_UDP = 17,
+	PROTO_FRAGMENT = 44,
+	PROTO_ICMPV6 = 58,
+	HOP_LIMIT = 64,
+};
+
+/* What is being parsed: the bytes that are left, and how far they lie in the frame. */
+struct rest {
+	const uint8_t *at;
+	size_t len;
+	size_t offset;
+};
+
+static uint16_t load_be16(const uint8_t *bytes)
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static void store_be16(uint8_t *bytes, size_t value)
+{
+	bytes[0] = (uint8_t)(value >> 8);
+	bytes[1] = (uint8_t)value;
+}
+
+/* Sum of 16-bit words (RFC 1071) in memory order, not folded; an odd last byte counts as a low one.
+ */
+static uint64_t sum_words(uint64_t sum, const uint8_t *bytes, size_t n)
+{
+	for (; n >= 4; n -= 4, bytes += 4) {
+		uint32_t word;
+
+		memcpy(&word, bytes, 4);
+		sum += word;
+	}
+	if (n > 0) {
+		uint32_t word = 0;
+
+		memcpy(&word, bytes, n);
+		sum += word;
+	}
+	return sum;
+}
+
+/* Folds to 16 bits, in memory order. */
+static uint16_t sum_fold(uint64_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/* The pseudo header of RFC 768 and RFC 8200, 8.1, over two addresses that stand together. */
+static uint64_t sum_pseudo(const uint8_t *addresses, size_t addresses_len, size_t udp_len)
+{
+	uint8_t tail[4] = {0, PROTO_UDP, (uint8_t)(udp_len >> 8), (uint8_t)udp_len};
+
+	return sum_words(sum_words(0, addresses, addresses_len), tail, sizeof(tail));
+}
+
+static struct frame_parsed drop(enum lm_drop reason)
+{
+	return (struct frame_parsed){.class = FRAME_DROP, .drop = reason};
+}
+
+static struct frame_parsed to_kernel(void)
+{
+	return (struct frame_parsed){.class = FRAME_KERNEL};
+}
+
+static void skip(struct rest *rest, size_t n)
+{
+	rest->at += n;
+	rest->len -= n;
+	rest->offset += n;
+}
+
+static struct frame_parsed parse_udp(const struct frame_self *self, struct rest udp,
+				     uint64_t pseudo, bool zero_allowed, bool checked)
+{
+	if (udp.len < UDP_LEN || load_be16(udp.at + 4) != udp.len)
+		return drop(LM_DROP_UDP);
+	if (load_be16(udp.at + 2) != self->port)
+		return drop(LM_DROP_FOREIGN);
+	if (load_be16(udp.at + 6) == 0) {
+		if (!zero_allowed)
+			return drop(LM_DROP_UDP);
+	} else if (!checked && sum_fold(sum_words(pseudo, udp.at, udp.len)) != 0xffff) {
+		return drop(LM_DROP_UDP);
+	}
+	return (struct frame_parsed){.class = FRAME_PACKET,
+				     .offset = (uint16_t)(udp.offset + UDP_LEN),
+				     .len = (uint16_t)(udp.len - UDP_LEN)};
+}
+
+/* An address that nobody can send from: unspecified, loopback, multicast, broadcast. */
+static bool bad_source_ipv4(const uint8_t address[4])
+{
+	return address[0] == 0 || address[0] == 127 || address[0] >= 224;
+}
+
+static struct frame_parsed parse_ipv4(const struct frame_self *self, struct rest ip, bool my_mac,
+				      struct frame_checked checked)
+{
+	if (ip.len < IPV4_LEN || ip.at[0] != 0x45)
+		return drop(LM_DROP_IP);
+
+	size_t total = load_be16(ip.at + 2);
+
+	if (total < IPV4_LEN || total > ip.len)
+		return drop(LM_DROP_IP);
+	if (!checked.ip && sum_fold(sum_words(0, ip.at, IPV4_LEN)) != 0xffff)
+		return drop(LM_DROP_IP);
+	if (!my_mac || !self->has_ipv4 || memcmp(ip.at + 16, self->ipv4, 4) != 0)
+		return drop(LM_DROP_FOREIGN);
+	if (bad_source_ipv4(ip.at + 12))
+		return drop(LM_DROP_IP);
+	if (load_be16(ip.at + 6) & 0x3fff)
+		return drop(LM_DROP_FRAGMENT);
+	if (ip.at[9] == PROTO_ICMP)
+		return to_kernel();
+	if (ip.at[9] != PROTO_UDP)
+		return drop(LM_DROP_FOREIGN);
+
+	uint64_t pseudo = sum_pseudo(ip.at + 12, 8, total - IPV4_LEN);
+
+	ip.len = total;
+	skip(&ip, IPV4_LEN);
+	return parse_udp(self, ip, pseudo, true, checked.udp);
+}
+
+/* Link-local traffic that keeps addresses working: neighbour discovery and multicast listening. */
+static bool is_icmpv6(const struct rest *ip)
+{
+	if (ip->at[6] == PROTO_ICMPV6)
+		return true;
+	return ip->at[6] == PROTO_HOP_BY_HOP && ip->len > IPV6_LEN &&
+	       ip->at[IPV6_LEN] == PROTO_ICMPV6;
+}
+
+static struct frame_parsed parse_ipv6(const struct frame_self *self, struct rest ip, bool my_mac,
+				      bool multicast_mac, struct frame_checked checked)
+{
+	if (ip.len < IPV6_LEN || ip.at[0] >> 4 != 6)
+		return drop(LM_DROP_IP);
+
+	size_t payload = load_be16(ip.at + 4);
+	const uint8_t *source = ip.at + 8, *destination = ip.at + 24;
+
+	if (payload > ip.len - IPV6_LEN || source[0] == 0xff)
+		return drop(LM_DROP_IP);
+	if (!self->has_ipv6)
+		return drop(LM_DROP_FOREIGN);
+
+	bool mine = my_mac && memcmp(destination, self->ipv6, 16) == 0;
+	bool link_local = (my_mac && destination[0] == 0xfe && (destination[1] & 0xc0) == 0x80) ||
+			  (multicast_mac && destination[0] == 0xff && destination[1] == 0x02);
+
+	if ((mine || link_local) && is_icmpv6(&ip))
+		return to_kernel();
+	if (!mine)
+		return drop(LM_DROP_FOREIGN);
+	if (ip.at[6] == PROTO_FRAGMENT)
+		return drop(LM_DROP_FRAGMENT);
+	if (ip.at[6] != PROTO_UDP)
+		return drop(LM_DROP_FOREIGN);
+
+	uint64_t pseudo = sum_pseudo(source, 32, payload);
+
+	ip.len = IPV6_LEN + payload;
+	skip(&ip, IPV6_LEN);
+	return parse_udp(self, ip, pseudo, false, checked.udp);
+}
+
+struct frame_parsed frame_parse(const struct frame_self *self, const uint8_t *frame, size_t len,
+				struct frame_checked checked)
+{
+	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	struct rest rest = {.at = frame, .len = len};
+
+	if (len < ETHER_LEN)
+		return drop(LM_DROP_FRAME);
+
+	bool my_mac = memcmp(frame, self->mac, 6) == 0;
+	bool tagged = load_be16(frame + 12) == TYPE_VLAN;
+
+	if (tagged) {
+		if (len < ETHER_LEN + VLAN_LEN)
+			return drop(LM_DROP_FRAME);
+		skip(&rest, VLAN_LEN);
+	}
+	if (self->vlan != FRAME_VLAN_ANY &&
+	    (!tagged || (load_be16(frame + ETHER_LEN) & 0xfff) != self->vlan))
+		return drop(LM_DROP_FOREIGN);
+
+	uint16_t type = load_be16(rest.at + 12);
+
+	skip(&rest, ETHER_LEN);
+	switch (type) {
+	case TYPE_IPV4:
+		return parse_ipv4(self, rest, my_mac, checked);
+	case TYPE_IPV6:
+		return parse_ipv6(self, rest, my_mac, (frame[0] & 1) != 0, checked);
+	case TYPE_ARP:
+		return my_mac || memcmp(frame, broadcast, 6) == 0 ? to_kernel()
+								  : drop(LM_DROP_FOREIGN);
+	default:
+		return drop(LM_DROP_FRAME);
+	}
+}
+
+static void put_ipv4(uint8_t *ip, const uint8_t from[4], const uint8_t to[4])
+{
+	ip[0] = 0x45;
+	ip[6] = 0x40; /* don't fragment */
+	ip[8] = HOP_LIMIT;
+	ip[9] = PROTO_UDP;
+	memcpy(ip + 12, from, 4);
+	memcpy(ip + 16, to, 4);
+}
+
+static void put_ipv6(uint8_t *ip, const uint8_t from[16], const uint8_t to[16])
+{
+	ip[0] = 0x60;
+	ip[6] = PROTO_UDP;
+	ip[7] = HOP_LIMIT;
+	memcpy(ip + 8, from, 16);
+	memcpy(ip + 24, to, 16);
+}
+
+bool frame_header_init(struct frame_header *header, const struct frame_self *self,
+		       const struct lm_topology_node *node, const uint8_t mac[6])
+{
+	uint8_t *at = header->bytes;
+
+	memset(header, 0, sizeof(*header));
+	header->ipv6 = self->has_ipv6 && node->has_ipv6;
+	if (!header->ipv6 && !(self->has_ipv4 && node->has_ipv4))
+		return false;
+	memcpy(at, mac, 6);
+	memcpy(at + 6, self->mac, 6);
+	at += 12;
+	if (self->vlan != FRAME_VLAN_ANY) {
+		store_be16(at, TYPE_VLAN);
+		store_be16(at + 2, self->vlan);
+		at += VLAN_LEN;
+	}
+	store_be16(at, header->ipv6 ? TYPE_IPV6 : TYPE_IPV4);
+	at += 2;
+	header->ip_offset = (uint16_t)(at - header->bytes);
+	if (header->ipv6)
+		put_ipv6(at, self->ipv6, node->ipv6);
+	else
+		put_ipv4(at, self->ipv4, node->ipv4);
+	at += header->ipv6 ? IPV6_LEN : IPV4_LEN;
+	store_be16(at, self->port);
+	store_be16(at + 2, node->port);
+	at += UDP_LEN;
+	header->len = (uint16_t)(at - header->bytes);
+	return true;
+}
+
+uint8_t *frame_write(const struct frame_header *header, uint8_t *payload, size_t payload_len,
+		     bool udp_checksum)
+{
+	uint8_t *frame = payload - header->len;
+	uint8_t *ip = frame + header->ip_offset;
+	uint8_t *udp = payload - UDP_LEN;
+	size_t udp_len = UDP_LEN + payload_len;
+	uint64_t sum;
+
+	memcpy(frame, header->bytes, header->len);
+	store_be16(udp + 4, udp_len);
+	if (header->ipv6) {
+		store_be16(ip + 4, udp_len);
+		sum = sum_pseudo(ip + 8, 32, udp_len);
+	} else {
+		store_be16(ip + 2, IPV4_LEN + udp_len);
+		uint16_t ip_sum = (uint16_t)~sum_fold(sum_words(0, ip, IPV4_LEN));
+
+		memcpy(ip + 10, &ip_sum, 2);
+		sum = sum_pseudo(ip + 12, 8, udp_len);
+	}
+
+	uint16_t folded = sum_fold(sum);
+
+	if (udp_checksum) {
+		folded = (uint16_t)~sum_fold(sum_words(sum, udp, udp_len));
+		if (folded == 0)
+			folded = 0xffff; /* zero would say "no checksum" */
+	}
+	memcpy(udp + 6, &folded, 2);
+	return frame;
+}
+
+void frame_mac_of_id(uint8_t mac[6], uint32_t id)
+{
+	mac[0] = 0x02;
+	mac[1] = 0x00;
+	mac[2] = (uint8_t)(id >> 24);
+	mac[3] = (uint8_t)(id >> 16);
+	mac[4] = (uint8_t)(id >> 8);
+	mac[5] = (uint8_t)id;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Outer headers: Ethernet, VLAN, IPv4 or IPv6, UDP. What comes in is checked and classified, what
+ * goes out is built new from constants, so that no TTL, DSCP, ECN, IP id or flow label survives a
+ * relay.
+ *
+ * Pure functions over bytes: no DPDK objects, nothing allocated, any thread.
+ */
+#pragma once
+
+#include "lm_base.h"
+#include "lm_topology.h"
+
+#define FRAME_HEADER_MAX 66 /* Ethernet 14, VLAN 4, IPv6 40, UDP 8 */
+#define FRAME_VLAN_ANY   0  /* untagged frames, or any one tag */
+
+/* Who this port is. */
+struct frame_self {
+	uint8_t mac[6];
+	uint16_t vlan; /* FRAME_VLAN_ANY, or the only VLAN id taken, which is then also put on what
+			  is sent */
+	bool has_ipv4, has_ipv6;
+	uint8_t ipv4[4], ipv6[16];
+	uint16_t port; /* UDP */
+};
+
+enum frame_class {
+	FRAME_PACKET, /* UDP for this node: the payload is at [offset, offset + len) */
+	FRAME_KERNEL, /* ARP, neighbour discovery, ping: for the kernel behind the TAP */
+	FRAME_DROP,   /* for the named reason */
+};
+
+struct frame_parsed {
+	enum frame_class class;
+	enum lm_drop drop; /* FRAME_DROP: FRAME, FOREIGN, IP, FRAGMENT or UDP */
+	uint16_t offset;   /* FRAME_PACKET: of the UDP payload */
+	uint16_t len;      /* FRAME_PACKET: of the UDP payload */
+};
+
+/* Checksums that the NIC has found good need not be computed again. */
+struct frame_checked {
+	bool ip, udp;
+};
+
+/* Classifies len bytes from the wire. Reads nothing past them, whatever they hold. */
+struct frame_parsed frame_parse(const struct frame_self *self, const uint8_t *frame, size_t len,
+				struct frame_checked checked);
+
+/* Everything in front of the payload, complete but for lengths and checksums of one packet. */
+struct frame_header {
+	uint8_t bytes[FRAME_HEADER_MAX];
+	uint16_t len;       /* of the header */
+	uint16_t ip_offset; /* of the IP header in it */
+	bool ipv6;
+};
+
+/*
+ * Makes the header from `self` to a node at link-layer address `mac`: IPv6 if both ends have it,
+ * else IPv4. False if they share no address family.
+ */
+LM_MUST_CHECK bool frame_header_init(struct frame_header *header, const struct frame_self *self,
+				     const struct lm_topology_node *node, const uint8_t mac[6]);
+
+/*
+ * Writes the header in front of a payload of payload_len bytes at `payload`, which has header->len
+ * bytes of room before it, with lengths and IPv4 header checksum. The UDP checksum is computed if
+ * `udp_checksum`, else left as the pseudo-header sum that NICs with checksum offload expect.
+ * Returns the frame's start.
+ */
+uint8_t *frame_write(const struct frame_header *header, uint8_t *payload, size_t payload_len,
+		     bool udp_checksum);
+
+/* The locally administered address that stands for a node where no kernel resolves one: 02:00 and
+ * its id. */
+void frame_mac_of_id(uint8_t mac[6], uint32_t id);

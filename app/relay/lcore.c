@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The loop of an lcore. Between two rounds it holds no reference to the view, and says so.
+ */
+#include "lcore.h"
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+#include <sched.h>
+#include <time.h>
+
+#define IDLE_ROUNDS   64 /* empty rounds in a row after which a yielding lcore sleeps */
+#define IDLE_SLEEP_NS 50000
+
+uint64_t lcore_clock_us(void)
+{
+	return (uint64_t)((unsigned __int128)rte_rdtsc() * 1000000 / rte_get_tsc_hz());
+}
+
+static void rest(const struct lcore *lcore, unsigned empty_rounds)
+{
+	static const struct timespec nap = {.tv_nsec = IDLE_SLEEP_NS};
+
+	if (lcore->spin)
+		rte_pause();
+	else if (empty_rounds < IDLE_ROUNDS)
+		sched_yield();
+	else
+		nanosleep(&nap, NULL);
+}
+
+int lcore_main(void *argument)
+{
+	struct lcore *lcore = argument;
+	unsigned empty_rounds = 0;
+	uint64_t now_us = 0;
+
+	rte_rcu_qsbr_thread_online(lcore->qsbr, lcore->index);
+	while (__atomic_load_n(&lcore->shared->phase, __ATOMIC_ACQUIRE) != PHASE_STOPPED) {
+		uint64_t clock_us = lcore_clock_us();
+		unsigned moved = 0;
+
+		/* a counter that was corrected backwards must not undo time for the steps */
+		now_us = clock_us > now_us ? clock_us : now_us;
+		for (unsigned i = 0; i < lcore->steps; i++)
+			moved += lcore->step[i].run(lcore->step[i].context, now_us);
+		rte_rcu_qsbr_quiescent(lcore->qsbr, lcore->index);
+		count_add(&lcore->loops, 1);
+		if (moved > 0) {
+			count_add(&lcore->busy_loops, 1);
+			empty_rounds = 0;
+		} else {
+			rest(lcore, empty_rounds++);
+		}
+	}
+	rte_rcu_qsbr_thread_offline(lcore->qsbr, lcore->index);
+	return 0;
+}

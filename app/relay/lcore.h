@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An lcore: runs the steps that were placed on it, over and over, until the relay stops.
+ */
+#pragma once
+
+#include <rte_rcu_qsbr.h>
+
+#include "worker.h"
+
+#define LCORE_STEPS (CONFIG_WORKERS + 1)
+
+struct lcore {
+	unsigned index; /* its thread id in qsbr */
+	unsigned steps;
+	struct {
+		unsigned (*run)(void *context, uint64_t now_us);
+		void *context;
+	} step[LCORE_STEPS];
+	bool spin; /* when idle; else yield, and sleep a little when idle for long */
+	const struct shared *shared;
+	struct rte_rcu_qsbr *qsbr;
+	uint64_t loops, busy_loops; /* written by the lcore, read by telemetry */
+};
+
+/* Microseconds of the time-stamp counter: what polling lcores use as now_us. */
+uint64_t lcore_clock_us(void);
+
+/* For rte_eal_remote_launch; the argument is a struct lcore. */
+int lcore_main(void *lcore);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * linemix-relay: a mix or a gateway on a NIC, or a capture through the same stages.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay.h"
+
+#define EXIT_USAGE 2
+
+const char *argp_program_version = "linemix-relay " LM_VERSION;
+
+enum { OPTION_REPLAY = 256, OPTION_OUT, OPTION_CHECK, OPTION_DESCRIBE, OPTION_SEED, OPTION_JSON };
+
+struct options {
+	const char *config, *replay, *out, *seed;
+	bool check, describe, json;
+};
+
+static const struct argp_option option_list[] = {
+	{"config", 'c', "FILE", 0, "The relay's configuration (YAML)", 0},
+	{"check-config", OPTION_CHECK, NULL, 0,
+	 "Check configuration, topology and keys, print what they mean and the memory they take, "
+	 "and "
+	 "exit",
+	 0},
+	{"help-config", OPTION_DESCRIBE, NULL, 0, "Print every configuration key and exit", 0},
+	{"replay", OPTION_REPLAY, "IN.pcap", 0,
+	 "Run a capture through the relay on a virtual clock instead of opening the port", 0},
+	{"out", OPTION_OUT, "OUT.pcap", 0, "With --replay: where to write what leaves", 0},
+	{"json", OPTION_JSON, NULL, 0, "Print the balance as JSON", 0},
+#ifdef LM_TEST_BUILD
+	{"seed", OPTION_SEED, "HEX", 0, "With --replay: take all randomness from these 32 bytes",
+	 0},
+#endif
+	{0},
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'c':
+		options->config = argument;
+		break;
+	case OPTION_CHECK:
+		options->check = true;
+		break;
+	case OPTION_DESCRIBE:
+		options->describe = true;
+		break;
+	case OPTION_REPLAY:
+		options->replay = argument;
+		break;
+	case OPTION_OUT:
+		options->out = argument;
+		break;
+	case OPTION_JSON:
+		options->json = true;
+		break;
+	case OPTION_SEED:
+		options->seed = argument;
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument \"%s\"", argument);
+		break;
+	case ARGP_KEY_END:
+		if (!options->config && !options->describe)
+			argp_error(state, "--config FILE is missing");
+		if ((options->replay != NULL) != (options->out != NULL))
+			argp_error(state, "--replay IN.pcap and --out OUT.pcap go together");
+		if (options->seed && !options->replay)
+			argp_error(state, "--seed goes with --replay");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+#ifdef LM_TEST_BUILD
+static struct lm_prng seeded;
+
+static void fill_seeded(void *out, size_t n)
+{
+	lm_prng_bytes(&seeded, out, n);
+}
+
+static int use_seed(const char *hex, struct lm_error *err)
+{
+	uint8_t seed[32];
+
+	if (!lm_hex_decode(seed, hex, sizeof(seed)))
+		return lm_error_set(err, EINVAL, "--seed: expected 64 hexadecimal digits");
+	lm_prng_init(&seeded, seed);
+	lm_rand_replace(fill_seeded);
+	return 0;
+}
+#else
+static int use_seed(const char *hex, struct lm_error *err)
+{
+	(void)hex;
+	return lm_error_set(err, ENOTSUP, "--seed: not in this build");
+}
+#endif
+
+/* Prints the books; -EPROTO if they do not close. */
+static int print_balance(const struct relay *relay, bool json, struct lm_error *err)
+{
+	struct counters total;
+	uint64_t held;
+	bool closed;
+
+	relay_books(relay, &total, &held);
+	closed = json ? counters_print_json(stdout, &total, held)
+		      : counters_print_balance(stdout, &total, held);
+	fflush(stdout);
+	return closed ? 0
+		      : lm_error_set(err, EPROTO,
+				     "the books do not close: this is a defect of "
+				     "linemix; please report it with the line above");
+}
+
+static int run(struct relay *relay, const struct relay_config *config,
+	       const struct options *options, struct lm_error *err)
+{
+	int rc = relay_load(relay, config, err);
+
+	if (rc != 0)
+		return rc;
+	if (options->check) {
+		struct eal_plan plan;
+
+		rc = eal_plan_make(&plan, &config->node, err);
+		if (rc == 0)
+			relay_describe(stdout, relay);
+		return rc;
+	}
+	rc = options->replay ? relay_replay(relay, options->replay, options->out, err)
+			     : relay_run(relay, err);
+	return rc == 0 ? print_balance(relay, options->json, err) : rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = option_list,
+		.parser = parse_option,
+		.doc = "A mix relay: peels one layer of each packet, mixes, and sends on.\v"
+		       "SIGINT and SIGTERM stop receiving, send what is held in mixed order, print "
+		       "the balance and exit. A second signal drops what is held.",
+	};
+	static struct relay relay;
+	static struct relay_config config;
+	struct options options = {0};
+	struct lm_error err = {0};
+	int rc;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (options.describe) {
+		lm_conf_describe(stdout, &relay_config_table);
+		return EXIT_SUCCESS;
+	}
+	rc = lm_base_init(&err);
+	if (rc == 0 && options.seed)
+		rc = use_seed(options.seed, &err);
+	if (rc == 0)
+		rc = relay_config_load(&config, options.config, &err);
+	if (rc == 0)
+		rc = run(&relay, &config, &options, &err);
+	if (rc != 0)
+		fprintf(stderr, "linemix-relay: %s\n", err.text);
+	relay_free(&relay);
+	eal_stop();
+	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The mixer: takes what workers hand over, holds and shuffles it, and gives what is due to a worker
+ * drawn at random, or to the sink. It owns the pool of the whole relay, so the anonymity set is the
+ * relay's.
+ */
+#pragma once
+
+#include <rte_ring.h>
+
+#include "counters.h"
+#include "lm_mix.h"
+#include "worker.h"
+
+struct mixer {
+	const struct shared *shared;
+	struct lm_mix *mix;
+	struct lm_prng prng; /* draws the sending worker */
+	struct worker *const *worker;
+	unsigned workers;
+	struct rte_ring *to_sink; /* of mbufs */
+	uint32_t held;            /* published for readers: items in the mix */
+	bool draining;
+	struct counters count;
+};
+
+/* One step at time now_us: take from the rings, give what is due. Returns how much it moved. */
+unsigned mixer_step(void *mixer, uint64_t now_us);
+
+/* Frees all that is still held, as LM_DROP_STOPPED: when no lcore runs any more. */
+void mixer_stop(struct mixer *mixer);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Opening a port.
+ */
+#include "port.h"
+
+#include <errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <string.h>
+
+#include "eal.h"
+#include "lm_packet.h"
+
+#define FIRST_ID_LEN 4  /* in front of a packet that a client hands to a gateway */
+#define IP_UDP_MAX   48 /* IPv6 and UDP: what a packet needs of the MTU beside itself */
+#define RX_CHECKSUMS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define TX_CHECKSUMS \
+	RTE_ETH_TX_OFFLOAD_UDP_CKSUM /* the IPv4 header is 20 bytes: not worth an offload */
+#define RSS_UDP                                                                           \
+	(RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV4 | \
+	 RTE_ETH_RSS_IPV6)
+
+static unsigned data_room(size_t packet_len)
+{
+	size_t frame = FRAME_HEADER_MAX + FIRST_ID_LEN + packet_len;
+
+	if (frame < RTE_MBUF_DEFAULT_DATAROOM)
+		frame = RTE_MBUF_DEFAULT_DATAROOM;
+	return (unsigned)(RTE_PKTMBUF_HEADROOM + (frame + 63) / 64 * 64);
+}
+
+struct port_memory port_memory(const struct node_config *config, size_t packet_len)
+{
+	unsigned workers = config->cpus.workers_count;
+	uint64_t per_worker = config->port.rx_descriptors + config->port.tx_descriptors +
+			      2 * config->limits.ring + 4 * LM_BURST + PORT_MBUF_CACHE * 3 / 2;
+	/* the mixer's pool; the rings of the sink, to and from the kernel; caches of mixer and
+	 * control */
+	uint64_t shared = config->limits.held + 3 * config->limits.ring + LM_BURST +
+			  2 * (PORT_MBUF_CACHE * 3 / 2);
+	struct port_memory memory = {
+		.mbufs = (unsigned)(workers * per_worker + shared),
+		.mbuf_bytes = (unsigned)(sizeof(struct rte_mbuf) + data_room(packet_len)),
+	};
+
+	memory.bytes = (uint64_t)memory.mbufs *
+		       (memory.mbuf_bytes + sizeof(struct rte_mempool_objhdr) + LM_CACHE_LINE);
+	return memory;
+}
+
+int port_make_pool(struct port *port, const struct node_config *config, size_t packet_len,
+		   int socket, struct lm_error *err)
+{
+	struct port_memory need = port_memory(config, packet_len);
+
+	port->pool = rte_pktmbuf_pool_create("packets", need.mbufs, PORT_MBUF_CACHE, 0,
+					     (uint16_t)data_room(packet_len), socket);
+	if (port->pool)
+		return 0;
+	return lm_error_set(err, ENOMEM,
+			    "too little memory for %u packet buffers (%llu MiB): raise "
+			    "memory.megabytes (now %llu) or reserve more huge pages, or lower "
+			    "limits.held and the descriptors",
+			    need.mbufs, (unsigned long long)(need.bytes >> 20),
+			    (unsigned long long)config->memory.megabytes);
+}
+
+/* The DPDK port of the configured device: a virtual device is named by what stands before the
+ * comma. */
+static int find_port(uint16_t *id, const struct node_config *config)
+{
+	char name[sizeof(config->port.device)];
+
+	memcpy(name, config->port.device, sizeof(name));
+	name[strcspn(name, ",")] = '\0';
+	if (rte_eth_dev_get_port_by_name(name, id) == 0)
+		return 0;
+	/* drivers may name a PCI port in the long form of the address, or several ports of one card
+	 */
+	*id = (uint16_t)rte_eth_find_next(0);
+	return eal_device_is_pci(config->port.device) && *id < RTE_MAX_ETHPORTS ? 0 : -ENODEV;
+}
+
+int port_socket(const struct node_config *config)
+{
+	uint16_t id;
+
+	return find_port(&id, config) == 0 ? rte_eth_dev_socket_id(id) : SOCKET_ID_ANY;
+}
+
+static int set_up_queues(const struct port *port, const struct node_config *config,
+			 struct lm_error *err)
+{
+	int socket = rte_eth_dev_socket_id(port->id);
+	uint16_t rx = (uint16_t)config->port.rx_descriptors;
+	uint16_t tx = (uint16_t)config->port.tx_descriptors;
+	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx, &tx);
+
+	for (uint16_t q = 0; rc == 0 && q < config->cpus.workers_count; q++) {
+		rc = rte_eth_rx_queue_setup(port->id, q, rx, (unsigned)socket, NULL, port->pool);
+		if (rc == 0)
+			rc = rte_eth_tx_queue_setup(port->id, q, tx, (unsigned)socket, NULL);
+	}
+	if (rc != 0)
+		return lm_error_set(err, -rc,
+				    "port.device: the device refuses its queues (%s); change "
+				    "port.rx_descriptors and port.tx_descriptors",
+				    strerror(-rc));
+	return 0;
+}
+
+static int configure(struct port *port, const struct node_config *config, struct lm_error *err)
+{
+	unsigned workers = config->cpus.workers_count;
+	struct rte_eth_conf conf = {0};
+	struct rte_eth_dev_info info;
+	int rc = rte_eth_dev_info_get(port->id, &info);
+
+	if (rc != 0)
+		return lm_error_set(err, -rc, "port.device: no answer from the device: %s",
+				    strerror(-rc));
+	if (workers > info.max_rx_queues || workers > info.max_tx_queues)
+		return lm_error_set(
+			err, EINVAL,
+			"cpus.workers: %u workers, but the device has %u receive and %u "
+			"transmit queues; a virtual device may take a queues argument",
+			workers, info.max_rx_queues, info.max_tx_queues);
+	if (workers > 1 && (info.flow_type_rss_offloads & RSS_UDP)) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & RSS_UDP;
+	}
+	conf.rxmode.offloads = info.rx_offload_capa & RX_CHECKSUMS;
+	port->tx_checksums = (info.tx_offload_capa & TX_CHECKSUMS) != 0;
+	if (port->tx_checksums)
+		conf.txmode.offloads = TX_CHECKSUMS;
+	rc = rte_eth_dev_configure(port->id, (uint16_t)workers, (uint16_t)workers, &conf);
+	if (rc != 0)
+		return lm_error_set(err, -rc, "port.device: the device refuses %u queues: %s",
+				    workers, strerror(-rc));
+	return 0;
+}
+
+static int set_mtu(const struct port *port, size_t packet_len, struct lm_error *err)
+{
+	uint16_t need = (uint16_t)(packet_len + FIRST_ID_LEN + IP_UDP_MAX);
+	uint16_t now = 0;
+	int rc = rte_eth_dev_get_mtu(port->id, &now);
+
+	if (rc == 0 && now >= need)
+		return 0;
+	rc = rte_eth_dev_set_mtu(port->id, need);
+	if (rc == 0 || rc == -ENOTSUP) /* rings and sockets to other programs have no MTU at all */
+		return 0;
+	return lm_error_set(err, -rc,
+			    "port.device: an MTU of %u is needed, the device has %u and refuses to "
+			    "change it (%s); set it on the interface, give a virtual device larger "
+			    "frames, or use the small profile",
+			    need, now, strerror(-rc));
+}
+
+static int start(struct port *port, struct lm_error *err)
+{
+	struct rte_ether_addr mac;
+	int rc = rte_eth_dev_start(port->id);
+
+	if (rc != 0)
+		return lm_error_set(err, -rc, "port.device: the device does not start: %s",
+				    strerror(-rc));
+	rc = rte_eth_macaddr_get(port->id, &mac);
+	if (rc != 0)
+		return lm_error_set(err, -rc, "port.device: the device has no address: %s",
+				    strerror(-rc));
+	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	return 0;
+}
+
+/*
+ * The address that neighbours will use. A device that cannot change its own may still pass every
+ * frame on, as most virtual ones do.
+ */
+static int take_mac(struct port *port, const struct node_config *config,
+		    const struct lm_topology_node *node, struct lm_error *err)
+{
+	struct rte_ether_addr mac;
+
+	if (!node->has_mac || memcmp(port->mac, node->mac, sizeof(port->mac)) == 0)
+		return 0;
+	memcpy(port->mac, node->mac, sizeof(port->mac));
+	memcpy(mac.addr_bytes, node->mac, sizeof(node->mac));
+	if (rte_eth_dev_default_mac_addr_set(port->id, &mac) == 0)
+		return 0;
+
+	int rc = rte_eth_promiscuous_enable(port->id);
+
+	if (rc == 0 || !eal_device_is_pci(config->port.device))
+		return 0;
+	return lm_error_set(err, -rc,
+			    "port.device: the device does not take the link-layer address that the "
+			    "topology gives node %u; make it \"resolve\" there",
+			    node->id);
+}
+
+int port_open(struct port *port, const struct node_config *config,
+	      const struct lm_topology_node *node, size_t packet_len, struct lm_error *err)
+{
+	int rc;
+
+	if (find_port(&port->id, config) != 0)
+		return lm_error_set(err, ENODEV,
+				    "port.device: no DPDK port for \"%s\"; is the device bound to "
+				    "its DPDK driver, or the virtual device spelled right?",
+				    config->port.device);
+	rc = configure(port, config, err);
+	if (rc == 0)
+		rc = set_mtu(port, packet_len, err);
+	if (rc == 0)
+		rc = set_up_queues(port, config, err);
+	if (rc == 0)
+		rc = start(port, err);
+	if (rc == 0)
+		rc = take_mac(port, config, node, err);
+	/* neighbour discovery needs multicast; devices that cannot filter say so and pass
+	 * everything */
+	if (rc == 0)
+		(void)rte_eth_allmulticast_enable(port->id);
+	return rc;
+}
+
+int port_open_id(struct port *port, uint16_t id, const struct node_config *config,
+		 struct lm_error *err)
+{
+	int rc;
+
+	port->id = id;
+	rc = configure(port, config, err);
+	if (rc == 0)
+		rc = set_up_queues(port, config, err);
+	if (rc == 0)
+		rc = start(port, err);
+	return rc;
+}
+
+void port_close(struct port *port)
+{
+	(void)rte_eth_dev_stop(port->id);
+	(void)rte_eth_dev_close(port->id);
+}
+
+struct frame_checked port_checked(const struct rte_mbuf *mbuf)
+{
+	uint64_t ip = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+	uint64_t udp = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	/* _NONE: not in the frame, but its integrity is known (a virtual machine on this host) */
+	return (struct frame_checked){
+		.ip = ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD,
+		.udp = udp == RTE_MBUF_F_RX_L4_CKSUM_GOOD || udp == RTE_MBUF_F_RX_L4_CKSUM_NONE,
+	};
+}
+
+void port_write_header(const struct port *port, struct rte_mbuf *mbuf,
+		       const struct frame_header *header)
+{
+	uint8_t *payload = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	size_t payload_len = rte_pktmbuf_data_len(mbuf);
+
+	(void)frame_write(header, payload, payload_len, !port->tx_checksums);
+	LM_ASSERT(rte_pktmbuf_prepend(mbuf, header->len) != NULL);
+	mbuf->ol_flags = 0;
+	if (!port->tx_checksums)
+		return;
+	mbuf->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
+	mbuf->ol_flags |=
+		header->ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+	mbuf->l2_len = header->ip_offset;
+	mbuf->l3_len = header->len - header->ip_offset - 8;
+}

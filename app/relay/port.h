@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One DPDK port: its queues, its offloads, its buffers.
+ */
+#pragma once
+
+#include <rte_mempool.h>
+
+#include "config.h"
+#include "frame.h"
+
+#define PORT_MBUF_CACHE 256
+
+struct port {
+	uint16_t id;
+	uint8_t mac[6];
+	bool tx_checksums; /* the NIC computes UDP checksums */
+	struct rte_mempool *pool;
+};
+
+/* What the buffers of a node take. */
+struct port_memory {
+	unsigned mbufs;
+	unsigned mbuf_bytes; /* of one, with its header */
+	uint64_t bytes;
+};
+
+/* held packets + rings + descriptors + caches, so that receiving never starves because of held
+ * packets. */
+struct port_memory port_memory(const struct node_config *config, size_t packet_len);
+
+/* Makes the pool of buffers on the NUMA node `socket`; needs a started EAL. */
+LM_MUST_CHECK int port_make_pool(struct port *port, const struct node_config *config,
+				 size_t packet_len, int socket, struct lm_error *err);
+
+/* The NUMA node of the configured device. */
+int port_socket(const struct node_config *config);
+
+/*
+ * Opens the configured device: one receive and one transmit queue for each worker, receive-side
+ * scaling over IP and UDP if there are several, an MTU that carries packet_len (and first_id),
+ * started. If the topology gives the node a link-layer address, the port takes it. Messages name
+ * the remedy.
+ */
+LM_MUST_CHECK int port_open(struct port *port, const struct node_config *config,
+			    const struct lm_topology_node *node, size_t packet_len,
+			    struct lm_error *err);
+
+/* The same for a port that is already there by its id (in-memory rings): no MTU, any number of
+ * queues. */
+LM_MUST_CHECK int port_open_id(struct port *port, uint16_t id, const struct node_config *config,
+			       struct lm_error *err);
+
+void port_close(struct port *port);
+
+/* Which checksums the NIC has found good. */
+struct rte_mbuf;
+struct frame_checked port_checked(const struct rte_mbuf *mbuf);
+
+/*
+ * Puts the outer header in front of the packet in mbuf. The mbuf has FRAME_HEADER_MAX bytes of
+ * headroom.
+ */
+void port_write_header(const struct port *port, struct rte_mbuf *mbuf,
+		       const struct frame_header *header);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Putting a relay together.
+ */
+#include "relay.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <string.h>
+
+int relay_load(struct relay *relay, const struct relay_config *config, struct lm_error *err)
+{
+	const struct node_config *node = &config->node;
+	int rc;
+
+	relay->config = config;
+	relay->tap.fd = -1;
+	services_init(&relay->shared.services, config);
+	rc = lm_x25519_select(node->x25519, err);
+	if (rc == 0)
+		rc = lm_topology_load(&relay->topology, node->topology, err);
+	if (rc != 0)
+		return rc;
+	relay->node = lm_topology_find(relay->topology, (uint32_t)node->node);
+	if (!relay->node)
+		return lm_error_set(err, ENOENT,
+				    "%s: has no node %u: is `node` in the config right?",
+				    node->topology, (unsigned)node->node);
+	if (relay->node->role == LM_TOPOLOGY_MIX &&
+	    (config->services > 0 || config->mailboxes[0] != '\0'))
+		return lm_error_set(
+			err, EINVAL,
+			"services, mailboxes: node %u is a mix; only a gateway delivers",
+			relay->node->id);
+	return mix_keys_load(&relay->keys, node->keys, relay->node, node->limits.replay, err);
+}
+
+void relay_describe(FILE *to, const struct relay *relay)
+{
+	const struct node_config *config = &relay->config->node;
+	const struct lm_topology *topology = relay->topology;
+	struct port_memory memory = port_memory(config, lm_packet_len(topology->profile));
+	size_t replay = lm_replay_size(config->limits.replay);
+	size_t mix = lm_mix_size((uint32_t)config->limits.held);
+
+	fprintf(to, "node %u: %s", relay->node->id,
+		relay->node->role == LM_TOPOLOGY_MIX ? "mix" : "gateway");
+	if (relay->node->role == LM_TOPOLOGY_MIX)
+		fprintf(to, " in layer %u of %u", relay->node->layer, topology->layers);
+	fprintf(to, ", epoch %u, profile %u (%zu bytes), %s mixing\n", topology->epoch,
+		topology->profile, lm_packet_len(topology->profile),
+		lm_mix_strategy_name(topology->mix.strategy));
+	fprintf(to, "x25519 on %s\n", lm_x25519_selected());
+	for (unsigned i = 0; i < config->cpus.workers_count; i++)
+		fprintf(to, "worker %u: CPU %u, queue %u\n", i, config->cpus.workers[i], i);
+	fprintf(to, "mixer: CPU %u; control: CPU %u (sleeps)\n", (unsigned)config->cpus.mixer,
+		(unsigned)config->cpus.control);
+	fprintf(to,
+		"memory: %u buffers of %u bytes = held %llu + rings, descriptors and caches: %.1f "
+		"MiB\n",
+		memory.mbufs, memory.mbuf_bytes, (unsigned long long)config->limits.held,
+		(double)memory.bytes / (1 << 20));
+	fprintf(to, "memory: mixer %.1f MiB, replay sets %u x %llu tags: %.1f MiB\n",
+		(double)mix / (1 << 20), relay->keys.ring.n,
+		(unsigned long long)config->limits.replay,
+		(double)(replay * relay->keys.ring.n) / (1 << 20));
+}
+
+/* A ring on the port's NUMA node, of mbufs or of mixer items. */
+static struct rte_ring *make_ring(const struct relay *relay, const char *what, unsigned index,
+				  size_t element, unsigned flags, int socket)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "%s-%u", what, index);
+	return rte_ring_create_elem(name, (unsigned)element,
+				    (unsigned)relay->config->node.limits.ring, socket, flags);
+}
+
+static int no_memory(const char *what, struct lm_error *err)
+{
+	return lm_error_set(err, ENOMEM,
+			    "too little memory for %s (%s): raise memory.megabytes or reserve more "
+			    "huge pages",
+			    what, rte_strerror(rte_errno));
+}
+
+static int make_worker(struct relay *relay, unsigned index, int socket, struct lm_error *err)
+{
+	const unsigned one_to_one = RING_F_SP_ENQ | RING_F_SC_DEQ;
+	struct worker *worker =
+		rte_zmalloc_socket("worker", sizeof(*worker), LM_CACHE_LINE, socket);
+	void *memory =
+		rte_zmalloc_socket("peeler", lm_packet_peeler_size(), LM_PACKET_ALIGN, socket);
+	uint8_t seed[32];
+
+	if (!worker || !memory)
+		return no_memory("a worker", err);
+	relay->worker[index] = worker;
+	worker->index = index;
+	worker->shared = &relay->shared;
+	worker->port = &relay->port;
+	worker->to_mixer =
+		make_ring(relay, "to-mixer", index, sizeof(struct lm_mix_item), one_to_one, socket);
+	worker->from_mixer = make_ring(relay, "from-mixer", index, sizeof(struct lm_mix_item),
+				       one_to_one, socket);
+	if (!worker->to_mixer || !worker->from_mixer)
+		return no_memory("the rings of a worker", err);
+	worker->to_kernel = relay->tap.to_kernel;
+	worker->from_kernel = index == 0 ? relay->tap.from_kernel : NULL;
+	worker->peeler = lm_packet_peeler_init(memory, relay->topology->profile,
+					       relay->config->node.symmetric, err);
+	lm_rand(seed, sizeof(seed));
+	lm_prng_init(&worker->prng, seed);
+	lm_wipe(seed, sizeof(seed));
+	return worker->peeler ? 0 : -EINVAL;
+}
+
+static int make_mixer(struct relay *relay, int socket, uint64_t now_us, struct lm_error *err)
+{
+	uint32_t capacity = (uint32_t)relay->config->node.limits.held;
+	void *memory = rte_zmalloc_socket("mix", lm_mix_size(capacity), LM_MIX_ALIGN, socket);
+	struct mixer *mixer = &relay->mixer;
+	uint8_t seed[32];
+
+	if (!memory)
+		return no_memory("the mixer; or lower limits.held", err);
+	mixer->shared = &relay->shared;
+	mixer->worker = relay->worker;
+	mixer->workers = relay->workers;
+	mixer->to_sink = relay->sink.ring;
+	lm_rand(seed, sizeof(seed));
+	mixer->mix = lm_mix_init(memory, capacity, &relay->topology->mix, seed, now_us);
+	lm_rand(seed, sizeof(seed));
+	lm_prng_init(&mixer->prng, seed);
+	lm_wipe(seed, sizeof(seed));
+	return 0;
+}
+
+int relay_build(struct relay *relay, int socket, uint64_t now_us, struct lm_error *err)
+{
+	int rc = 0;
+
+	relay->sink.services = &relay->shared.services;
+	relay->sink.ring = make_ring(relay, "to-sink", 0, sizeof(void *),
+				     RING_F_SP_ENQ | RING_F_SC_DEQ, socket);
+	relay->tap.to_kernel =
+		make_ring(relay, "to-kernel", 0, sizeof(void *), RING_F_SC_DEQ, socket);
+	relay->tap.from_kernel = make_ring(relay, "from-kernel", 0, sizeof(void *),
+					   RING_F_SP_ENQ | RING_F_SC_DEQ, socket);
+	relay->tap.pool = relay->port.pool;
+	if (!relay->sink.ring || !relay->tap.to_kernel || !relay->tap.from_kernel)
+		return no_memory("rings", err);
+	relay->workers = relay->config->node.cpus.workers_count;
+	for (unsigned i = 0; rc == 0 && i < relay->workers; i++)
+		rc = make_worker(relay, i, socket, err);
+	if (rc == 0)
+		rc = make_mixer(relay, socket, now_us, err);
+	return rc;
+}
+
+void relay_books(const struct relay *relay, struct counters *total, uint64_t *held)
+{
+	memset(total, 0, sizeof(*total));
+	*held = sink_held(&relay->sink) + __atomic_load_n(&relay->mixer.held, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < relay->workers; i++) {
+		counters_add(total, &relay->worker[i]->count);
+		*held += worker_held(relay->worker[i]);
+	}
+	counters_add(total, &relay->mixer.count);
+	counters_add(total, &relay->sink.count);
+}
+
+static void drop_ring(struct relay *relay, struct rte_ring *ring)
+{
+	struct lm_mix_item item;
+
+	while (rte_ring_dequeue_elem(ring, &item, sizeof(item)) == 0)
+		stage_drop(relay->worker[0], item.packet, LM_DROP_STOPPED);
+}
+
+void relay_drop_held(struct relay *relay)
+{
+	mixer_stop(&relay->mixer);
+	for (unsigned i = 0; i < relay->workers; i++) {
+		struct worker *worker = relay->worker[i];
+
+		drop_ring(relay, worker->to_mixer);
+		drop_ring(relay, worker->from_mixer);
+		for (; worker->unsent_n > 0; worker->unsent_n--)
+			stage_drop(worker, worker->unsent[worker->unsent_n - 1], LM_DROP_STOPPED);
+		worker->held = lm_packet_peel_in_flight(worker->peeler);
+	}
+}
+
+void relay_free(struct relay *relay)
+{
+	const struct view *view = __atomic_load_n(&relay->shared.view, __ATOMIC_RELAXED);
+
+	for (unsigned i = 0; i < relay->workers && relay->worker[i]; i++)
+		lm_wipe(relay->worker[i]->peeler, lm_packet_peeler_size());
+	tap_close(&relay->tap);
+	free((void *)(uintptr_t)view);
+	mix_keys_free(&relay->keys);
+	lm_topology_free(relay->topology);
+}

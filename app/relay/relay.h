@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A relay put together: port, workers, mixer, sink and rings, and the view they share.
+ *
+ * Memory of the lcores comes from DPDK on the port's NUMA node and is given back when the process
+ * ends. After relay_build only the control thread changes anything here, through `shared`.
+ */
+#pragma once
+
+#include "eal.h"
+#include "keys.h"
+#include "mixer.h"
+#include "sink.h"
+#include "tap.h"
+#include "worker.h"
+
+struct relay {
+	const struct relay_config *config;
+	struct eal_plan plan;
+	struct lm_topology *topology;
+	const struct lm_topology_node *node;
+	struct mix_keys keys;
+	struct port port;
+	struct shared shared;
+	unsigned workers;
+	struct worker *worker[CONFIG_WORKERS];
+	struct mixer mixer;
+	struct sink sink;
+	struct tap tap;
+	bool ready; /* every next hop has a link-layer address; written by control */
+};
+
+/* Topology, keys, backends: all that can be checked without DPDK. `relay` starts zeroed. */
+LM_MUST_CHECK int relay_load(struct relay *relay, const struct relay_config *config,
+			     struct lm_error *err);
+
+/*
+ * Prints what the configuration means: placement, queues, and the arithmetic of memory; what
+ * --check-config shows.
+ */
+void relay_describe(FILE *to, const struct relay *relay);
+
+/*
+ * Makes workers, mixer and rings; the EAL runs and relay->port has its pool. Randomness of the
+ * mixer and the workers comes from lm_rand. now_us is the time of the first step.
+ */
+LM_MUST_CHECK int relay_build(struct relay *relay, int socket, uint64_t now_us,
+			      struct lm_error *err);
+
+/* The books at this moment, and what is held in `held`. Exact when nothing moves. */
+void relay_books(const struct relay *relay, struct counters *total, uint64_t *held);
+
+/* Drops all that is still held, as LM_DROP_STOPPED; when no lcore runs any more. */
+void relay_drop_held(struct relay *relay);
+
+/* Runs on ports until a signal says stop. */
+LM_MUST_CHECK int relay_run(struct relay *relay, struct lm_error *err);
+
+/* Runs a capture through the stages on a virtual clock. */
+LM_MUST_CHECK int relay_replay(struct relay *relay, const char *in_path, const char *out_path,
+			       struct lm_error *err);
+
+/* Frees what is not DPDK's, and wipes the keys. */
+void relay_free(struct relay *relay);

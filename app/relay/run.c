@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A relay on ports: starts the lcores, then is the control thread, which sleeps between signals,
+ * the kernel's frames and changes of neighbours.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <rte_launch.h>
+#include <rte_malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "lcore.h"
+#include "neighbours.h"
+#include "relay.h"
+#include "telemetry.h"
+
+#define POLL_MS            2        /* frames for the kernel wait in a ring that wakes nobody */
+#define REFRESH_HURRY_US   200000   /* while a next hop is unresolved */
+#define REFRESH_US         10000000 /* to notice what the kernel lets grow old */
+#define UNRESOLVED_WARN_US 5000000
+#define DRAIN_LIMIT_US     10000000 /* without progress: then what is left is dropped and counted */
+
+struct run {
+	struct relay *relay;
+	struct rte_rcu_qsbr *qsbr;
+	struct lcore lcore[EAL_POLLING_MAX];
+	struct neighbours neighbours;
+	struct frame_self self;
+	int signals;
+	uint64_t refresh_us; /* when neighbours are looked at again */
+	uint64_t warn_us;    /* when unresolved ones are named; 0: they have been */
+};
+
+static void set_phase(struct run *run, enum phase phase)
+{
+	__atomic_store_n(&run->relay->shared.phase, phase, __ATOMIC_RELEASE);
+	/* every lcore has begun a new round, and so seen it */
+	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
+}
+
+static size_t view_bytes(const struct view *view)
+{
+	return sizeof(*view) + view->places * sizeof(view->peer[0]);
+}
+
+/* Looks at the neighbours, and gives the lcores a new view if anything has changed. */
+static int refresh_view(struct run *run, struct lm_error *err)
+{
+	struct relay *relay = run->relay;
+	const struct view *old = relay->shared.view;
+	struct view *view = view_make(relay->topology, relay->node, &run->self, &relay->keys.ring,
+				      neighbours_resolve, &run->neighbours);
+
+	if (!view)
+		return lm_error_set(err, ENOMEM, "too little memory for the table of next hops");
+	if (old && memcmp(old, view, view_bytes(view)) == 0) {
+		free(view);
+		return 0;
+	}
+	__atomic_store_n(&relay->shared.view, view, __ATOMIC_RELEASE);
+	__atomic_store_n(&relay->ready, view->unresolved == 0, __ATOMIC_RELAXED);
+	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
+	free((void *)(uintptr_t)old);
+	fprintf(stderr, "linemix-relay: node %u: %u of %u next hops resolved\n", relay->node->id,
+		view->peers - view->unresolved, view->peers);
+	return 0;
+}
+
+static void warn_unresolved(const struct view *view)
+{
+	for (uint32_t i = 0; i < view->places; i++) {
+		if (view->peer[i].id != 0 && !view->peer[i].resolved)
+			fprintf(stderr,
+				"linemix-relay: no link-layer address for node %u yet: is it up, "
+				"and does the route to it leave through port.tap?\n",
+				view->peer[i].id);
+	}
+}
+
+static int open_all(struct run *run, struct lm_error *err)
+{
+	struct relay *relay = run->relay;
+	const struct node_config *config = &relay->config->node;
+	size_t packet_len = lm_packet_len(relay->topology->profile);
+	int socket, rc;
+
+	rc = eal_plan_make(&relay->plan, config, err);
+	if (rc == 0)
+		rc = eal_start(config, &relay->plan, "linemix-relay", true, err);
+	if (rc != 0)
+		return rc;
+	socket = port_socket(config);
+	rc = port_make_pool(&relay->port, config, packet_len, socket, err);
+	if (rc == 0)
+		rc = port_open(&relay->port, config, relay->node, packet_len, err);
+	if (rc == 0)
+		rc = relay_build(relay, socket, lcore_clock_us(), err);
+	if (rc != 0)
+		return rc;
+	view_self_init(&run->self, relay->node, relay->port.mac, (uint16_t)config->port.vlan);
+	if (config->port.tap[0] != '\0')
+		rc = tap_open(&relay->tap, config, &run->self, err);
+	if (rc == 0)
+		rc = neighbours_open(&run->neighbours, relay->tap.fd < 0 ? 0 : relay->tap.ifindex,
+				     &run->self, err);
+	return rc;
+}
+
+static int make_qsbr(struct run *run, struct lm_error *err)
+{
+	unsigned lcores = run->relay->plan.lcores;
+
+	run->qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(lcores), RTE_CACHE_LINE_SIZE);
+	if (!run->qsbr || rte_rcu_qsbr_init(run->qsbr, lcores) != 0)
+		return lm_error_set(err, ENOMEM, "too little memory for DPDK's RCU");
+	for (unsigned i = 0; i < lcores; i++)
+		(void)rte_rcu_qsbr_thread_register(run->qsbr, i);
+	return 0;
+}
+
+static void place(struct run *run, unsigned index, unsigned (*step)(void *, uint64_t),
+		  void *context)
+{
+	struct lcore *lcore = &run->lcore[index];
+
+	lcore->step[lcore->steps].run = step;
+	lcore->step[lcore->steps++].context = context;
+}
+
+static int launch(struct run *run, struct lm_error *err)
+{
+	struct relay *relay = run->relay;
+
+	for (unsigned i = 0; i < relay->workers; i++)
+		place(run, relay->plan.worker_lcore[i], worker_step, relay->worker[i]);
+	place(run, relay->plan.mixer_lcore, mixer_step, &relay->mixer);
+	for (unsigned i = 0; i < relay->plan.lcores; i++) {
+		struct lcore *lcore = &run->lcore[i];
+
+		lcore->index = i;
+		lcore->spin = relay->plan.spin[i];
+		lcore->shared = &relay->shared;
+		lcore->qsbr = run->qsbr;
+		int rc = rte_eal_remote_launch(lcore_main, lcore, i + 1);
+
+		if (rc != 0)
+			return lm_error_set(err, -rc, "lcore %u does not start: %s", i + 1,
+					    strerror(-rc));
+	}
+	return 0;
+}
+
+/* Blocks the stopping signals for every thread made after this, and opens them as a file. */
+static int open_signals(struct run *run, struct lm_error *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	run->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (run->signals < 0)
+		return lm_error_set(err, errno, "signalfd: %s", strerror(errno));
+	return 0;
+}
+
+static bool signalled(const struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	return read(run->signals, &info, sizeof(info)) == sizeof(info);
+}
+
+static int maybe_refresh(struct run *run, struct lm_error *err)
+{
+	uint64_t now_us = lm_clock_us();
+	int rc;
+
+	if (!neighbours_heard(&run->neighbours) && now_us < run->refresh_us)
+		return 0;
+	rc = refresh_view(run, err);
+
+	const struct view *view = run->relay->shared.view;
+
+	if (rc == 0 && view->unresolved > 0 && run->warn_us != 0 && now_us > run->warn_us) {
+		warn_unresolved(view);
+		run->warn_us = 0;
+	}
+	run->refresh_us = now_us + (run->relay->ready ? REFRESH_US : REFRESH_HURRY_US);
+	return rc;
+}
+
+/* The control thread's life: until a signal says stop. */
+static int control(struct run *run, struct lm_error *err)
+{
+	struct pollfd fds[] = {
+		{.fd = run->signals, .events = POLLIN},
+		{.fd = neighbours_fd(&run->neighbours), .events = POLLIN},
+		{.fd = run->relay->tap.fd, .events = POLLIN}, /* a negative one is left out */
+	};
+	int rc = 0;
+
+	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
+	while (rc == 0 && !signalled(run)) {
+		if (tap_exchange(&run->relay->tap) == 0)
+			(void)poll(fds, LM_COUNT(fds), POLL_MS);
+		rc = maybe_refresh(run, err);
+	}
+	return rc;
+}
+
+/* Waits until nothing is held, or nothing moves for a time, or a second signal comes. */
+static void wait_until_empty(struct run *run)
+{
+	uint64_t limit_us = lm_clock_us() + DRAIN_LIMIT_US, least = UINT64_MAX, held;
+	struct counters total;
+
+	for (;;) {
+		relay_books(run->relay, &total, &held);
+		if (held == 0 || signalled(run) || lm_clock_us() > limit_us)
+			return;
+		if (held < least) {
+			least = held;
+			limit_us = lm_clock_us() + DRAIN_LIMIT_US;
+		}
+		tap_exchange(&run->relay->tap);
+		(void)poll(NULL, 0, 1);
+	}
+}
+
+static bool rings_empty(const struct relay *relay)
+{
+	for (unsigned i = 0; i < relay->workers; i++) {
+		if (!rte_ring_empty(relay->worker[i]->to_mixer))
+			return false;
+	}
+	return true;
+}
+
+/* Stops receiving, lets the mixer have all there is, then sends it in mixed order. */
+static void drain(struct run *run)
+{
+	set_phase(run, PHASE_CLOSED);
+	while (!rings_empty(run->relay))
+		(void)poll(NULL, 0, 1);
+	set_phase(run, PHASE_DRAIN);
+	wait_until_empty(run);
+	__atomic_store_n(&run->relay->shared.phase, PHASE_STOPPED, __ATOMIC_RELEASE);
+	rte_eal_mp_wait_lcore();
+	sink_stop(&run->relay->sink);
+	relay_drop_held(run->relay);
+}
+
+int relay_run(struct relay *relay, struct lm_error *err)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	int rc;
+
+	if (!run)
+		return lm_error_set(err, ENOMEM, "too little memory");
+	run->relay = relay;
+	rc = open_signals(run, err);
+	if (rc == 0)
+		rc = open_all(run, err);
+	if (rc == 0)
+		rc = make_qsbr(run, err);
+	if (rc == 0)
+		rc = refresh_view(run, err);
+	if (rc == 0)
+		rc = telemetry_start(relay, run->lcore, err);
+	if (rc == 0)
+		rc = sink_start(&relay->sink, err);
+	if (rc == 0)
+		rc = launch(run, err);
+	if (rc == 0) {
+		rc = control(run, err);
+		drain(run);
+	}
+	/* telemetry's thread may still read the lcores: run lives as long as the process */
+	return rc;
+}

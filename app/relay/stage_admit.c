@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * admit: drops all that is not for this node before any public-key work, passes the kernel its
+ * frames, and cuts the outer headers off: what goes on starts at the packet's first byte.
+ */
+#include <string.h>
+
+#include "worker.h"
+
+#define FIRST_ID_LEN 4
+
+/* A full ring loses the frame: the kernel's protocols repeat themselves. */
+static void give_to_kernel(struct worker *worker, struct rte_mbuf *mbuf)
+{
+	if (worker->to_kernel && rte_ring_enqueue(worker->to_kernel, mbuf) == 0) {
+		count_add(&worker->count.kernel_in, 1);
+		return;
+	}
+	count_add(&worker->count.kernel_lost, 1);
+	rte_pktmbuf_free(mbuf);
+}
+
+/* The bytes of frames that DPDK hands over lie in one piece: buffers are large enough. */
+static struct frame_parsed parse(const struct worker *worker, const struct rte_mbuf *mbuf)
+{
+	if (mbuf->nb_segs != 1)
+		return (struct frame_parsed){.class = FRAME_DROP, .drop = LM_DROP_FRAME};
+	return frame_parse(&worker->view->self, rte_pktmbuf_mtod(mbuf, const uint8_t *),
+			   rte_pktmbuf_data_len(mbuf), port_checked(mbuf));
+}
+
+/* Moves the mbuf's data to the UDP payload. */
+static void cut(struct rte_mbuf *mbuf, struct frame_parsed parsed)
+{
+	LM_ASSERT(rte_pktmbuf_adj(mbuf, parsed.offset) != NULL);
+	LM_ASSERT(rte_pktmbuf_trim(mbuf, rte_pktmbuf_data_len(mbuf) - parsed.len) == 0);
+}
+
+static void admit_packet(struct worker *worker, struct burst *burst, unsigned *kept,
+			 struct rte_mbuf *mbuf, struct frame_parsed parsed)
+{
+	const struct view *view = worker->view;
+
+	cut(mbuf, parsed);
+	if (view->node->role == LM_TOPOLOGY_GATEWAY &&
+	    parsed.len == view->packet_len + FIRST_ID_LEN) {
+		burst->handed_mbuf[burst->handed++] = mbuf;
+		return;
+	}
+	burst->mbuf[*kept] = mbuf;
+	burst->item[*kept].packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	burst->item[*kept].len = parsed.len;
+	(*kept)++;
+}
+
+unsigned stage_admit(struct worker *worker)
+{
+	struct burst *burst = worker->filling;
+	unsigned kept = 0, kernel = 0;
+
+	if (!burst)
+		return 0;
+	for (unsigned i = 0; i < burst->n; i++) {
+		struct rte_mbuf *mbuf = burst->mbuf[i];
+		struct frame_parsed parsed = parse(worker, mbuf);
+
+		switch (parsed.class) {
+		case FRAME_PACKET:
+			admit_packet(worker, burst, &kept, mbuf, parsed);
+			break;
+		case FRAME_KERNEL:
+			give_to_kernel(worker, mbuf);
+			kernel++;
+			break;
+		case FRAME_DROP:
+			stage_drop(worker, mbuf, parsed.drop);
+			break;
+		}
+	}
+	count_add(&worker->count.received, burst->n - kernel);
+	burst->n = kept;
+	return kept;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The relay's counters over DPDK telemetry: totals only, never anything about one packet.
+ *
+ *   /linemix/stats    the books, frames of the kernel, missed frames, readiness
+ *   /linemix/lcores   what runs where, and the busy share of each lcore's rounds
+ */
+#pragma once
+
+#include "lcore.h"
+#include "relay.h"
+
+/* Registers the commands; the relay and its lcores must outlive the process's telemetry thread. */
+LM_MUST_CHECK int telemetry_start(const struct relay *relay, const struct lcore *lcore,
+				  struct lm_error *err);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a worker needs to know of the world, as one object that never changes: the control thread
+ * makes a new one when a neighbour, a key or the topology changes, swaps the pointer, and frees the
+ * old one when every worker has passed a quiescent state.
+ */
+#pragma once
+
+#include "frame.h"
+#include "lm_packet.h"
+#include "lm_topology.h"
+
+/* A node that this one may send to. */
+struct view_peer {
+	uint32_t id; /* 0: empty place */
+	bool resolved;
+	struct frame_header header; /* valid if resolved */
+};
+
+struct view {
+	const struct lm_topology *topology;
+	const struct lm_topology_node *node; /* this one */
+	const struct lm_packet_keyring *keyring;
+	struct frame_self self;
+	size_t packet_len;
+	unsigned peers, unresolved;
+	uint32_t places; /* of the table, a power of two */
+	struct view_peer peer[];
+};
+
+/* The link-layer address of a node; false if it is not known (yet). */
+typedef bool view_resolve(void *context, uint8_t mac[6], const struct lm_topology_node *node);
+
+/* A new view; everything pointed to must outlive it. NULL if memory is short. Free with free(). */
+LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
+				     const struct lm_topology_node *node,
+				     const struct frame_self *self,
+				     const struct lm_packet_keyring *keyring, view_resolve *resolve,
+				     void *context);
+
+/* The peer with this id, or NULL: packet path. */
+const struct view_peer *view_find(const struct view *view, uint32_t id);
+
+/* The port's identity for a node: its addresses, its UDP port, and this MAC and VLAN. */
+void view_self_init(struct frame_self *self, const struct lm_topology_node *node,
+		    const uint8_t mac[6], uint16_t vlan);

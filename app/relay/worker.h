@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker: from its receive queue to the mixer's ring, and from its ring to its transmit queue.
+ *
+ * One step runs each stage once. A stage is one function over a burst and owns one file; it hands
+ * its packets to the next stage or drops them with stage_drop, so a packet has one owner at any
+ * time. A worker's memory is its own; it meets others only at rings, replay sets and the view.
+ */
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "counters.h"
+#include "lm_mix.h"
+#include "lm_packet.h"
+#include "port.h"
+#include "services.h"
+#include "view.h"
+
+#define WORKER_BURSTS                                                               \
+	2 /* one being peeled while another is filled, when a backend answers later \
+	   */
+
+/* Packets that travel together through the stages of one worker. */
+struct burst {
+	bool in_use;
+	unsigned n; /* packets to peel: mbuf[i] belongs to item[i] */
+	struct rte_mbuf *mbuf[LM_BURST];
+	struct lm_packet_peel item[LM_BURST];
+	uint64_t authentic; /* items whose header tag was right */
+	unsigned handed;    /* packets that clients hand to this gateway: not peeled here */
+	struct rte_mbuf *handed_mbuf[LM_BURST];
+};
+
+/* How far the relay is in its life; written by control. */
+enum phase {
+	PHASE_RUN,
+	PHASE_CLOSED,  /* nothing is received any more */
+	PHASE_DRAIN,   /* and what is held leaves at once */
+	PHASE_STOPPED, /* lcores return */
+};
+
+/* What all lcores of a relay share. */
+struct shared {
+	const struct view *view; /* read and swapped with atomic operations */
+	enum phase phase;        /* the same */
+	struct services services;
+};
+
+struct worker {
+	unsigned index;
+	const struct shared *shared;
+	const struct port *port;
+	struct rte_ring *to_mixer;    /* of struct lm_mix_item */
+	struct rte_ring *from_mixer;  /* of struct lm_mix_item */
+	struct rte_ring *to_kernel;   /* of mbufs; every worker puts in */
+	struct rte_ring *from_kernel; /* of mbufs; worker 0 takes out, NULL for the others */
+	struct lm_packet_peeler *peeler;
+	struct lm_prng prng;
+
+	const struct view *view; /* of this step */
+	struct burst burst[WORKER_BURSTS];
+	struct burst *filling; /* of this step, between rx and peel; NULL: nothing came */
+	struct burst *peeled;  /* of this step, between peel and route; NULL: nothing is ready */
+	struct rte_mbuf *unsent[LM_BURST];
+	unsigned unsent_n;
+
+	unsigned held; /* published for readers: packets that the worker itself owns between two
+			  steps */
+	struct counters count;
+};
+
+/* One step at time now_us. Returns how much it moved: 0 means idle. */
+unsigned worker_step(void *worker, uint64_t now_us);
+
+/* Packets in the worker and in its rings; exact when nothing moves. */
+unsigned worker_held(const struct worker *worker);
+
+/* The stages, in the order of a packet's way. Each returns how many packets it moved. */
+unsigned stage_rx(struct worker *worker);
+unsigned stage_admit(struct worker *worker);
+unsigned stage_peel(struct worker *worker);
+unsigned stage_replay(struct worker *worker);
+unsigned stage_route(struct worker *worker);
+unsigned stage_tx(struct worker *worker);
+unsigned stage_kernel(struct worker *worker);
+
+/* Ends a packet for a reason: freed and counted, and nothing else happens. */
+void stage_drop(struct worker *worker, struct rte_mbuf *mbuf, enum lm_drop reason);

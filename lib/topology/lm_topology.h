@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The topology: who is in the network, where, in which layer and with which keys. FORMAT.md beside
+ * this file describes the document.
+ *
+ * A topology is made by _load or _parse, never changes after that, may be read by any number of
+ * threads, and is freed by its owner when nobody reads it any more. lm_topology_find and _route are
+ * for the packet path.
+ */
+#pragma once
+
+#include "lm_base.h"
+#include "lm_mix.h"
+#include "lm_x25519.h"
+
+#define LM_TOPOLOGY_LAYERS    4           /* at most */
+#define LM_TOPOLOGY_NODES     65536       /* at most */
+#define LM_TOPOLOGY_NODE_KEYS 4           /* mix keys of a node in one document, at most */
+#define LM_TOPOLOGY_BYTES     (64u << 20) /* a larger document is refused unread */
+
+enum lm_topology_role {
+	LM_TOPOLOGY_MIX,     /* layers 1 .. */
+	LM_TOPOLOGY_GATEWAY, /* layer 0 */
+};
+
+struct lm_topology_node {
+	uint32_t id; /* never 0 or 0xffffffff, never reused */
+	enum lm_topology_role role;
+	unsigned layer;                   /* 0 for a gateway */
+	bool has_ipv4, has_ipv6, has_mac; /* at least one address; without MAC: resolve it */
+	uint8_t ipv4[4], ipv6[16], mac[6];
+	uint16_t port; /* UDP */
+	unsigned keys;
+	struct {
+		uint8_t kid;
+		struct lm_point pk;
+	} key[LM_TOPOLOGY_NODE_KEYS];
+};
+
+struct lm_topology {
+	uint32_t epoch;   /* the full number; kid is this modulo 256 */
+	unsigned profile; /* of lib/packet */
+	struct lm_mix_params mix;
+	unsigned layers; /* 1 .. LM_TOPOLOGY_LAYERS */
+	unsigned nodes;
+	struct lm_topology_node *node; /* by rising id */
+	/* nodes by layer: indices into node[], gateways in layer 0 */
+	unsigned layer_nodes[LM_TOPOLOGY_LAYERS + 1];
+	const uint32_t *layer_node[LM_TOPOLOGY_LAYERS + 1];
+};
+
+/*
+ * Reads a document. *topology is for lm_topology_free. -errno with a message "FILE:LINE: ..." (not
+ * JSON) or "FILE: nodes[3].layer: what is wrong; what would be right"; *topology is then NULL.
+ */
+LM_MUST_CHECK int lm_topology_load(struct lm_topology **topology, const char *path,
+				   struct lm_error *err);
+LM_MUST_CHECK int lm_topology_parse(struct lm_topology **topology, const char *text, size_t len,
+				    const char *name, struct lm_error *err);
+void lm_topology_free(struct lm_topology *topology);
+
+/* The node with this id, or NULL. */
+const struct lm_topology_node *lm_topology_find(const struct lm_topology *topology, uint32_t id);
+
+/* The node's public key of this kid, or NULL. */
+const struct lm_point *lm_topology_key(const struct lm_topology_node *node, uint8_t kid);
+
+/*
+ * Step 10 of the packet format for FWD: may the node `self` send to the id `next`? LM_DROP_NONE,
+ * NEXT_UNKNOWN or NEXT_LAYER. A mix of layer l is followed by layer l + 1, the last layer by a
+ * gateway, a gateway by layer 1.
+ */
+enum lm_drop lm_topology_route(const struct lm_topology *topology,
+			       const struct lm_topology_node *self, uint32_t next);
+
+/* May a packet come from node `from` to node `to`? The same rule read backwards. */
+LM_MUST_CHECK bool lm_topology_may_follow(const struct lm_topology *topology,
+					  const struct lm_topology_node *from,
+					  const struct lm_topology_node *to);
+
+/* True if the id names a mix of layer 1. */
+LM_MUST_CHECK bool lm_topology_in_first_layer(const struct lm_topology *topology, uint32_t id);
+
+/*
+ * Draws a path for a sender: one mix of each layer, uniformly, then the gateway `last`; *hops of
+ * them. path[i] points into the topology. Not constant time: the path is not secret to who draws
+ * it.
+ */
+void lm_topology_draw_path(const struct lm_topology *topology, struct lm_prng *prng,
+			   const struct lm_topology_node *last,
+			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
+			   unsigned *hops);
+
+/*
+ * Draws the kids of a forward packet's n hops: b from {epoch - 1, epoch} once (epoch alone if
+ * `ending`: less than one path time is left), then each from {b, b + 1} (lib/packet/FORMAT.md, key
+ * epochs and kid). Epoch 0 has no previous one. Every node has a key for each kid that may be
+ * drawn.
+ */
+void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, bool ending,
+			   uint8_t *kid, unsigned n);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fields of a JSON object, one at a time, with messages that name the place. The document is
+ * hostile: text from it is shown with its length bounded and unprintable bytes replaced.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "document.h"
+
+void lm_topology_make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+struct place lm_topology_place_of_node(unsigned i)
+{
+	struct place place = {0};
+
+	snprintf(place.prefix, sizeof(place.prefix), "nodes[%u].", i);
+	return place;
+}
+
+int lm_topology_fail(const struct reader *reader, const struct place *place, const char *field,
+		     const char *format, ...)
+{
+	size_t prefix = strlen(place->prefix);
+	char where[80];
+	char what[300];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	lm_topology_make_printable(what);
+	/* The object itself goes without the dot behind its name. */
+	snprintf(where, sizeof(where), "%.*s%s", (int)(prefix - (prefix && !*field)), place->prefix,
+		 field);
+	return lm_error_set(reader->err, EINVAL, "%s: %s%s%s", reader->file, where,
+			    *where ? ": " : "", what);
+}
+
+int lm_topology_read_only(const struct reader *reader, const struct place *place,
+			  const char *const *fields)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(place->json, name, value)
+	{
+		unsigned i = 0;
+
+		while (fields[i] && strcmp(fields[i], name) != 0)
+			i++;
+		if (!fields[i])
+			return lm_topology_fail(
+				reader, place, "",
+				"unknown field \"%.40s\"; see FORMAT.md for the fields", name);
+	}
+	return 0;
+}
+
+int lm_topology_read_uint(uint64_t *out, const struct reader *reader, const struct place *place,
+			  const char *field, uint64_t min, uint64_t max)
+{
+	const json_t *json = json_object_get(place->json, field);
+	json_int_t value = json_integer_value(json);
+
+	if (!json)
+		return lm_topology_fail(reader, place, field,
+					"is missing; a number from %" PRIu64 " to %" PRIu64, min,
+					max);
+	if (!json_is_integer(json))
+		return lm_topology_fail(reader, place, field,
+					"is no integer; a number from %" PRIu64 " to %" PRIu64, min,
+					max);
+	if (value < 0 || (uint64_t)value < min || (uint64_t)value > max)
+		return lm_topology_fail(reader, place, field,
+					"%" JSON_INTEGER_FORMAT
+					" is out of range; a number from %" PRIu64 " to %" PRIu64,
+					value, min, max);
+	*out = (uint64_t)value;
+	return 0;
+}
+
+int lm_topology_read_text(const char **out, const struct reader *reader, const struct place *place,
+			  const char *field, const char *right)
+{
+	const json_t *json = json_object_get(place->json, field);
+
+	if (!json)
+		return lm_topology_fail(reader, place, field, "is missing; %s", right);
+	if (!json_is_string(json))
+		return lm_topology_fail(reader, place, field, "is no text; %s", right);
+	*out = json_string_value(json);
+	return 0;
+}
+
+int lm_topology_read_object(struct place *out, const struct reader *reader,
+			    const struct place *place, const char *field)
+{
+	json_t *json = json_object_get(place->json, field);
+
+	if (!json)
+		return lm_topology_fail(reader, place, field, "is missing; an object");
+	if (!json_is_object(json))
+		return lm_topology_fail(reader, place, field, "is no object; write {...}");
+	*out = (struct place){.json = json};
+	snprintf(out->prefix, sizeof(out->prefix), "%.20s%.9s.", place->prefix, field);
+	return 0;
+}

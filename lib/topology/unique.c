@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What must not stand twice in a document: ids, addresses with their port, public keys. Each kind
+ * is collected, sorted, and compared with its neighbour.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "document.h"
+
+/* Something that a node has, padded with zeros, and the node's index in the document. */
+struct entry {
+	uint8_t bytes[32];
+	uint32_t node;
+};
+
+/* One kind: collect writes what the node has of it (up to LM_TOPOLOGY_NODE_KEYS). */
+struct kind {
+	const char *field;
+	unsigned (*collect)(struct entry *entry, const struct lm_topology_node *node);
+};
+
+static unsigned collect_id(struct entry *entry, const struct lm_topology_node *node)
+{
+	lm_store_u32(entry->bytes, node->id);
+	return 1;
+}
+
+static unsigned collect_ipv4(struct entry *entry, const struct lm_topology_node *node)
+{
+	memcpy(entry->bytes, node->ipv4, sizeof(node->ipv4));
+	lm_store_u32(entry->bytes + sizeof(node->ipv4), node->port);
+	return node->has_ipv4;
+}
+
+static unsigned collect_ipv6(struct entry *entry, const struct lm_topology_node *node)
+{
+	memcpy(entry->bytes, node->ipv6, sizeof(node->ipv6));
+	lm_store_u32(entry->bytes + sizeof(node->ipv6), node->port);
+	return node->has_ipv6;
+}
+
+static unsigned collect_keys(struct entry *entry, const struct lm_topology_node *node)
+{
+	for (unsigned i = 0; i < node->keys; i++)
+		memcpy(entry[i].bytes, node->key[i].pk.b, sizeof(entry[i].bytes));
+	return node->keys;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct entry *left = a, *right = b;
+	int order = memcmp(left->bytes, right->bytes, sizeof(left->bytes));
+
+	return order ? order : (left->node > right->node) - (left->node < right->node);
+}
+
+static int check_kind(const struct reader *reader, const struct lm_topology *topology,
+		      const struct kind *kind, struct entry *entry)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < topology->nodes; i++) {
+		unsigned got;
+
+		memset(&entry[n], 0, LM_TOPOLOGY_NODE_KEYS * sizeof(*entry));
+		got = kind->collect(&entry[n], &topology->node[i]);
+		for (unsigned end = n + got; n < end; n++)
+			entry[n].node = i;
+	}
+	qsort(entry, n, sizeof(*entry), compare);
+	for (unsigned i = 1; i < n; i++) {
+		if (memcmp(entry[i - 1].bytes, entry[i].bytes, sizeof(entry[i].bytes)) == 0) {
+			struct place place = lm_topology_place_of_node(entry[i].node);
+
+			return lm_topology_fail(
+				reader, &place, kind->field,
+				"stands at nodes[%u] already; every node has its own",
+				entry[i - 1].node);
+		}
+	}
+	return 0;
+}
+
+int lm_topology_check_unique(const struct reader *reader, const struct lm_topology *topology)
+{
+	static const struct kind kinds[] = {
+		{"id", collect_id},
+		{"ipv4", collect_ipv4},
+		{"ipv6", collect_ipv6},
+		{"keys", collect_keys},
+	};
+	/* One node's worth more, since an entry is cleared before it is known to be needed. */
+	struct entry *entry =
+		calloc((size_t)topology->nodes + 1, LM_TOPOLOGY_NODE_KEYS * sizeof(*entry));
+	int rc = 0;
+
+	if (!entry)
+		return lm_error_set(reader->err, ENOMEM, "%s: out of memory", reader->file);
+	for (size_t i = 0; i < LM_COUNT(kinds) && !rc; i++)
+		rc = check_kind(reader, topology, &kinds[i], entry);
+	free(entry);
+	return rc;
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Outer headers: what is written is taken again, everything else has its named reason, and nothing
+ * is read past the frame's end.
+ */
+#include <string.h>
+
+#include "frame.h"
+#include "testing.h"
+
+#define PAYLOAD 301 /* odd, so that the checksum's last byte is tested */
+
+static const struct frame_checked unchecked;
+
+static const struct frame_self me = {
+	.mac = {2, 0, 0, 0, 0, 1},
+	.has_ipv4 = true,
+	.has_ipv6 = true,
+	.ipv4 = {10, 7, 0, 1},
+	.ipv6 = {0xfd, 0, [15] = 1},
+	.port = 4242,
+};
+
+static const struct frame_self peer = {
+	.mac = {2, 0, 0, 0, 0, 2},
+	.has_ipv4 = true,
+	.has_ipv6 = true,
+	.ipv4 = {10, 7, 0, 2},
+	.ipv6 = {0xfd, 0, [15] = 2},
+	.port = 4343,
+};
+
+static struct lm_topology_node node_of(const struct frame_self *self, bool ipv6)
+{
+	struct lm_topology_node node = {.has_ipv4 = !ipv6, .has_ipv6 = ipv6, .port = self->port};
+
+	memcpy(node.ipv4, self->ipv4, 4);
+	memcpy(node.ipv6, self->ipv6, 16);
+	return node;
+}
+
+/* A frame from the peer to me, ending at a guard page. */
+struct sample {
+	uint8_t *frame;
+	size_t len, ip, udp;
+};
+
+static struct sample make_tagged(bool ipv6, uint16_t vlan)
+{
+	struct lm_topology_node node = node_of(&me, ipv6);
+	struct frame_self from = peer;
+	struct frame_header header;
+	struct sample sample;
+
+	from.vlan = vlan;
+	assert_true(frame_header_init(&header, &from, &node, me.mac));
+	sample.len = header.len + PAYLOAD;
+	sample.frame = guarded_alloc(sample.len, GUARD_AFTER);
+	for (unsigned i = 0; i < PAYLOAD; i++)
+		sample.frame[header.len + i] = (uint8_t)(i * 7);
+	assert_ptr_equal(frame_write(&header, sample.frame + header.len, PAYLOAD, true),
+			 sample.frame);
+	sample.ip = header.ip_offset;
+	sample.udp = header.len - 8u;
+	return sample;
+}
+
+static struct sample make(bool ipv6)
+{
+	return make_tagged(ipv6, FRAME_VLAN_ANY);
+}
+
+static void unmake(struct sample *sample)
+{
+	guarded_free(sample->frame, sample->len, GUARD_AFTER);
+}
+
+static void assert_drop(const uint8_t *frame, size_t len, enum lm_drop reason)
+{
+	struct frame_parsed parsed = frame_parse(&me, frame, len, unchecked);
+
+	assert_int_equal(parsed.class, FRAME_DROP);
+	assert_string_equal(lm_drop_name(parsed.drop), lm_drop_name(reason));
+}
+
+static void assert_taken(const struct frame_self *self, const struct sample *sample)
+{
+	struct frame_parsed parsed = frame_parse(self, sample->frame, sample->len, unchecked);
+
+	assert_int_equal(parsed.class, FRAME_PACKET);
+	assert_int_equal(parsed.offset, sample->udp + 8);
+	assert_int_equal(parsed.len, PAYLOAD);
+}
+
+static void put16(uint8_t *at, unsigned value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* The IPv4 header checksum, word by word as RFC 791 says it. */
+static void fix_ipv4(const struct sample *sample)
+{
+	uint8_t *ip = sample->frame + sample->ip;
+	unsigned sum = 0;
+
+	put16(ip + 10, 0);
+	for (unsigned i = 0; i < 20; i += 2)
+		sum += (unsigned)(ip[i] << 8 | ip[i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	put16(ip + 10, ~sum & 0xffff);
+}
+
+static void what_is_written_is_taken(void **state)
+{
+	(void)state;
+	for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+		struct sample sample = make(ipv6);
+
+		assert_taken(&me, &sample);
+		assert_int_equal(sample.frame[sample.udp + 8 + 1], 7);
+		unmake(&sample);
+	}
+}
+
+/* Everything in front of the ports is a constant of the relay, whatever the packet. */
+static void nothing_of_a_host_shows_in_the_headers(void **state)
+{
+	static const uint8_t want4[] = {0x45, 0, 1, 0x49, 0, 0, 0x40, 0, 64, 17};
+	static const uint8_t want6[] = {0x60, 0, 0, 0, 1, 0x35, 17, 64};
+	struct sample v4 = make(false), v6 = make(true);
+
+	(void)state;
+	assert_memory_equal(v4.frame + v4.ip, want4, sizeof(want4));
+	assert_memory_equal(v6.frame + v6.ip, want6, sizeof(want6));
+	unmake(&v4);
+	unmake(&v6);
+}
+
+static void ipv6_is_preferred_and_some_family_must_be_shared(void **state)
+{
+	struct lm_topology_node node = node_of(&me, false);
+	struct frame_self from = peer;
+	struct frame_header header;
+
+	(void)state;
+	node.has_ipv6 = true;
+	assert_true(frame_header_init(&header, &from, &node, me.mac));
+	assert_true(header.ipv6);
+	from.has_ipv6 = false;
+	assert_true(frame_header_init(&header, &from, &node, me.mac));
+	assert_false(header.ipv6);
+	node.has_ipv4 = false;
+	assert_false(frame_header_init(&header, &from, &node, me.mac));
+}
+
+static void any_single_bit_of_header_or_payload_matters(void **state)
+{
+	(void)state;
+	for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+		struct sample sample = make(ipv6);
+
+		for (size_t bit = 0; bit < sample.len * 8; bit++) {
+			size_t byte = bit / 8;
+
+			/* not covered by any checksum: source MAC; IPv6 traffic class, flow label,
+			 * hop limit */
+			if ((byte >= 6 && byte < 12) ||
+			    (ipv6 &&
+			     ((byte >= 14 && byte < 18 && bit != 14 * 8 + 4 && bit != 14 * 8 + 5 &&
+			       bit != 14 * 8 + 6 && bit != 14 * 8 + 7) ||
+			      byte == 21)))
+				continue;
+			sample.frame[byte] ^= (uint8_t)(1u << bit % 8);
+			struct frame_parsed parsed =
+				frame_parse(&me, sample.frame, sample.len, unchecked);
+
+			assert_int_not_equal(parsed.class, FRAME_PACKET);
+			sample.frame[byte] ^= (uint8_t)(1u << bit % 8);
+		}
+		assert_taken(&me, &sample);
+		unmake(&sample);
+	}
+}
+
+static void no_truncation_is_taken_or_read_past(void **state)
+{
+	(void)state;
+	for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+		struct sample sample = make(ipv6);
+
+		for (size_t cut = 1; cut <= sample.len; cut++) {
+			uint8_t *start = sample.frame + cut;
+
+			memmove(start, sample.frame, sample.len - cut);
+			struct frame_parsed parsed =
+				frame_parse(&me, start, sample.len - cut, unchecked);
+
+			assert_int_equal(parsed.class, FRAME_DROP);
+			unmake(&sample);
+			sample = make(ipv6);
+		}
+		unmake(&sample);
+	}
+}
+
+static void ethernet_padding_is_cut_off(void **state)
+{
+	struct sample sample = make(false);
+	uint8_t padded[600] = {0};
+
+	(void)state;
+	memcpy(padded, sample.frame, sample.len);
+	struct frame_parsed parsed = frame_parse(&me, padded, sample.len + 18, unchecked);
+
+	assert_int_equal(parsed.class, FRAME_PACKET);
+	assert_int_equal(parsed.len, PAYLOAD);
+	unmake(&sample);
+}
+
+static void each_wrong_field_has_its_reason(void **state)
+{
+	const struct {
+		bool ipv6;
+		int layer; /* 0 Ethernet, 1 IP, 2 UDP */
+		unsigned at, value;
+		enum lm_drop reason;
+	} wrong[] = {
+		{false, 0, 5, 9, LM_DROP_FOREIGN},     /* another MAC */
+		{false, 0, 12, 0x86, LM_DROP_FRAME},   /* another type */
+		{false, 1, 0, 0x46, LM_DROP_IP},       /* options */
+		{false, 1, 0, 0x65, LM_DROP_IP},       /* version */
+		{false, 1, 2, 0, LM_DROP_UDP},         /* total length shorter than UDP says */
+		{false, 1, 2, 9, LM_DROP_IP},          /* total length past the frame */
+		{false, 1, 6, 0x20, LM_DROP_FRAGMENT}, /* more fragments */
+		{false, 1, 7, 1, LM_DROP_FRAGMENT},    /* offset */
+		{false, 1, 9, 6, LM_DROP_FOREIGN},     /* TCP */
+		{false, 1, 12, 127, LM_DROP_IP},       /* from loopback */
+		{false, 1, 12, 0, LM_DROP_IP},         /* from nowhere */
+		{false, 1, 12, 224, LM_DROP_IP},       /* from multicast */
+		{false, 1, 19, 9, LM_DROP_FOREIGN},    /* to another host */
+		{false, 2, 3, 9, LM_DROP_FOREIGN},     /* to another port */
+		{false, 2, 5, 9, LM_DROP_UDP},         /* length */
+		{false, 2, 6, 9, LM_DROP_UDP},         /* checksum */
+		{true, 1, 0, 0x40, LM_DROP_IP},        /* version */
+		{true, 1, 4, 9, LM_DROP_IP},           /* past the frame */
+		{true, 1, 6, 44, LM_DROP_FRAGMENT},    /* fragment header */
+		{true, 1, 6, 6, LM_DROP_FOREIGN},      /* TCP */
+		{true, 1, 6, 60, LM_DROP_FOREIGN},     /* destination options */
+		{true, 1, 8, 0xff, LM_DROP_IP},        /* from multicast */
+		{true, 1, 39, 9, LM_DROP_FOREIGN},     /* to another host */
+		{true, 2, 3, 9, LM_DROP_FOREIGN},      /* to another port */
+		{true, 2, 7, 9, LM_DROP_UDP},          /* checksum */
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < LM_COUNT(wrong); i++) {
+		struct sample sample = make(wrong[i].ipv6);
+		size_t layer[] = {0, sample.ip, sample.udp};
+
+		sample.frame[layer[wrong[i].layer] + wrong[i].at] = (uint8_t)wrong[i].value;
+		if (!wrong[i].ipv6)
+			fix_ipv4(&sample);
+		assert_drop(sample.frame, sample.len, wrong[i].reason);
+		unmake(&sample);
+	}
+}
+
+static void wrong_ipv4_header_checksum_is_dropped_unless_checked(void **state)
+{
+	struct sample sample = make(false);
+	const struct frame_checked by_nic = {.ip = true, .udp = true};
+
+	(void)state;
+	sample.frame[sample.ip + 10] ^= 1;
+	assert_drop(sample.frame, sample.len, LM_DROP_IP);
+	sample.frame[sample.udp + 6] ^= 1;
+	assert_int_equal(frame_parse(&me, sample.frame, sample.len, by_nic).class, FRAME_PACKET);
+	unmake(&sample);
+}
+
+/* RFC 768 allows UDP without a checksum over IPv4, RFC 8200 (8.1) does not over IPv6. */
+static void zero_udp_checksum_is_for_ipv4_only(void **state)
+{
+	(void)state;
+	for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+		struct sample sample = make(ipv6);
+
+		put16(sample.frame + sample.udp + 6, 0);
+		if (ipv6)
+			assert_drop(sample.frame, sample.len, LM_DROP_UDP);
+		else
+			assert_taken(&me, &sample);
+		unmake(&sample);
+	}
+}
+
+static void vlan_tags_are_taken_as_configured(void **state)
+{
+	struct frame_self any = me, only = me;
+	struct sample plain = make(false), tagged = make_tagged(true, 100),
+		      other = make_tagged(false, 101);
+
+	(void)state;
+	only.vlan = 100;
+	assert_taken(&any, &plain);
+	assert_taken(&any, &tagged);
+	assert_taken(&any, &other);
+	assert_taken(&only, &tagged);
+	assert_int_equal(frame_parse(&only, other.frame, other.len, unchecked).drop,
+			 LM_DROP_FOREIGN);
+	assert_int_equal(frame_parse(&only, plain.frame, plain.len, unchecked).drop,
+			 LM_DROP_FOREIGN);
+	/* a second tag is no IP packet */
+	put16(tagged.frame + 16, 0x8100);
+	assert_drop(tagged.frame, tagged.len, LM_DROP_FRAME);
+	unmake(&plain);
+	unmake(&tagged);
+	unmake(&other);
+}
+
+static enum frame_class class_of(const uint8_t *frame, size_t len)
+{
+	return frame_parse(&me, frame, len, unchecked).class;
+}
+
+static void the_kernel_gets_arp_ping_and_neighbour_discovery(void **state)
+{
+	struct sample v4 = make(false), v6 = make(true);
+	uint8_t arp[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [12] = 0x08, 0x06};
+
+	(void)state;
+	assert_int_equal(class_of(arp, sizeof(arp)), FRAME_KERNEL);
+	memcpy(arp, me.mac, 6);
+	assert_int_equal(class_of(arp, sizeof(arp)), FRAME_KERNEL);
+	memcpy(arp, peer.mac, 6);
+	assert_drop(arp, sizeof(arp), LM_DROP_FOREIGN);
+
+	v4.frame[v4.ip + 9] = 1; /* ping */
+	fix_ipv4(&v4);
+	assert_int_equal(class_of(v4.frame, v4.len), FRAME_KERNEL);
+	v6.frame[v6.ip + 6] = 58;
+	assert_int_equal(class_of(v6.frame, v6.len), FRAME_KERNEL);
+
+	/* a neighbour solicitation goes to a multicast address of both layers */
+	v6.frame[0] = 0x33;
+	assert_drop(v6.frame, v6.len, LM_DROP_FOREIGN);
+	v6.frame[v6.ip + 24] = 0xff;
+	v6.frame[v6.ip + 25] = 0x02;
+	assert_int_equal(class_of(v6.frame, v6.len), FRAME_KERNEL);
+	/* only with link scope */
+	v6.frame[v6.ip + 25] = 0x0e;
+	assert_drop(v6.frame, v6.len, LM_DROP_FOREIGN);
+	unmake(&v4);
+	unmake(&v6);
+}
+
+/* The pseudo-header sum that is left for a NIC is what completes to the right checksum. */
+static void checksum_offload_gets_the_pseudo_header_sum(void **state)
+{
+	struct sample whole = make(true), left = make(true);
+	struct lm_topology_node node = node_of(&me, true);
+	struct frame_header header;
+
+	(void)state;
+	assert_true(frame_header_init(&header, &peer, &node, me.mac));
+	frame_write(&header, left.frame + header.len, PAYLOAD, false);
+
+	unsigned sum = 0;
+	const uint8_t *udp = left.frame + left.udp;
+
+	for (unsigned i = 0; i < 8 + PAYLOAD; i++)
+		sum += i % 2 ? udp[i] : (unsigned)udp[i] << 8;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	put16(left.frame + left.udp + 6, ~sum & 0xffff);
+	assert_memory_equal(left.frame, whole.frame, whole.len);
+	unmake(&whole);
+	unmake(&left);
+}
+
+static void noise_is_never_taken(void **state)
+{
+	uint8_t noise[200];
+
+	(void)state;
+	testing_rand_seed(1);
+	for (unsigned i = 0; i < 100000; i++) {
+		lm_rand(noise, sizeof(noise));
+		memcpy(noise, me.mac, 6);
+		put16(noise + 12, i % 2 ? 0x0800 : 0x86dd);
+		noise[14] = i % 2 ? 0x45 : 0x60;
+		assert_int_not_equal(class_of(noise, noise[20] % sizeof(noise)), FRAME_PACKET);
+	}
+	testing_rand_restore();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_is_taken),
+		cmocka_unit_test(nothing_of_a_host_shows_in_the_headers),
+		cmocka_unit_test(ipv6_is_preferred_and_some_family_must_be_shared),
+		cmocka_unit_test(any_single_bit_of_header_or_payload_matters),
+		cmocka_unit_test(no_truncation_is_taken_or_read_past),
+		cmocka_unit_test(ethernet_padding_is_cut_off),
+		cmocka_unit_test(each_wrong_field_has_its_reason),
+		cmocka_unit_test(wrong_ipv4_header_checksum_is_dropped_unless_checked),
+		cmocka_unit_test(zero_udp_checksum_is_for_ipv4_only),
+		cmocka_unit_test(vlan_tags_are_taken_as_configured),
+		cmocka_unit_test(the_kernel_gets_arp_ping_and_neighbour_discovery),
+		cmocka_unit_test(checksum_offload_gets_the_pseudo_header_sum),
+		cmocka_unit_test(noise_is_never_taken),
+	};
+
+	return RUN_TESTS(tests);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lib/topology: a good document is read as it stands, bad bytes do no harm, routes follow the
+ * layers, and draws are uniform over what is legal and nothing else.
+ */
+#include <errno.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "topology_documents.h"
+
+/* ---- Reading ---- */
+
+static void document_is_read_as_it_stands(void **state)
+{
+	static const uint32_t ids[] = {1, 20, 30, 300, 500, 4294967294};
+	struct lm_topology *topology = parse_good(good_document());
+	const struct lm_topology_node *node;
+
+	(void)state;
+	assert_int_equal(topology->epoch, 7);
+	assert_int_equal(topology->profile, 1);
+	assert_int_equal(topology->mix.strategy, LM_MIX_BATCH);
+	assert_int_equal(topology->mix.interval_us, 100000);
+	assert_int_equal(topology->mix.min_batch, 16);
+	assert_int_equal(topology->mix.max_wait_us, 1000000);
+	assert_int_equal(topology->layers, 2);
+	assert_int_equal(topology->nodes, 6);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(topology->node[i].id, ids[i]);
+	for (unsigned layer = 0; layer <= 2; layer++) {
+		assert_int_equal(topology->layer_nodes[layer], 2);
+		for (unsigned i = 0; i < 2; i++)
+			assert_int_equal(topology->node[topology->layer_node[layer][i]].layer,
+					 layer);
+	}
+	node = lm_topology_find(topology, 500);
+	assert_int_equal(node->role, LM_TOPOLOGY_MIX);
+	assert_int_equal(node->layer, 1);
+	assert_true(node->has_ipv4 && node->has_ipv6 && node->has_mac);
+	assert_memory_equal(node->ipv4, "\x0a\x00\x01\xf4", 4);
+	assert_memory_equal(node->ipv6, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05", 16);
+	assert_memory_equal(node->mac, "\x02\0\0\0\xab\x5a", 6);
+	assert_int_equal(node->port, 7000);
+	assert_int_equal(node->keys, 3);
+	assert_int_equal(lm_topology_key(node, 8)->b[4], 8);
+	assert_int_equal(lm_topology_key(node, 6)->b[4], 6);
+	assert_null(lm_topology_key(node, 9));
+	node = lm_topology_find(topology, 300);
+	assert_int_equal(node->role, LM_TOPOLOGY_GATEWAY);
+	assert_int_equal(node->layer, 0);
+	assert_true(node->has_ipv4 && !node->has_ipv6 && !node->has_mac);
+	lm_topology_free(topology);
+	lm_topology_free(NULL);
+}
+
+static void kid_window_wraps_and_starts_at_zero(void **state)
+{
+	static const struct {
+		uint32_t epoch;
+		unsigned keys;
+		uint8_t last;
+	} windows[] = {{0, 2, 1}, {1, 3, 2}, {255, 3, 0}, {256, 3, 1}, {UINT32_MAX, 3, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(windows); i++) {
+		json_t *document = make_document(windows[i].epoch, 1);
+		struct lm_topology *topology;
+
+		add_node(document, 1, 1);
+		add_node(document, 2, 0);
+		topology = parse_good(document);
+		assert_int_equal(topology->node[0].keys, windows[i].keys);
+		assert_non_null(lm_topology_key(&topology->node[0], windows[i].last));
+		lm_topology_free(topology);
+	}
+}
+
+/* ---- Text ---- */
+
+static void text_that_is_no_json_has_a_line(void **state)
+{
+	static const char *const texts[] = {
+		"\n\n{\"format\"",
+		"\n\n{\"a\":1,\"a\":1}",
+		"\n\n{} {}",
+		"\n\n",
+		"\n\n{\"a\": \"\xff\"}",
+		"\n\n{\"a\": 99999999999999999999}",
+	};
+	struct lm_topology *topology;
+	struct lm_error err;
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(texts); i++) {
+		assert_int_equal(lm_topology_parse(&topology, texts[i], strlen(texts[i]),
+						   "net.json", &err),
+				 -EINVAL);
+		assert_null(topology);
+		if (strncmp(err.text, "net.json:3: not JSON: ", 22) != 0)
+			fail_msg("%s", err.text);
+	}
+	assert_int_equal(lm_topology_parse(&topology, "[]", 2, "net.json", &err), -EINVAL);
+	assert_string_equal(err.text, "net.json: the document is no object; write {...}");
+	assert_int_equal(lm_topology_parse(&topology, "", LM_TOPOLOGY_BYTES + 1ul, "net.json",
+					   &err),
+			 -EFBIG);
+}
+
+static void truncated_and_flipped_documents_do_no_harm(void **state)
+{
+	json_t *document = good_document();
+	char *good = json_dumps(document, JSON_COMPACT);
+	size_t len = strlen(good);
+	struct lm_topology *topology;
+	struct lm_prng prng;
+
+	(void)state;
+	lm_prng_init(&prng, (const uint8_t[32]){1});
+	for (size_t cut = 0; cut < len; cut++) {
+		char *text = malloc(cut + 1); /* so that one byte too far is noticed */
+
+		assert_non_null(text);
+		memcpy(text, good, cut);
+		assert_int_not_equal(lm_topology_parse(&topology, text, cut, "cut", NULL), 0);
+		assert_null(topology);
+		free(text);
+	}
+	for (unsigned round = 0; round < 20000; round++) {
+		size_t at = lm_prng_below(&prng, (uint32_t)len);
+		char old = good[at];
+
+		good[at] = (char)lm_prng_u32(&prng);
+		if (lm_topology_parse(&topology, good, len, "flip", NULL) == 0)
+			assert_int_equal(topology->nodes, 6);
+		lm_topology_free(topology);
+		good[at] = old;
+	}
+	free(good);
+	json_decref(document);
+}
+
+static void load_reads_a_file_and_names_it(void **state)
+{
+	char path[] = "test_topology_XXXXXX";
+	json_t *document = good_document();
+	struct lm_topology *topology;
+	struct lm_error err;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(json_dumpfd(document, fd, 0), 0);
+	assert_int_equal(lm_topology_load(&topology, path, &err), 0);
+	assert_int_equal(topology->nodes, 6);
+	lm_topology_free(topology);
+	assert_int_equal(ftruncate(fd, (off_t)LM_TOPOLOGY_BYTES + 1), 0);
+	assert_int_equal(lm_topology_load(&topology, path, &err), -EFBIG);
+	assert_non_null(strstr(err.text, path));
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(lm_topology_load(&topology, path, &err), -ENOENT);
+	assert_null(topology);
+	assert_int_equal(lm_topology_load(&topology, ".", &err), -EINVAL);
+	json_decref(document);
+}
+
+/* ---- Questions ---- */
+
+static void routes_follow_the_layers(void **state)
+{
+	(void)state;
+	for (unsigned layers = 1; layers <= LM_TOPOLOGY_LAYERS; layers++) {
+		json_t *document = make_document(0, layers);
+		struct lm_topology *topology;
+
+		for (unsigned layer = 0; layer <= layers; layer++) {
+			add_node(document, 10 + layer, layer);
+			add_node(document, 20 + layer, layer);
+		}
+		topology = parse_good(document);
+		for (unsigned i = 0; i < topology->nodes; i++) {
+			const struct lm_topology_node *from = &topology->node[i];
+
+			for (unsigned j = 0; j < topology->nodes; j++) {
+				const struct lm_topology_node *to = &topology->node[j];
+				bool legal = (from->layer + 1) % (layers + 1) == to->layer;
+
+				assert_int_equal(lm_topology_route(topology, from, to->id),
+						 legal ? LM_DROP_NONE : LM_DROP_NEXT_LAYER);
+				assert_int_equal(lm_topology_may_follow(topology, from, to), legal);
+			}
+			assert_int_equal(lm_topology_route(topology, from, from->id),
+					 LM_DROP_NEXT_LAYER);
+			assert_int_equal(lm_topology_route(topology, from, 9),
+					 LM_DROP_NEXT_UNKNOWN);
+			assert_int_equal(lm_topology_in_first_layer(topology, from->id),
+					 from->layer == 1);
+		}
+		assert_false(lm_topology_in_first_layer(topology, 9));
+		lm_topology_free(topology);
+	}
+}
+
+static void find_knows_every_node_and_no_other(void **state)
+{
+	static const unsigned sizes[] = {2, 3, 4, 5, 63, 64, 65, 3000};
+
+	(void)state;
+	for (size_t s = 0; s < LM_COUNT(sizes); s++) {
+		json_t *document = make_document(3, 1);
+		struct lm_topology *topology;
+
+		/* 11 divides no size: every even id once, out of order */
+		for (unsigned i = 0; i < sizes[s]; i++)
+			add_node(document, 2 * (i * 11 % sizes[s]) + 2, i % 2);
+		topology = parse_good(document);
+		for (unsigned i = 0; i < sizes[s]; i++) {
+			assert_ptr_equal(lm_topology_find(topology, 2 * i + 2), &topology->node[i]);
+			assert_null(lm_topology_find(topology, 2 * i + 1));
+		}
+		assert_null(lm_topology_find(topology, 0));
+		assert_null(lm_topology_find(topology, 2 * sizes[s] + 1));
+		assert_null(lm_topology_find(topology, UINT32_MAX));
+		lm_topology_free(topology);
+	}
+}
+
+/* Draws far off their share are refused; the seeds are fixed, so this never fails by chance. */
+static void assert_share(unsigned count, unsigned draws, double share)
+{
+	double deviation = sqrt(draws * share * (1 - share));
+
+	assert_true(fabs(count - draws * share) <= 5 * deviation);
+}
+
+static void path_is_uniform_over_every_layer(void **state)
+{
+	enum { DRAWS = 30000 };
+	json_t *document = make_document(3, 3);
+	const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1];
+	const struct lm_topology_node *last;
+	unsigned count[3][3] = {{0}};
+	struct lm_topology *topology;
+	struct lm_prng prng;
+	unsigned hops;
+
+	(void)state;
+	for (unsigned layer = 1; layer <= 3; layer++)
+		for (unsigned i = 0; i < layer; i++)
+			add_node(document, 10 * layer + i, layer);
+	add_node(document, 90, 0);
+	add_node(document, 91, 0);
+	topology = parse_good(document);
+	last = lm_topology_find(topology, 91);
+	lm_prng_init(&prng, (const uint8_t[32]){1});
+	for (unsigned draw = 0; draw < DRAWS; draw++) {
+		lm_topology_draw_path(topology, &prng, last, path, &hops);
+		assert_int_equal(hops, 4);
+		assert_ptr_equal(path[3], last);
+		for (unsigned hop = 0; hop < 3; hop++) {
+			assert_int_equal(path[hop]->id / 10, hop + 1);
+			count[hop][path[hop]->id % 10]++;
+			assert_true(lm_topology_may_follow(topology, path[hop], path[hop + 1]));
+		}
+	}
+	for (unsigned hop = 0; hop < 3; hop++)
+		for (unsigned i = 0; i <= hop; i++)
+			assert_share(count[hop][i], DRAWS, 1.0 / (hop + 1));
+	lm_topology_free(topology);
+}
+
+/* Draws two kids again and again; share[a][b] is what (first + a, first + b) should get. */
+static void assert_kids(uint32_t epoch, bool ending, uint8_t first, const double share[3][3])
+{
+	enum { DRAWS = 40000 };
+	const struct lm_topology topology = {.epoch = epoch};
+	unsigned count[3][3] = {{0}};
+	struct lm_prng prng;
+
+	lm_prng_init(&prng, (const uint8_t[32]){1});
+	for (unsigned draw = 0; draw < DRAWS; draw++) {
+		uint8_t kid[2];
+
+		lm_topology_draw_kids(&topology, &prng, ending, kid, 2);
+		kid[0] = (uint8_t)(kid[0] - first);
+		kid[1] = (uint8_t)(kid[1] - first);
+		assert_true(kid[0] < 3 && kid[1] < 3);
+		count[kid[0]][kid[1]]++;
+	}
+	for (unsigned a = 0; a < 3; a++)
+		for (unsigned b = 0; b < 3; b++)
+			assert_share(count[a][b], DRAWS, share[a][b]);
+}
+
+static void kids_are_drawn_from_one_pair_of_epochs(void **state)
+{
+	/* b = c - 1 or c, once for the packet: the previous and the next never meet. */
+	static const double usual[3][3] = {{0.125, 0.125, 0},
+					   {0.125, 0.25, 0.125},
+					   {0, 0.125, 0.125}};
+	static const double late[3][3] = {{0}, {0, 0.25, 0.25}, {0, 0.25, 0.25}};
+	static const double first[3][3] = {{0.25, 0.25}, {0.25, 0.25}};
+
+	(void)state;
+	assert_kids(7, false, 6, usual);
+	assert_kids(256, false, 255, usual);
+	assert_kids(255, false, 254, usual);
+	assert_kids(7, true, 6, late);
+	assert_kids(0, false, 0, first);
+	assert_kids(0, true, 0, first);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(document_is_read_as_it_stands),
+		cmocka_unit_test(kid_window_wraps_and_starts_at_zero),
+		cmocka_unit_test(text_that_is_no_json_has_a_line),
+		cmocka_unit_test(truncated_and_flipped_documents_do_no_harm),
+		cmocka_unit_test(load_reads_a_file_and_names_it),
+		cmocka_unit_test(routes_follow_the_layers),
+		cmocka_unit_test(find_knows_every_node_and_no_other),
+		cmocka_unit_test(path_is_uniform_over_every_layer),
+		cmocka_unit_test(kids_are_drawn_from_one_pair_of_epochs),
+	};
+
+	return RUN_TESTS(tests);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lib/topology: every mistake in a document is refused by name, with what would be right.
+ */
+#include <errno.h>
+#include <sodium.h>
+
+#include "topology_documents.h"
+
+static void assert_refused(const char *path, const char *value, const char *message)
+{
+	json_t *document = good_document();
+	struct lm_topology *topology = (struct lm_topology *)document;
+	struct lm_error err = {""};
+	int rc;
+
+	change(document, path, value);
+	rc = parse(&topology, document, &err);
+	if (rc != -EINVAL || strcmp(err.text, message) != 0)
+		fail_msg("%s = %s gave %d \"%s\"", path, value ? value : "nothing", rc, err.text);
+	assert_null(topology);
+}
+
+struct mistake {
+	const char *path, *value, *message;
+};
+
+static void assert_all_refused(const struct mistake *mistake, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char message[512];
+
+		snprintf(message, sizeof(message), "net.json: %s", mistake[i].message);
+		assert_refused(mistake[i].path, mistake[i].value, message);
+	}
+}
+
+static void mistakes_at_the_top_are_refused(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"format", NULL, "format: is missing; linemix-topology-v1"},
+		{"format", "3", "format: is no text; linemix-topology-v1"},
+		{"format", "\"v2\"", "format: \"v2\" is no known format; linemix-topology-v1"},
+		{"colour", "1", "unknown field \"colour\"; see FORMAT.md for the fields"},
+		{"epoch", NULL, "epoch: is missing; a number from 0 to 4294967295"},
+		{"epoch", "1.0", "epoch: is no integer; a number from 0 to 4294967295"},
+		{"epoch", "-1", "epoch: -1 is out of range; a number from 0 to 4294967295"},
+		{"epoch", "4294967296",
+		 "epoch: 4294967296 is out of range; a number from 0 to 4294967295"},
+		{"profile", "2", "profile: 2 is out of range; a number from 0 to 1"},
+		{"profile", "true", "profile: is no integer; a number from 0 to 1"},
+		{"layers", "0", "layers: 0 is out of range; a number from 1 to 4"},
+		{"layers", "5", "layers: 5 is out of range; a number from 1 to 4"},
+		{"layers", "3", "nodes: layer 3 has no mix; one at least"},
+		{"mixing", NULL, "mixing: is missing; an object"},
+		{"mixing", "[]", "mixing: is no object; write {...}"},
+		{"mixing.lambda", "1",
+		 "mixing: unknown field \"lambda\"; see FORMAT.md for the fields"},
+		{"mixing.strategy", "\"bath\"", "mixing.strategy: \"bath\" is no strategy; batch"},
+		{"mixing.interval_us", "0",
+		 "mixing.interval_us: 0 is out of range; a number from 1 to 3600000000"},
+		{"mixing.min_batch", "0",
+		 "mixing.min_batch: 0 is out of range; a number from 1 to 2147483648"},
+		{"mixing.max_wait_us", "99999",
+		 "mixing.max_wait_us: 99999 is out of range; a number from 100000 to 86400000000"},
+		{"mixing.max_wait_us", NULL,
+		 "mixing.max_wait_us: is missing; a number from 100000 to 86400000000"},
+		{"nodes", NULL, "nodes: is no list of 1 to 65536 nodes"},
+		{"nodes", "{}", "nodes: is no list of 1 to 65536 nodes"},
+		{"nodes", "[]", "nodes: is no list of 1 to 65536 nodes"},
+		{"nodes.3", "7", "nodes[3]: is no object; write {...}"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void mistakes_of_identity_are_refused(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"nodes.1.colour", "1",
+		 "nodes[1]: unknown field \"colour\"; see FORMAT.md for the fields"},
+		{"nodes.1.id", "0",
+		 "nodes[1].id: 0 is out of range; a number from 1 to 4294967294"},
+		{"nodes.1.id", "4294967295",
+		 "nodes[1].id: 4294967295 is out of range; a number from 1 to 4294967294"},
+		{"nodes.1.id", "\"20\"",
+		 "nodes[1].id: is no integer; a number from 1 to 4294967294"},
+		{"nodes.1.id", NULL, "nodes[1].id: is missing; a number from 1 to 4294967294"},
+		{"nodes.1.id", "500",
+		 "nodes[1].id: stands at nodes[0] already; every node has its own"},
+		{"nodes.1.role", NULL, "nodes[1].role: is missing; mix or gateway"},
+		{"nodes.1.role", "\"MIX\"", "nodes[1].role: \"MIX\" is no role; mix or gateway"},
+		{"nodes.1.role", "\"\\u001b[1m\"",
+		 "nodes[1].role: \"?[1m\" is no role; mix or gateway"},
+		{"nodes.1.layer", NULL, "nodes[1].layer: is missing; a number from 1 to 2"},
+		{"nodes.1.layer", "0", "nodes[1].layer: 0 is out of range; a number from 1 to 2"},
+		{"nodes.1.layer", "3", "nodes[1].layer: 3 is out of range; a number from 1 to 2"},
+		{"nodes.4.layer", "0",
+		 "nodes[4].layer: stands at a gateway; only mixes have a layer"},
+		{"nodes.1.role", "\"gateway\"",
+		 "nodes[1].layer: stands at a gateway; only mixes have a layer"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void mistakes_of_address_are_refused(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"nodes.1.ipv4", NULL,
+		 "nodes[1].ipv4: neither ipv4 nor ipv6 is there; give at least one"},
+		{"nodes.1.ipv4", "1", "nodes[1].ipv4: is no text; an address in quotes"},
+		{"nodes.1.ipv4", "\"10.0.0\"",
+		 "nodes[1].ipv4: \"10.0.0\" is no address; as 192.0.2.1"},
+		{"nodes.1.ipv4", "\"0.0.0.0\"",
+		 "nodes[1].ipv4: 0.0.0.0 is no host's address; a unicast address"},
+		{"nodes.1.ipv4", "\"224.0.0.1\"",
+		 "nodes[1].ipv4: 224.0.0.1 is no host's address; a unicast address"},
+		{"nodes.1.ipv4", "\"255.255.255.255\"",
+		 "nodes[1].ipv4: 255.255.255.255 is no host's address; a unicast address"},
+		{"nodes.1.ipv4", "\"10.0.1.244\"",
+		 "nodes[1].ipv4: stands at nodes[0] already; every node has its own"},
+		{"nodes.0.ipv6", "\"::g\"", "nodes[0].ipv6: \"::g\" is no address; as 2001:db8::1"},
+		{"nodes.0.ipv6", "\"::\"",
+		 "nodes[0].ipv6: :: is no host's address; a unicast address"},
+		{"nodes.0.ipv6", "\"ff02::1\"",
+		 "nodes[0].ipv6: ff02::1 is no host's address; a unicast address"},
+		{"nodes.0.ipv6", "\"::ffff:10.0.0.1\"",
+		 "nodes[0].ipv6: ::ffff:10.0.0.1 is no host's address; a unicast address"},
+		{"nodes.5.ipv6", "\"2001:db8:0::5\"",
+		 "nodes[5].ipv6: stands at nodes[0] already; every node has its own"},
+		{"nodes.1.port", "0", "nodes[1].port: 0 is out of range; a number from 1 to 65535"},
+		{"nodes.1.port", "65536",
+		 "nodes[1].port: 65536 is out of range; a number from 1 to 65535"},
+		{"nodes.1.mac", NULL, "nodes[1].mac: is missing; aa:bb:cc:dd:ee:ff or resolve"},
+		{"nodes.1.mac", "\"02:00:00:00:00\"",
+		 "nodes[1].mac: \"02:00:00:00:00\" is no MAC address; "
+		 "aa:bb:cc:dd:ee:ff or resolve"},
+		{"nodes.1.mac", "\"02-00-00-00-00-01\"",
+		 "nodes[1].mac: \"02-00-00-00-00-01\" is no MAC address; "
+		 "aa:bb:cc:dd:ee:ff or resolve"},
+		{"nodes.1.mac", "\"02:00:00:00:00:0g\"",
+		 "nodes[1].mac: \"02:00:00:00:00:0g\" is no MAC address; "
+		 "aa:bb:cc:dd:ee:ff or resolve"},
+		{"nodes.1.mac", "\"00:00:00:00:00:00\"",
+		 "nodes[1].mac: 00:00:00:00:00:00 is no host's address; a unicast address"},
+		{"nodes.1.mac", "\"ff:ff:ff:ff:ff:ff\"",
+		 "nodes[1].mac: ff:ff:ff:ff:ff:ff is no host's address; a unicast address"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void mistakes_of_keys_are_refused(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"nodes.1.keys", NULL, "nodes[1].keys: is missing; an object"},
+		{"nodes.1.keys", "[]", "nodes[1].keys: is no object; write {...}"},
+		{"nodes.1.keys.7", NULL, "nodes[1].keys.7: is missing; a public key for this kid"},
+		{"nodes.1.keys.6", NULL, "nodes[1].keys.6: is missing; a public key for this kid"},
+		{"nodes.1.keys.9", "\"\"",
+		 "nodes[1].keys: \"9\" is no kid of this epoch; 6 to 8 modulo 256"},
+		{"nodes.1.keys.07", "\"\"",
+		 "nodes[1].keys: \"07\" is no kid of this epoch; 6 to 8 modulo 256"},
+		{"nodes.1.keys.8", "8", "nodes[1].keys.8: is no text; a public key for this kid"},
+		{"nodes.1.keys.8", "\"00ff\"", "nodes[1].keys.8: is no key; 64 hexadecimal digits"},
+		{"nodes.1.keys.8",
+		 "\"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f\"",
+		 "nodes[1].keys.8: is not canonical; a public key below 2^255 - 19"},
+		{"nodes.1.keys.8",
+		 "\"0200000000000000000000000000000000000000000000000000000000000080\"",
+		 "nodes[1].keys.8: is not canonical; a public key below 2^255 - 19"},
+		{"nodes.1.keys.8", /* that of nodes[0] */
+		 "\"f401000007000000000000000000000000000000000000000000000000000011\"",
+		 "nodes[1].keys: stands at nodes[0] already; every node has its own"},
+		{"nodes.1.keys.8", /* its own of another kid */
+		 "\"1400000007000000000000000000000000000000000000000000000000000011\"",
+		 "nodes[1].keys: stands at nodes[1] already; every node has its own"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void keys_of_small_order_are_refused(void **state)
+{
+	static const char *const points[] = {
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+		"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(points); i++) {
+		static const uint8_t secret[32] = {1};
+		uint8_t point[32], shared[32];
+		char value[80];
+
+		/* libsodium agrees that this point has small order. */
+		unhex(point, points[i], sizeof(point));
+		assert_int_not_equal(crypto_scalarmult(shared, secret, point), 0);
+		snprintf(value, sizeof(value), "\"%s\"", points[i]);
+		assert_refused("nodes.1.keys.8", value,
+			       "net.json: nodes[1].keys.8: has small order; "
+			       "a public key made from a secret");
+	}
+}
+
+static void missing_gateway_is_refused(void **state)
+{
+	json_t *document = make_document(7, 1);
+	struct lm_topology *topology;
+	struct lm_error err;
+
+	(void)state;
+	add_node(document, 1, 1);
+	assert_int_equal(parse(&topology, document, &err), -EINVAL);
+	assert_string_equal(err.text, "net.json: nodes: no gateway is there; one at least");
+}
+
+static void same_address_with_other_port_is_allowed(void **state)
+{
+	json_t *document = good_document();
+
+	(void)state;
+	change(document, "nodes.1.ipv4", "\"10.0.1.244\"");
+	change(document, "nodes.1.port", "7001");
+	lm_topology_free(parse_good(document));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mistakes_at_the_top_are_refused),
+		cmocka_unit_test(mistakes_of_identity_are_refused),
+		cmocka_unit_test(mistakes_of_address_are_refused),
+		cmocka_unit_test(mistakes_of_keys_are_refused),
+		cmocka_unit_test(keys_of_small_order_are_refused),
+		cmocka_unit_test(missing_gateway_is_refused),
+		cmocka_unit_test(same_address_with_other_port_is_allowed),
+	};
+
+	return RUN_TESTS(tests);
+}
