@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See build.h.
+ */
+#include "build.h"
+
+#include <errno.h>
+#include <string.h>
+
+int gen_builder_init(struct gen_builder *builder, const char *backend, struct lm_error *err)
+{
+	void *memory = aligned_alloc(LM_PACKET_ALIGN, lm_packet_builder_size());
+
+	if (!memory)
+		return lm_error_set(err, ENOMEM, "no memory for building packets");
+	builder->packets =
+		lm_packet_builder_init(memory, builder->setup->topology->profile, backend, err);
+	if (builder->packets)
+		return 0;
+	free(memory);
+	return -EINVAL;
+}
+
+void gen_builder_free(struct gen_builder *builder)
+{
+	if (builder->packets)
+		lm_wipe(builder->packets, lm_packet_builder_size());
+	free(builder->packets);
+	builder->packets = NULL;
+}
+
+/* What is drawn for every packet, in this order: its seed, then its path. */
+struct draw {
+	struct lm_packet_seed seed;
+	unsigned hops;
+	struct lm_packet_hop path[LM_PACKET_HOPS];
+	const struct lm_topology_node *first;
+};
+
+/* `reply`: the kids of a reply block, which uses b = epoch (lib/packet/FORMAT.md). */
+static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct lm_topology *topology,
+			const struct lm_topology_node *last, bool reply)
+{
+	const struct lm_topology_node *node[LM_TOPOLOGY_LAYERS + 1];
+	uint8_t kid[LM_TOPOLOGY_LAYERS + 1];
+
+	memset(draw, 0, sizeof(*draw));
+	lm_prng_bytes(prng, draw->seed.b, sizeof(draw->seed.b));
+	lm_topology_draw_path(topology, prng, last, node, &draw->hops);
+	lm_topology_draw_kids(topology, prng, reply, kid, draw->hops);
+	for (unsigned i = 0; i < draw->hops; i++) {
+		const struct lm_point *pk = lm_topology_key(node[i], kid[i]);
+
+		LM_ASSERT(pk); /* a topology has every key that may be drawn */
+		draw->path[i] = (struct lm_packet_hop){.id = node[i]->id, .kid = kid[i], .pk = *pk};
+	}
+	draw->first = node[0];
+}
+
+void gen_reply_owner(struct lm_packet_surb_owner *owner, const struct gen_setup *setup,
+		     const struct gen_message *message, const struct lm_packet_token *token)
+{
+	struct lm_prng prng;
+	struct draw draw;
+
+	message_prng(&prng, setup->keys, message);
+	draw_packet(&draw, &prng, setup->topology, setup->self, true);
+	owner->seed = draw.seed;
+	owner->token = *token;
+	owner->hops = draw.hops;
+	memcpy(owner->path, draw.path, sizeof(owner->path));
+	lm_wipe(&prng, sizeof(prng));
+	lm_wipe(&draw, sizeof(draw));
+}
+
+const struct lm_topology_node *gen_first_hop(const struct gen_setup *setup,
+					     const struct gen_message *message)
+{
+	struct lm_prng prng;
+	struct draw draw;
+
+	/* the first mix does not depend on where the path ends */
+	message_prng(&prng, setup->keys, message);
+	draw_packet(&draw, &prng, setup->topology, setup->self, true);
+	lm_wipe(&prng, sizeof(prng));
+	lm_wipe(&draw.seed, sizeof(draw.seed));
+	return draw.first;
+}
+
+static bool in_first_layer(const void *topology, uint32_t id)
+{
+	return lm_topology_in_first_layer(topology, id);
+}
+
+/* Makes a reply block, and uses it at once. */
+static int build_reply(struct gen_builder *builder, uint8_t *packet,
+		       const struct lm_topology_node **first, const struct gen_message *message)
+{
+	const struct gen_setup *setup = builder->setup;
+	const struct lm_topology *topology = setup->topology;
+	const struct lm_packet_surb_check check = {
+		.epoch = topology->epoch,
+		.epoch_left_us = UINT64_MAX,
+		.in_first_layer = in_first_layer,
+		.topology = topology,
+	};
+	struct lm_packet_surb_owner owner;
+	struct lm_packet_dest mailbox;
+	struct lm_prng prng;
+	struct draw draw;
+	uint8_t surb[LM_PACKET_SURB];
+	uint32_t first_id;
+
+	message_prng(&prng, setup->keys, message);
+	draw_packet(&draw, &prng, topology, setup->self, true);
+	*first = draw.first;
+	message_to_dest(&mailbox, setup->keys, message);
+	message_write(builder->data, lm_packet_mbox_data_len(topology->profile), setup->keys,
+		      message);
+
+	int rc = lm_packet_surb_create(builder->packets, surb, &owner, &draw.seed, draw.path,
+				       draw.hops, &mailbox, topology->epoch + 1);
+
+	if (rc == 0)
+		rc = lm_packet_surb_use(builder->packets, packet, &first_id, surb, builder->data,
+					&check);
+	lm_wipe(&prng, sizeof(prng));
+	lm_wipe(&draw, sizeof(draw));
+	lm_wipe(&owner, sizeof(owner));
+	lm_wipe(surb, sizeof(surb));
+	return rc;
+}
+
+/* Sets what the last hop does, and writes the body. */
+static void put_command(struct gen_builder *builder, struct lm_packet_build *item,
+			struct lm_prng *prng, const struct gen_message *message)
+{
+	const struct gen_keys *keys = builder->setup->keys;
+	unsigned profile = builder->setup->topology->profile;
+	uint8_t *body = item->packet + LM_PACKET_HEADER;
+	struct lm_packet_dest dest = builder->dest;
+
+	if (!builder->has_dest)
+		message_to_dest(&dest, keys, message);
+	switch (gen_run_cmd(&message->run, message->seq)) {
+	case GEN_EXIT:
+		item->cmd = LM_PACKET_EXIT;
+		message_write(builder->data, lm_packet_exit_data_len(profile), keys, message);
+		lm_packet_body_exit(builder->packets, body, &dest, builder->data);
+		break;
+	case GEN_MBOX:
+		item->cmd = LM_PACKET_MBOX;
+		item->dest = dest;
+		lm_prng_bytes(prng, item->token.b, sizeof(item->token.b));
+		message_write(builder->data, lm_packet_mbox_data_len(profile), keys, message);
+		lm_packet_body_mbox(builder->packets, body, keys->w, &item->token, builder->data);
+		break;
+	default:
+		item->cmd = LM_PACKET_DROP;
+		message_to_token(&item->token, keys, message);
+		lm_packet_body_drop(builder->packets, body);
+	}
+}
+
+/* Everything about a packet that is no reply, with its body in place. */
+static void prepare(struct gen_builder *builder, struct lm_packet_build *item, uint8_t *packet,
+		    const struct lm_topology_node **first, const struct gen_message *message)
+{
+	struct lm_prng prng;
+	struct draw draw;
+
+	message_prng(&prng, builder->setup->keys, message);
+	draw_packet(&draw, &prng, builder->setup->topology, builder->last, false);
+	*first = draw.first;
+	memset(item, 0, sizeof(*item));
+	item->packet = packet;
+	item->seed = draw.seed;
+	item->hops = draw.hops;
+	memcpy(item->path, draw.path, sizeof(item->path));
+	put_command(builder, item, &prng, message);
+	lm_wipe(&prng, sizeof(prng));
+	lm_wipe(&draw, sizeof(draw));
+}
+
+int gen_build_burst(struct gen_builder *builder, uint8_t *const packet[],
+		    const struct lm_topology_node *first[], uint32_t seq, unsigned n,
+		    struct lm_error *err)
+{
+	struct gen_message message = {.run = builder->run};
+	unsigned items = 0;
+	int rc = 0;
+
+	LM_ASSERT(n >= 1 && n <= LM_BURST);
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		message.seq = seq + i;
+		if (gen_run_cmd(&message.run, message.seq) == GEN_SURB)
+			rc = build_reply(builder, packet[i], &first[i], &message);
+		else
+			prepare(builder, &builder->item[items++], packet[i], &first[i], &message);
+	}
+	if (rc == 0 && items > 0 &&
+	    lm_packet_build(builder->packets, builder->item, items) != UINT64_MAX >> (64 - items))
+		rc = -EKEYREJECTED;
+	lm_wipe(builder->item, items * sizeof(builder->item[0]));
+	if (rc != 0)
+		return lm_error_set(err, -rc,
+				    "no packet can be built: a mix key in the topology is no "
+				    "usable public key (small order)");
+	return 0;
+}

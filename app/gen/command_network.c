@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * linemix-gen network: the command line of network.h.
+ */
+#include <stdio.h>
+
+#include "commands.h"
+#include "network.h"
+#include "options.h"
+
+#define INDEX_MAX 9999
+
+struct options {
+	struct network network;
+	const char *out;
+};
+
+enum {
+	KEY_LAYERS = 256,
+	KEY_PER_LAYER,
+	KEY_GATEWAYS,
+	KEY_PROFILE,
+	KEY_EPOCH,
+	KEY_INTERVAL,
+	KEY_MIN_BATCH,
+	KEY_MAX_WAIT,
+	KEY_SUBNET,
+	KEY_PORT,
+	KEY_STATIC,
+	KEY_OUT = 'o',
+};
+
+static const struct argp_option rows[] = {
+	{"out", KEY_OUT, "FOLDER", 0, "Where topology.json and keys-ID.json go (required)", 0},
+	{"layers", KEY_LAYERS, "L", 0, "Layers of mixes (default 3)", 0},
+	{"per-layer", KEY_PER_LAYER, "M", 0, "Mixes in each layer (default 1)", 0},
+	{"gateways", KEY_GATEWAYS, "G", 0, "Gateways beside node 1 (default 0)", 0},
+	{"profile", KEY_PROFILE, "P", 0, "Packet profile: 0 small (default), 1 jumbo", 0},
+	{"epoch", KEY_EPOCH, "E", 0, "Number of the key epoch (default 1)", 0},
+	{"interval-us", KEY_INTERVAL, "US", 0, "Mixing interval (default 100000)", 0},
+	{"min-batch", KEY_MIN_BATCH, "N", 0, "Smallest batch that leaves (default 1)", 0},
+	{"max-wait-us", KEY_MAX_WAIT, "US", 0, "Longest wait for it (default 1000000)", 0},
+	{"subnet", KEY_SUBNET, "PREFIX", 0,
+	 "Addresses are this plus the id; IPv4 or IPv6, once each (default 10.77.0.0/24)", 0},
+	{"port", KEY_PORT, "PORT", 0, "UDP port of every node (default 7000)", 0},
+	{"static-macs", KEY_STATIC, NULL, 0, "MACs made from ids; default: to be resolved", 0},
+	{0},
+};
+
+static void set_defaults(struct network *network)
+{
+	*network = (struct network){
+		.layers = 3,
+		.per_layer = 1,
+		.epoch = 1,
+		.port = 7000,
+		.mix = {.strategy = LM_MIX_BATCH,
+			.interval_us = 100000,
+			.min_batch = 1,
+			.max_wait_us = 1000000},
+	};
+}
+
+static error_t parse_mixing(int key, char *arg, struct argp_state *state, struct lm_mix_params *mix)
+{
+	switch (key) {
+	case KEY_INTERVAL:
+		mix->interval_us = options_number(state, "interval-us", arg, 1, 3600000000);
+		return 0;
+	case KEY_MIN_BATCH:
+		mix->min_batch =
+			(uint32_t)options_number(state, "min-batch", arg, 1, UINT32_C(1) << 31);
+		return 0;
+	case KEY_MAX_WAIT:
+		mix->max_wait_us = options_number(state, "max-wait-us", arg, 1, 86400000000);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_shape(int key, char *arg, struct argp_state *state, struct network *network)
+{
+	switch (key) {
+	case KEY_LAYERS:
+		network->layers =
+			(unsigned)options_number(state, "layers", arg, 1, LM_TOPOLOGY_LAYERS);
+		return 0;
+	case KEY_PER_LAYER:
+		network->per_layer =
+			(unsigned)options_number(state, "per-layer", arg, 1, INDEX_MAX);
+		return 0;
+	case KEY_GATEWAYS:
+		network->gateways = (unsigned)options_number(state, "gateways", arg, 0, INDEX_MAX);
+		return 0;
+	case KEY_PROFILE:
+		network->profile =
+			(unsigned)options_number(state, "profile", arg, 0, LM_PACKET_PROFILES - 1);
+		return 0;
+	case KEY_EPOCH:
+		network->epoch = (uint32_t)options_number(state, "epoch", arg, 0, UINT32_MAX);
+		return 0;
+	case KEY_PORT:
+		network->port = (uint16_t)options_number(state, "port", arg, 1, UINT16_MAX);
+		return 0;
+	default:
+		return parse_mixing(key, arg, state, &network->mix);
+	}
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+	struct network *network = &options->network;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		set_defaults(network);
+		return 0;
+	case KEY_OUT:
+		options->out = arg;
+		return 0;
+	case KEY_STATIC:
+		network->static_macs = true;
+		return 0;
+	case KEY_SUBNET:
+		if (!network_parse_prefix(network, arg))
+			argp_error(state,
+				   "--subnet: \"%s\" is no prefix like 10.77.0.0/24 or "
+				   "fd00:77::/64",
+				   arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->out)
+			argp_error(state, "--out is required");
+		if (!network->ipv4.given && !network->ipv6.given)
+			return network_parse_prefix(network, "10.77.0.0/24") ? 0 : EINVAL;
+		return 0;
+	default:
+		return parse_shape(key, arg, state, network);
+	}
+}
+
+int network_main(int argc, char **argv)
+{
+	const struct argp argp = {
+		.options = rows,
+		.parser = parse,
+		.doc = "Makes up a network for tests: its topology and the keys of every node. "
+		       "Node 1 "
+		       "is the generator's; gateways follow as 2, 3, ..; mixes are 11, 12, .. in "
+		       "layer 1, 21, .. in layer 2.",
+	};
+	struct options options = {0};
+	struct lm_error err;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (network_write(&options.network, options.out, &err) != 0) {
+		fprintf(stderr, "%s: %s\n", argv[0], err.text);
+		return 1;
+	}
+	printf("%s: %u layers of %u mixes, %u gateways\n", options.out, options.network.layers,
+	       options.network.per_layer, options.network.gateways + 1);
+	return 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See network.h. Secret keys pass through one stack frame and the buffer that is written, both
+ * wiped; jansson sees public keys only.
+ */
+#include "network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "lm_packet.h"
+
+#define NAME_LEN     32
+#define KEYS_TEXT    512
+#define TOPOLOGY     "topology.json"
+#define HEX_LEN      (2 * 32 + 1)
+#define GENERATOR_ID 1
+
+/* A network on its way into its folder. */
+struct writing {
+	const struct network *network;
+	int folder;
+	json_t *nodes;
+};
+
+bool network_parse_prefix(struct network *network, const char *text)
+{
+	bool ipv6 = strchr(text, ':') != NULL;
+	struct network_prefix prefix = {.given = true};
+	const char *slash = strchr(text, '/');
+	char address[INET6_ADDRSTRLEN], *end;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(address) || slash[1] < '0' || slash[1] > '9')
+		return false;
+	memcpy(address, text, (size_t)(slash - text));
+	address[slash - text] = '\0';
+	prefix.len = (unsigned)strtoul(slash + 1, &end, 10);
+	if (*end != '\0' || prefix.len > (ipv6 ? 126 : 30) ||
+	    inet_pton(ipv6 ? AF_INET6 : AF_INET, address, prefix.address) != 1)
+		return false;
+	*(ipv6 ? &network->ipv6 : &network->ipv4) = prefix;
+	return true;
+}
+
+uint32_t network_mix_id(const struct network *network, unsigned layer, unsigned index)
+{
+	uint32_t stride = 10;
+
+	while (stride <= network->per_layer || stride <= network->gateways + 1)
+		stride *= 10;
+	return layer * stride + index;
+}
+
+/*
+ * The prefix with the id in its low bits, as text. -ERANGE if the id does not fit, or would be the
+ * broadcast address.
+ */
+static int put_address(char text[INET6_ADDRSTRLEN], int family, const struct network_prefix *prefix,
+		       uint32_t id, struct lm_error *err)
+{
+	size_t len = family == AF_INET6 ? 16 : 4;
+	uint64_t host_bits = 8 * len - prefix->len;
+	uint8_t address[16];
+	uint64_t carry = id;
+
+	if (host_bits < 32 && id >= (UINT64_C(1) << host_bits) - 1)
+		return lm_error_set(err, ERANGE, "--subnet: no address for node %u in a /%u", id,
+				    prefix->len);
+	memcpy(address, prefix->address, len);
+	for (size_t i = len; i-- > 0; carry >>= 8) {
+		carry += address[i];
+		address[i] = (uint8_t)carry;
+	}
+	LM_ASSERT(inet_ntop(family, address, text, INET6_ADDRSTRLEN) != NULL);
+	return 0;
+}
+
+static int write_file(int folder, const char *name, mode_t mode, const char *text, size_t len,
+		      struct lm_error *err)
+{
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	ssize_t wrote = 0;
+
+	if (fd < 0 && errno == EEXIST)
+		return lm_error_set(err, EEXIST, "%s: is there already; choose an empty folder",
+				    name);
+	if (fd < 0)
+		return lm_error_set(err, errno, "%s: %s", name, strerror(errno));
+	for (size_t done = 0; done < len && wrote >= 0; done += (size_t)wrote)
+		wrote = write(fd, text + done, len - done);
+	if (wrote >= 0 && fsync(fd) == 0 && close(fd) == 0)
+		return 0;
+
+	int code = errno;
+
+	close(fd);
+	unlinkat(folder, name, 0);
+	return lm_error_set(err, code, "%s: %s", name, strerror(code));
+}
+
+/* The kids of the previous, this and the next epoch; epoch 0 has no previous one. */
+static unsigned kids_of(uint8_t kid[LM_PACKET_KIDS], uint32_t epoch)
+{
+	unsigned n = 0;
+
+	for (uint32_t e = epoch ? epoch - 1 : 0; e <= (uint64_t)epoch + 1; e++)
+		kid[n++] = (uint8_t)e;
+	return n;
+}
+
+static void keys_name(char name[NAME_LEN], uint32_t id)
+{
+	snprintf(name, NAME_LEN, "keys-%u.json", id);
+}
+
+/* Draws a node's keys, writes the secret halves, and puts the public ones into *public. */
+static int make_keys(json_t *public, const struct writing *writing, uint32_t id,
+		     struct lm_error *err)
+{
+	struct lm_secret secret[LM_PACKET_KIDS];
+	struct lm_point point[LM_PACKET_KIDS];
+	uint8_t kid[LM_PACKET_KIDS];
+	unsigned n = kids_of(kid, writing->network->epoch);
+	char text[KEYS_TEXT], hex[HEX_LEN], name[NAME_LEN], label[4];
+	int used = snprintf(text, sizeof(text),
+			    "{\"format\": \"linemix-keys-v1\", \"id\": %u, "
+			    "\"keys\": {",
+			    id);
+
+	lm_rand(secret, sizeof(secret));
+	lm_x25519_base_burst(point, secret, n);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(label, sizeof(label), "%u", kid[i]);
+		lm_hex_encode(hex, point[i].b, sizeof(point[i].b));
+		json_object_set_new(public, label, json_string(hex));
+		lm_hex_encode(hex, secret[i].b, sizeof(secret[i].b));
+		used += snprintf(text + used, sizeof(text) - (size_t)used, "%s\"%s\": \"%s\"",
+				 i ? ", " : "", label, hex);
+	}
+	used += snprintf(text + used, sizeof(text) - (size_t)used, "}}\n");
+	LM_ASSERT((size_t)used < sizeof(text));
+	keys_name(name, id);
+
+	int rc = write_file(writing->folder, name, 0600, text, (size_t)used, err);
+
+	if (rc != 0)
+		json_object_clear(public); /* says that there is no file of ours */
+	lm_wipe(secret, sizeof(secret));
+	lm_wipe(text, sizeof(text));
+	lm_wipe(hex, sizeof(hex));
+	return rc;
+}
+
+static int put_addresses(json_t *node, const struct network *network, uint32_t id,
+			 struct lm_error *err)
+{
+	char text[INET6_ADDRSTRLEN];
+	int rc = 0;
+
+	if (network->ipv4.given) {
+		rc = put_address(text, AF_INET, &network->ipv4, id, err);
+		json_object_set_new(node, "ipv4", json_string(rc == 0 ? text : ""));
+	}
+	if (rc == 0 && network->ipv6.given) {
+		rc = put_address(text, AF_INET6, &network->ipv6, id, err);
+		json_object_set_new(node, "ipv6", json_string(rc == 0 ? text : ""));
+	}
+	return rc;
+}
+
+/* layer 0: a gateway. */
+static int add_node(struct writing *writing, uint32_t id, unsigned layer, struct lm_error *err)
+{
+	const struct network *network = writing->network;
+	json_t *node = json_object(), *keys = json_object();
+	uint8_t mac[6];
+	int rc;
+
+	json_array_append_new(writing->nodes, node);
+	json_object_set_new(node, "id", json_integer(id));
+	json_object_set_new(node, "role", json_string(layer ? "mix" : "gateway"));
+	if (layer)
+		json_object_set_new(node, "layer", json_integer(layer));
+	json_object_set_new(node, "port", json_integer(network->port));
+	frame_mac_of_id(mac, id);
+	json_object_set_new(node, "mac",
+			    network->static_macs
+				    ? json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+						   mac[2], mac[3], mac[4], mac[5])
+				    : json_string("resolve"));
+	json_object_set_new(node, "keys", keys);
+	rc = put_addresses(node, network, id, err);
+	return rc == 0 ? make_keys(keys, writing, id, err) : rc;
+}
+
+static int add_nodes(struct writing *writing, struct lm_error *err)
+{
+	const struct network *network = writing->network;
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i <= network->gateways; i++)
+		rc = add_node(writing, GENERATOR_ID + i, 0, err);
+	for (unsigned layer = 1; layer <= network->layers; layer++) {
+		for (unsigned i = 1; rc == 0 && i <= network->per_layer; i++)
+			rc = add_node(writing, network_mix_id(network, layer, i), layer, err);
+	}
+	return rc;
+}
+
+static json_t *topology_document(const struct writing *writing)
+{
+	const struct network *network = writing->network;
+
+	return json_pack("{s:s, s:I, s:i, s:{s:s, s:I, s:I, s:I}, s:i, s:O}", "format",
+			 "linemix-topology-v1", "epoch", (json_int_t)network->epoch, "profile",
+			 (int)network->profile, "mixing", "strategy",
+			 lm_mix_strategy_name(network->mix.strategy), "interval_us",
+			 (json_int_t)network->mix.interval_us, "min_batch",
+			 (json_int_t)network->mix.min_batch, "max_wait_us",
+			 (json_int_t)network->mix.max_wait_us, "layers", (int)network->layers,
+			 "nodes", writing->nodes);
+}
+
+/* What was asked for may make no valid network: that is found by reading it before writing it. */
+static int write_topology(const struct writing *writing, struct lm_error *err)
+{
+	json_t *document = topology_document(writing);
+	char *text = json_dumps(document, JSON_INDENT(2));
+	struct lm_topology *topology = NULL;
+	int rc = text ? lm_topology_parse(&topology, text, strlen(text), TOPOLOGY, err)
+		      : lm_error_set(err, ENOMEM, "no memory for the topology");
+
+	if (rc == 0)
+		rc = write_file(writing->folder, TOPOLOGY, 0644, text, strlen(text), err);
+	lm_topology_free(topology);
+	free(text);
+	json_decref(document);
+	return rc;
+}
+
+/* Takes away the key files that were written; never one that was there before. */
+static void remove_keys(const struct writing *writing)
+{
+	size_t made = json_array_size(writing->nodes);
+	char name[NAME_LEN];
+
+	for (size_t i = 0; i < made; i++) {
+		const json_t *node = json_array_get(writing->nodes, i);
+
+		keys_name(name, (uint32_t)json_integer_value(json_object_get(node, "id")));
+		if (json_object_size(json_object_get(node, "keys")) > 0)
+			unlinkat(writing->folder, name, 0);
+	}
+}
+
+int network_write(const struct network *network, const char *out, struct lm_error *err)
+{
+	struct writing writing = {.network = network};
+	int rc;
+
+	if (mkdir(out, 0755) != 0 && errno != EEXIST)
+		return lm_error_set(err, errno, "%s: %s", out, strerror(errno));
+	writing.folder = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (writing.folder < 0)
+		return lm_error_set(err, errno, "%s: %s", out, strerror(errno));
+	writing.nodes = json_array();
+	rc = add_nodes(&writing, err);
+	if (rc == 0)
+		rc = write_topology(&writing, err);
+	if (rc != 0) {
+		remove_keys(&writing);
+		lm_error_prefix(err, out);
+	}
+	json_decref(writing.nodes);
+	close(writing.folder);
+	return rc;
+}

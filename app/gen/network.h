@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Making up a whole network for tests: a topology and every node's keys.
+ */
+#pragma once
+
+#include "lm_base.h"
+#include "lm_mix.h"
+
+/* An address of a node is the prefix plus its id. */
+struct network_prefix {
+	bool given;
+	uint8_t address[16]; /* the first four bytes for IPv4 */
+	unsigned len;        /* in bits */
+};
+
+struct network {
+	unsigned layers, per_layer;
+	unsigned gateways; /* beside node 1, which is the generator */
+	unsigned profile;
+	uint32_t epoch;
+	uint16_t port;
+	struct lm_mix_params mix;
+	struct network_prefix ipv4, ipv6; /* one of them at least */
+	bool static_macs;                 /* frame_mac_of_id in the topology; else "resolve" */
+};
+
+/* "192.0.2.0/24" or "2001:db8::/64" into the right one of the two; false if it is neither. */
+LM_MUST_CHECK bool network_parse_prefix(struct network *network, const char *text);
+
+/*
+ * Gateways are 1, 2, ..; mix i of layer l, both from 1, is l * s + i, where s is 10, or the next
+ * power of ten that keeps ids apart.
+ */
+uint32_t network_mix_id(const struct network *network, unsigned layer, unsigned index);
+
+/*
+ * Writes topology.json and keys-ID.json (mode 0600) for every node into the folder `out`, made if
+ * need be. No file is overwritten, and on failure none is left. -errno and a message.
+ */
+LM_MUST_CHECK int network_write(const struct network *network, const char *out,
+				struct lm_error *err);

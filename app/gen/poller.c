@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See poller.h.
+ */
+#include "poller.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_memcpy.h>
+#include <rte_pause.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#define NS           1000000000u
+#define QUEUE        0
+#define SEND_BURST   32 /* so that receiving never waits long for sending */
+#define KERNEL_BURST 8
+#define IDLE_ROUNDS  64 /* empty rounds in a row after which a yielding lcore sleeps */
+#define NAP_NS       20000
+
+uint64_t poller_clock_ns(void)
+{
+	return (uint64_t)((unsigned __int128)rte_rdtsc() * NS / rte_get_tsc_hz());
+}
+
+/* Packets that should have left by now. */
+static uint32_t due(const struct poller *poller, uint64_t now_ns)
+{
+	unsigned __int128 passed = now_ns - poller->start_ns;
+	unsigned __int128 n = passed * poller->run.rate_pps / NS + 1;
+
+	return n < poller->run.count ? (uint32_t)n : poller->run.count;
+}
+
+/* Puts up to n packets of the stock into mbufs, with their outer headers. */
+static void prepare(struct poller *poller, uint32_t n)
+{
+	size_t len = poller->stock.packet_len;
+	const uint32_t *first_id;
+	const uint8_t *packet;
+
+	n = stock_peek(&poller->stock, &packet, &first_id, n < SEND_BURST ? n : SEND_BURST);
+	poller->sending.starved += n == 0 && !poller->starving;
+	poller->starving = n == 0;
+	if (n == 0 || rte_pktmbuf_alloc_bulk(poller->port->pool, poller->unsent, n) != 0)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		char *data = rte_pktmbuf_append(poller->unsent[i], (uint16_t)len);
+
+		LM_ASSERT(data != NULL); /* buffers are large enough for a packet */
+		rte_memcpy(data, packet + i * len, len);
+		port_write_header(poller->port, poller->unsent[i],
+				  &view_find(poller->view, first_id[i])->header);
+	}
+	poller->unsent_n = n;
+	stock_release(&poller->stock, n);
+}
+
+static void note_sent(struct poller *poller, uint32_t n, uint64_t now_ns)
+{
+	uint64_t first_due_ns = poller->start_ns + gen_run_due_ns(&poller->run, poller->sent);
+	uint64_t behind_us = now_ns > first_due_ns ? (now_ns - first_due_ns) / 1000 : 0;
+
+	if (behind_us > poller->sending.behind_us)
+		poller->sending.behind_us = behind_us;
+	for (uint32_t i = 0; i < n; i++)
+		poller->sent_ns[poller->sent + i] = now_ns;
+	__atomic_store_n(&poller->sent, poller->sent + n, __ATOMIC_RELEASE);
+	poller->sending.seconds = (double)(now_ns - poller->start_ns) / NS;
+}
+
+static unsigned send_due(struct poller *poller)
+{
+	uint64_t now_ns = poller_clock_ns();
+	uint32_t wanted;
+	unsigned n;
+
+	if (poller->start_ns == 0)
+		poller->start_ns = now_ns;
+	wanted = due(poller, now_ns) - poller->sent;
+	if (wanted > 0 && poller->unsent_n == 0)
+		prepare(poller, wanted);
+	if (poller->unsent_n == 0)
+		return 0;
+	n = rte_eth_tx_burst(poller->port->id, QUEUE, poller->unsent, (uint16_t)poller->unsent_n);
+	poller->sending.port_full += n < poller->unsent_n && !poller->blocked;
+	poller->blocked = n < poller->unsent_n;
+	poller->unsent_n -= n;
+	memmove(poller->unsent, poller->unsent + n, poller->unsent_n * sizeof(poller->unsent[0]));
+	if (n > 0)
+		note_sent(poller, n, now_ns);
+	return n;
+}
+
+static void give_to_kernel(struct poller *poller, struct rte_mbuf *mbuf)
+{
+	if (!poller->to_kernel || rte_ring_enqueue(poller->to_kernel, mbuf) != 0)
+		rte_pktmbuf_free(mbuf);
+}
+
+/* The packet of a frame becomes an arrival; false if it is none, and the mbuf is gone. */
+static bool admit(struct poller *poller, struct gen_arrival *arrival, struct rte_mbuf *mbuf,
+		  uint64_t when_ns)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	struct frame_parsed parsed = {.class = FRAME_DROP, .drop = LM_DROP_FRAME};
+
+	if (mbuf->nb_segs == 1)
+		parsed = frame_parse(poller->self, frame, rte_pktmbuf_data_len(mbuf),
+				     port_checked(mbuf));
+	if (parsed.class == FRAME_KERNEL) {
+		give_to_kernel(poller, mbuf);
+		return false;
+	}
+	if (!gen_receive_admit(poller->receiver, parsed)) {
+		rte_pktmbuf_free(mbuf);
+		return false;
+	}
+	*arrival = (struct gen_arrival){.packet = frame + parsed.offset,
+					.len = parsed.len,
+					.when_ns = when_ns};
+	return true;
+}
+
+static unsigned receive(struct poller *poller)
+{
+	struct gen_arrival arrival[LM_BURST];
+	struct rte_mbuf *mbuf[LM_BURST];
+	unsigned kept = 0;
+	unsigned n = rte_eth_rx_burst(poller->port->id, QUEUE, mbuf, LM_BURST);
+	uint64_t when_ns = n ? poller_clock_ns() : 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (admit(poller, &arrival[kept], mbuf[i], when_ns))
+			mbuf[kept++] = mbuf[i];
+	}
+	if (kept > 0 && gen_receive_burst(poller->receiver, arrival, kept, &poller->err) != 0)
+		__atomic_store_n(&poller->failed, true, __ATOMIC_RELEASE);
+	rte_pktmbuf_free_bulk(mbuf, kept);
+	__atomic_store_n(&poller->received, poller->receiver->tally->arrivals, __ATOMIC_RELAXED);
+	return n;
+}
+
+static unsigned pass_from_kernel(struct poller *poller)
+{
+	struct rte_mbuf *mbuf[KERNEL_BURST];
+	unsigned n, sent;
+
+	if (!poller->from_kernel)
+		return 0;
+	n = rte_ring_sc_dequeue_burst(poller->from_kernel, (void **)mbuf, KERNEL_BURST, NULL);
+	if (n == 0)
+		return 0;
+	sent = rte_eth_tx_burst(poller->port->id, QUEUE, mbuf, (uint16_t)n);
+	rte_pktmbuf_free_bulk(mbuf + sent, n - sent);
+	return n;
+}
+
+static void rest(const struct poller *poller, unsigned empty_rounds)
+{
+	static const struct timespec nap = {.tv_nsec = NAP_NS};
+
+	if (poller->spin)
+		rte_pause();
+	else if (empty_rounds < IDLE_ROUNDS)
+		sched_yield();
+	else
+		nanosleep(&nap, NULL);
+}
+
+int poller_main(void *argument)
+{
+	struct poller *poller = argument;
+	enum poller_phase phase;
+	unsigned empty_rounds = 0;
+
+	while ((phase = __atomic_load_n(&poller->phase, __ATOMIC_ACQUIRE)) != POLLER_STOP) {
+		unsigned moved = receive(poller) + pass_from_kernel(poller);
+
+		if (phase == POLLER_SEND)
+			moved += send_due(poller);
+		if (moved > 0)
+			empty_rounds = 0;
+		else
+			rest(poller, empty_rounds++);
+	}
+	rte_pktmbuf_free_bulk(poller->unsent, poller->unsent_n);
+	return 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one lcore of `run` that touches the port: sends what is due, takes what comes, and passes the
+ * kernel's frames both ways.
+ *
+ * Sending is open-loop: packet i is due i / rate after the start, whatever became of those before
+ * it; what is late is sent at once. Control sets the first part before the launch, moves `phase`,
+ * and reads `sent`, `received` and `failed` while it runs, all else after poller_main has returned.
+ */
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "port.h"
+#include "receive.h"
+#include "report.h"
+#include "stock.h"
+
+enum poller_phase {
+	POLLER_LISTEN, /* receive only */
+	POLLER_SEND,   /* view and stock are set */
+	POLLER_STOP,
+};
+
+struct poller {
+	const struct port *port;
+	const struct frame_self *self;
+	struct gen_receiver *receiver;
+	struct rte_ring *to_kernel, *from_kernel;
+	bool spin;               /* when idle; else yield and sleep */
+	struct stock stock;      /* as of POLLER_SEND */
+	const struct view *view; /* the same */
+	uint64_t *sent_ns;       /* by seq: when it was handed to the port, on poller_clock_ns */
+	struct gen_run run;      /* what is being sent */
+
+	enum poller_phase phase; /* atomic */
+	uint32_t sent, received; /* atomic */
+	bool failed;             /* atomic: err says why */
+	struct lm_error err;
+
+	struct sending sending;
+	uint64_t start_ns;
+	bool starving, blocked; /* in the last round */
+	struct rte_mbuf *unsent[LM_BURST];
+	unsigned unsent_n;
+};
+
+/* Nanoseconds of the time-stamp counter. */
+uint64_t poller_clock_ns(void);
+
+/* For rte_eal_remote_launch; the argument is a struct poller. */
+int poller_main(void *poller);

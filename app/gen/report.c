@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See report.h.
+ */
+#include "report.h"
+
+#include <jansson.h>
+
+/* Sums over all kinds of packets. */
+struct sums {
+	uint64_t sent, received, lost, duplicated;
+};
+
+static struct sums sums_of(const struct tally *tally, unsigned from, unsigned to)
+{
+	struct sums sums = {0};
+
+	for (unsigned i = from; i < to; i++) {
+		sums.sent += tally_sent(tally, (enum gen_cmd)i);
+		sums.received += tally->received[i];
+		sums.lost += tally_lost(tally, (enum gen_cmd)i);
+		sums.duplicated += tally->duplicated[i];
+	}
+	return sums;
+}
+
+static void print_sums(FILE *to, const char *name, struct sums sums)
+{
+	fprintf(to, "%-6s %10llu %10llu %10llu %10llu\n", name, (unsigned long long)sums.sent,
+		(unsigned long long)sums.received, (unsigned long long)sums.lost,
+		(unsigned long long)sums.duplicated);
+}
+
+static void print_drops(FILE *to, const struct tally *tally)
+{
+	const char *before = "drops: ";
+
+	for (unsigned i = 1; i < LM_DROP_COUNT; i++) {
+		if (tally->drop[i] == 0)
+			continue;
+		fprintf(to, "%s%s %llu", before, lm_drop_name((enum lm_drop)i),
+			(unsigned long long)tally->drop[i]);
+		before = ", ";
+	}
+	if (before[0] == ',')
+		fputc('\n', to);
+}
+
+static void print_latency(FILE *to, const struct histogram *latency)
+{
+	if (latency->count == 0)
+		return;
+	fprintf(to,
+		"latency: min %.3f ms, median %.3f ms, p99 %.3f ms, max %.3f ms (%llu packets)\n",
+		(double)latency->min / 1e6, (double)histogram_quantile(latency, 500) / 1e6,
+		(double)histogram_quantile(latency, 990) / 1e6, (double)latency->max / 1e6,
+		(unsigned long long)latency->count);
+}
+
+static void print_order(FILE *to, const struct order *order)
+{
+	if (order->windows == 0)
+		return;
+	fprintf(to,
+		"order: correlation %.4f over %u windows; random order lies within +-%.4f (99.9 "
+		"%%)\n",
+		order_correlation(order), order->windows, order_bound(order));
+}
+
+static void print_sending(FILE *to, const struct tally *tally, const struct sending *sending)
+{
+	if (!sending)
+		return;
+	fprintf(to, "sent %u of %u packets in %.3f s: %.1f of %u a second\n", tally->sent,
+		tally->run.count, sending->seconds,
+		sending->seconds > 0 ? tally->sent / sending->seconds : 0, tally->run.rate_pps);
+	fprintf(to,
+		"latest %.3f ms behind its time; no packet ready %llu times, port full %llu "
+		"times\n",
+		(double)sending->behind_us / 1e3, (unsigned long long)sending->starved,
+		(unsigned long long)sending->port_full);
+}
+
+bool report_text(FILE *to, const struct report *report)
+{
+	const struct tally *tally = report->tally;
+
+	if (!tally->known)
+		fputs("no packet of this generator found\n", to);
+	else
+		fprintf(to, "run %08x\n", gen_run_id(&tally->run));
+	print_sending(to, tally, report->sending);
+	fprintf(to, "%-6s %10s %10s %10s %10s\n", "", "sent", "received", "lost", "duplicated");
+	for (unsigned i = 0; i < GEN_CMDS; i++) {
+		if (tally->run.cmds & 1u << i)
+			print_sums(to, gen_cmd_name((enum gen_cmd)i), sums_of(tally, i, i + 1));
+	}
+	print_sums(to, "all", sums_of(tally, 0, GEN_CMDS));
+	fprintf(to, "damaged %llu, foreign %llu\n", (unsigned long long)tally->damaged,
+		(unsigned long long)tally->foreign);
+	print_drops(to, tally);
+	print_latency(to, &tally->latency_ns);
+	print_order(to, &report->order);
+	return fflush(to) == 0 && !ferror(to);
+}
+
+static json_t *json_of_sums(struct sums sums)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "sent", (json_int_t)sums.sent, "received",
+			 (json_int_t)sums.received, "lost", (json_int_t)sums.lost, "duplicated",
+			 (json_int_t)sums.duplicated);
+}
+
+static json_t *json_of_commands(const struct tally *tally)
+{
+	json_t *commands = json_object();
+
+	for (unsigned i = 0; i < GEN_CMDS; i++) {
+		if (tally->run.cmds & 1u << i)
+			json_object_set_new(commands, gen_cmd_name((enum gen_cmd)i),
+					    json_of_sums(sums_of(tally, i, i + 1)));
+	}
+	return commands;
+}
+
+static json_t *json_of_drops(const struct tally *tally)
+{
+	json_t *drops = json_object();
+
+	for (unsigned i = 1; i < LM_DROP_COUNT; i++) {
+		if (tally->drop[i] > 0)
+			json_object_set_new(drops, lm_drop_name((enum lm_drop)i),
+					    json_integer((json_int_t)tally->drop[i]));
+	}
+	return drops;
+}
+
+static json_t *json_of_latency(const struct histogram *latency)
+{
+	if (latency->count == 0)
+		return json_null();
+	return json_pack("{s:I, s:f, s:f, s:f, s:f}", "count", (json_int_t)latency->count, "min",
+			 (double)latency->min / 1e3, "median",
+			 (double)histogram_quantile(latency, 500) / 1e3, "p99",
+			 (double)histogram_quantile(latency, 990) / 1e3, "max",
+			 (double)latency->max / 1e3);
+}
+
+static json_t *json_of_order(const struct order *order)
+{
+	if (order->windows == 0)
+		return json_null();
+	return json_pack("{s:f, s:f, s:i}", "correlation", order_correlation(order),
+			 "random_within", order_bound(order), "windows", (int)order->windows);
+}
+
+static json_t *json_of_sending(const struct tally *tally, const struct sending *sending)
+{
+	if (!sending)
+		return json_null();
+	return json_pack("{s:I, s:f, s:f, s:I, s:I, s:I}", "wanted_pps",
+			 (json_int_t)tally->run.rate_pps, "sent_pps",
+			 sending->seconds > 0 ? tally->sent / sending->seconds : 0, "seconds",
+			 sending->seconds, "starved", (json_int_t)sending->starved, "port_full",
+			 (json_int_t)sending->port_full, "behind_us",
+			 (json_int_t)sending->behind_us);
+}
+
+bool report_json(FILE *to, const struct report *report)
+{
+	const struct tally *tally = report->tally;
+	json_t *all = json_of_sums(sums_of(tally, 0, GEN_CMDS));
+	char id[9] = "";
+
+	if (tally->known)
+		snprintf(id, sizeof(id), "%08x", gen_run_id(&tally->run));
+	json_object_set_new(all, "run", json_string(id));
+	json_object_set_new(all, "damaged", json_integer((json_int_t)tally->damaged));
+	json_object_set_new(all, "foreign", json_integer((json_int_t)tally->foreign));
+	json_object_set_new(all, "commands", json_of_commands(tally));
+	json_object_set_new(all, "drops", json_of_drops(tally));
+	json_object_set_new(all, "latency_us", json_of_latency(&tally->latency_ns));
+	json_object_set_new(all, "order", json_of_order(&report->order));
+	json_object_set_new(all, "sending", json_of_sending(tally, report->sending));
+
+	bool written = json_dumpf(all, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0 &&
+		       fputc('\n', to) != EOF && fflush(to) == 0;
+
+	json_decref(all);
+	return written;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A tally for people, or as JSON.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "tally.h"
+
+/* How the sending went; `run` only. */
+struct sending {
+	double seconds;     /* from the first packet to the last */
+	uint64_t starved;   /* times that no packet was ready in time */
+	uint64_t port_full; /* times that the port took no packet at once */
+	uint64_t behind_us; /* how far the latest packet left after it was due */
+};
+
+struct report {
+	const struct tally *tally;
+	struct order order;
+	const struct sending *sending; /* or NULL */
+};
+
+/* False if it could not be written. */
+LM_MUST_CHECK bool report_text(FILE *to, const struct report *report);
+LM_MUST_CHECK bool report_json(FILE *to, const struct report *report);

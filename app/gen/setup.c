@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See setup.h.
+ */
+#include "setup.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct lm_conf_key rows[] = {NODE_CONFIG_ROWS(struct gen_config, node)};
+
+static const struct lm_conf_table table = {
+	.key = rows,
+	.keys = LM_COUNT(rows),
+	.size = sizeof(struct gen_config),
+};
+
+void gen_setup_describe(FILE *to)
+{
+	lm_conf_describe(to, &table);
+}
+
+static int find_self(struct gen_setup *setup, struct lm_error *err)
+{
+	const struct node_config *config = &setup->config.node;
+
+	setup->self = lm_topology_find(setup->topology, (uint32_t)config->node);
+	if (!setup->self)
+		return lm_error_set(err, ENOENT, "node: there is no node %u in %s",
+				    (unsigned)config->node, config->topology);
+	if (setup->self->role != LM_TOPOLOGY_GATEWAY)
+		return lm_error_set(err, EINVAL,
+				    "node: node %u is a mix in %s; the generator must be a gateway",
+				    setup->self->id, config->topology);
+	return 0;
+}
+
+static int load_keys(struct gen_setup *setup, uint64_t replay_capacity, struct lm_error *err)
+{
+	int rc = mix_keys_load(&setup->mix_keys, setup->config.node.keys, setup->self,
+			       replay_capacity, err);
+
+	if (rc != 0)
+		return rc;
+	setup->keys = lm_secret_alloc(sizeof(*setup->keys));
+	if (!setup->keys)
+		return lm_error_set(err, ENOMEM,
+				    "the kernel locks no memory for keys; raise the limit of "
+				    "locked memory (ulimit -l)");
+	gen_keys_derive(setup->keys, &setup->mix_keys.ring.key[0]->secret);
+	return 0;
+}
+
+int gen_setup_load(struct gen_setup *setup, const char *path, uint64_t replay_capacity,
+		   struct lm_error *err)
+{
+	struct node_config *config = &setup->config.node;
+	int rc;
+
+	memset(setup, 0, sizeof(*setup));
+	rc = lm_conf_load(&setup->config, &table, path, err);
+	if (rc == 0)
+		rc = node_config_finish(config, path, err);
+	if (rc == 0)
+		rc = lm_x25519_select(config->x25519, err);
+	if (rc == 0)
+		rc = lm_topology_load(&setup->topology, config->topology, err);
+	if (rc == 0)
+		rc = find_self(setup, err);
+	if (rc == 0)
+		rc = load_keys(setup, replay_capacity, err);
+	if (rc != 0)
+		gen_setup_free(setup);
+	return rc;
+}
+
+void gen_setup_free(struct gen_setup *setup)
+{
+	lm_secret_free(setup->keys);
+	if (setup->mix_keys.key)
+		mix_keys_free(&setup->mix_keys);
+	lm_topology_free(setup->topology);
+	memset(setup, 0, sizeof(*setup));
+}
+
+static bool static_mac(void *context, uint8_t mac[6], const struct lm_topology_node *node)
+{
+	(void)context;
+	if (node->has_mac)
+		memcpy(mac, node->mac, sizeof(node->mac));
+	else
+		frame_mac_of_id(mac, node->id);
+	return true;
+}
+
+struct view *gen_setup_static_view(const struct gen_setup *setup, struct lm_error *err)
+{
+	struct frame_self self;
+	struct view *view;
+	uint8_t mac[6];
+
+	(void)static_mac(NULL, mac, setup->self);
+	view_self_init(&self, setup->self, mac, (uint16_t)setup->config.node.port.vlan);
+	view = view_make(setup->topology, setup->self, &self, &setup->mix_keys.ring, static_mac,
+			 NULL);
+	if (!view) {
+		(void)lm_error_set(err, ENOMEM, "no memory for the headers of the first layer");
+		return NULL;
+	}
+	if (view->unresolved > 0) {
+		(void)lm_error_set(err, EADDRNOTAVAIL,
+				   "%s: %u mixes of layer 1 have neither IPv4 nor IPv6 in common "
+				   "with node %u",
+				   setup->config.node.topology, view->unresolved, setup->self->id);
+		free(view);
+		return NULL;
+	}
+	return view;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See tally.h.
+ */
+#include "tally.h"
+
+#include <errno.h>
+#include <string.h>
+
+int tally_start(struct tally *tally, const struct gen_run *run, struct lm_error *err)
+{
+	tally->arrival = calloc(run->count, sizeof(*tally->arrival));
+	if (!tally->arrival)
+		return lm_error_set(err, ENOMEM, "no memory to count %u packets; send fewer",
+				    run->count);
+	tally->run = *run;
+	tally->sent = run->count;
+	tally->known = true;
+	return 0;
+}
+
+void tally_free(struct tally *tally)
+{
+	free(tally->arrival);
+	tally->arrival = NULL;
+}
+
+static bool same_run(const struct gen_run *a, const struct gen_run *b)
+{
+	return gen_run_id(a) == gen_run_id(b) && a->count == b->count && a->cmds == b->cmds;
+}
+
+static void add_latency(struct tally *tally, uint32_t seq, uint64_t when_ns)
+{
+	uint64_t sent_ns = tally->run.start_ns + gen_run_due_ns(&tally->run, seq);
+
+	if (tally->sent_ns)
+		sent_ns = tally->sent_ns[seq];
+	else if (tally->run.start_ns == 0)
+		return;
+	if (when_ns >= sent_ns && when_ns - sent_ns <= TALLY_LATENCY_MAX_NS)
+		histogram_add(&tally->latency_ns, when_ns - sent_ns);
+}
+
+int tally_message(struct tally *tally, const struct gen_message *message, uint64_t when_ns,
+		  bool again, struct lm_error *err)
+{
+	int rc = tally->known ? 0 : tally_start(tally, &message->run, err);
+
+	if (rc != 0)
+		return rc;
+	if (!same_run(&tally->run, &message->run)) {
+		tally->foreign++;
+		return 0;
+	}
+	if (tally->run.rate_pps == 0) /* known from a token so far */
+		tally->run = message->run;
+
+	enum gen_cmd cmd = gen_run_cmd(&tally->run, message->seq);
+
+	if (again || tally->arrival[message->seq] != 0) {
+		tally->duplicated[cmd]++;
+		return 0;
+	}
+	tally->arrival[message->seq] = ++tally->arrivals;
+	tally->received[cmd]++;
+	add_latency(tally, message->seq, when_ns);
+	return 0;
+}
+
+uint32_t tally_sent(const struct tally *tally, enum gen_cmd cmd)
+{
+	struct gen_run sent = tally->run;
+
+	sent.count = tally->sent;
+	return tally->known ? gen_run_count(&sent, cmd) : 0;
+}
+
+uint64_t tally_lost(const struct tally *tally, enum gen_cmd cmd)
+{
+	return tally->elsewhere >> cmd & 1 ? 0 : tally_sent(tally, cmd) - tally->received[cmd];
+}
+
+uint32_t tally_expected(const struct tally *tally)
+{
+	uint32_t expected = 0;
+
+	for (unsigned i = 0; i < GEN_CMDS; i++) {
+		if (!(tally->elsewhere >> i & 1))
+			expected += tally_sent(tally, (enum gen_cmd)i);
+	}
+	return expected;
+}
+
+bool tally_complete(const struct tally *tally)
+{
+	uint64_t wrong = tally->damaged;
+
+	for (unsigned i = 0; i < GEN_CMDS; i++)
+		wrong += tally->duplicated[i] + tally_lost(tally, (enum gen_cmd)i);
+	return tally->sent > 0 && wrong == 0;
+}
+
+bool tally_sent_after_ns(uint64_t *after_ns, const struct tally *tally, uint32_t seq)
+{
+	*after_ns = tally->sent_ns ? tally->sent_ns[seq] - tally->sent_ns[0]
+				   : gen_run_due_ns(&tally->run, seq);
+	return tally->sent_ns || tally->run.rate_pps != 0;
+}

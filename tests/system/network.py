@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A network in a folder, for tests: topology, keys and configurations, and the programs run on them.
+
+Programs are found through BUILD, the build directory."""
+import json
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+
+BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve()
+SEEDED = os.environ.get("SEEDED") == "1"  # programs of this build accept --seed
+RELAY = BUILD / "app/relay/linemix-relay"
+GEN = BUILD / "app/gen/linemix-gen"
+REPLAY_CHECK = BUILD / "tests/system/replay-check"
+
+CONFIG = """\
+node: {node}
+topology: topology.json
+keys: keys-{node}.json
+file_prefix: {prefix}
+port:
+  device: "{device}"
+  vlan: {vlan}
+cpus:
+  workers: {workers}
+  mixer: 0
+  idle: yield
+memory: {{megabytes: {megabytes}}}
+limits: {{held: {held}, ring: 256, replay: 65536}}
+"""
+
+
+def run(*command, ok=True, **options):
+    """Runs a program to its end; unless `ok` is False, it must succeed."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          timeout=300, **options)
+    if ok and done.returncode != 0:
+        raise AssertionError(f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+class Network:
+    """A made-up network; files live until close()."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.TemporaryDirectory(prefix="linemix-test-")
+        self.path = pathlib.Path(self.folder.name)
+        run(GEN, "network", "--static-macs", *options, "--out", self.path)
+        self.topology = json.loads((self.path / "topology.json").read_text())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.folder.cleanup()
+
+    def config(self, node, device="net_null0", workers=(0,), vlan=0, megabytes=192, held=4096,
+               extra=""):
+        """Writes node's configuration and returns its path; workers: the CPU of each."""
+        path = self.path / f"node-{node}.yaml"
+        path.write_text(CONFIG.format(
+            node=node, device=device, vlan=vlan, megabytes=megabytes, held=held,
+            workers=list(workers), prefix=self.prefix(node)) + extra)
+        return path
+
+    @staticmethod
+    def prefix(node):
+        """The file prefix of a node's process: other tests may run at the same time."""
+        return f"linemix-test-{os.getpid()}-{node}"
+
+    def make(self, out, *options, count=200, rate=2000):
+        """A capture of packets that the generator would send; its path."""
+        out = self.path / out
+        run(GEN, "make", "--config", self.config(1), "--count", count, "--rate", rate,
+            "--out", out, *options)
+        return out
+
+    def replay(self, config, capture, out, *options):
+        """Replays a capture; the balance and the path of what came out."""
+        out = self.path / out
+        done = run(RELAY, "--config", config, "--replay", capture, "--out", out, "--json", *options)
+        return json.loads(done.stdout), out
+
+    def replay_check(self, config, capture, out):
+        """Judges every packet of a replay with lib/packet alone."""
+        run(REPLAY_CHECK, config, capture, out)
+
+    def check(self, capture, config=None, ok=True):
+        """What the generator says of a capture of frames that reached it."""
+        done = run(GEN, "check", "--config", config or self.config(1), "--json", capture, ok=ok)
+        return json.loads(done.stdout)
+
+
+class Live:
+    """A relay that runs on its port until stop(); what it prints is kept."""
+
+    def __init__(self, config, inside=()):
+        self.output = tempfile.TemporaryFile(mode="w+")
+        self.process = subprocess.Popen(
+            [*inside, str(RELAY), "--config", str(config), "--json"], stdout=self.output,
+            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.output.close()
+
+    def said(self):
+        self.output.seek(0)
+        return self.output.read()
+
+    def wait(self, what, seconds=30):
+        """Waits until what() is true; the relay must not end before."""
+        limit = time.monotonic() + seconds
+        while not what():
+            if self.process.poll() is not None or time.monotonic() > limit:
+                raise AssertionError(f"the relay does not get there:\n{self.said()}")
+            time.sleep(0.02)
+
+    def stop(self, number=signal.SIGTERM):
+        """Signals it, waits for its end, and gives its books."""
+        self.process.send_signal(number)
+        if self.process.wait(timeout=60) != 0:
+            raise AssertionError(f"the relay ends with {self.process.returncode}:\n{self.said()}")
+        return json.loads(self.said().splitlines()[-1])
+
+
+def read_capture(path):
+    """[(time in microseconds, frame)] of a little-endian pcap file."""
+    data = pathlib.Path(path).read_bytes()
+    per_us = {0xa1b2c3d4: 1, 0xa1b23c4d: 1000}[struct.unpack_from("<I", data)[0]]
+    frames, at = [], 24
+    while at < len(data):
+        seconds, fraction, captured, _ = struct.unpack_from("<IIII", data, at)
+        frames.append((seconds * 1000000 + fraction // per_us, data[at + 16:at + 16 + captured]))
+        at += 16 + captured
+    return frames
+
+
+def write_capture(path, frames):
+    """The inverse; returns the path."""
+    parts = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)]
+    for time_us, frame in frames:
+        parts.append(struct.pack("<IIII", time_us // 1000000, time_us % 1000000, len(frame),
+                                 len(frame)) + frame)
+    pathlib.Path(path).write_bytes(b"".join(parts))
+    return path

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""With --seed a replay repeats byte for byte. Only a test build accepts it."""
+import unittest
+
+import network
+import tap
+from network import Network
+
+SEED, OTHER = "5e" * 32, "0f" * 32
+
+
+class Seeded(unittest.TestCase):
+    def test_the_same_seed_gives_the_same_bytes(self):
+        with Network("--per-layer", "2") as net:
+            first = net.make("a.pcap", "--seed", SEED, count=300)
+            again = net.make("b.pcap", "--seed", SEED, count=300)
+            other = net.make("c.pcap", "--seed", OTHER, count=300)
+            self.assertEqual(first.read_bytes(), again.read_bytes())
+            self.assertNotEqual(first.read_bytes(), other.read_bytes())
+            for workers in (1, 2):
+                config = net.config(11, workers=[0] * workers)
+                outs = [net.replay(config, first, f"out-{i}.pcap", "--seed", seed)[1].read_bytes()
+                        for i, seed in enumerate((SEED, SEED, OTHER))]
+                self.assertEqual(outs[0], outs[1])
+                self.assertNotEqual(outs[0], outs[2])
+                self.assertEqual(len(outs[0]), len(outs[2]))
+
+    def test_a_seed_that_is_none_is_refused(self):
+        with Network() as net:
+            done = network.run(network.RELAY, "--config", net.config(11), "--replay", "x", "--out",
+                               "y", "--seed", "5e", ok=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("64 hexadecimal digits", done.stderr)
+
+
+if __name__ == "__main__":
+    tap.main()
