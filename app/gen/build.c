@@ -9,23 +9,23 @@
 
 int gen_builder_init(struct gen_builder *builder, const char *backend, struct lm_error *err)
 {
-	void *memory = aligned_alloc(LM_PACKET_ALIGN, lm_packet_builder_size());
+	void *memory = lm_secret_alloc(lm_packet_builder_size());
 
 	if (!memory)
-		return lm_error_set(err, ENOMEM, "no memory for building packets");
+		return lm_error_set(err, ENOMEM,
+				    "the kernel locks no memory for building packets; raise the "
+				    "limit of locked memory (ulimit -l)");
 	builder->packets =
 		lm_packet_builder_init(memory, builder->setup->topology->profile, backend, err);
 	if (builder->packets)
 		return 0;
-	free(memory);
+	lm_secret_free(memory);
 	return -EINVAL;
 }
 
 void gen_builder_free(struct gen_builder *builder)
 {
-	if (builder->packets)
-		lm_wipe(builder->packets, lm_packet_builder_size());
-	free(builder->packets);
+	lm_secret_free(builder->packets);
 	builder->packets = NULL;
 }
 

@@ -13,10 +13,10 @@
 #include "options.h"
 #include "progress.h"
 
-#define START_NS   UINT64_C(1577836800000000000) /* 2020-01-01, so that captures compare */
-#define NS         UINT64_C(1000000000)
-#define FRAME_MAX  (FRAME_HEADER_MAX + LM_PACKET_MAX)
-#define CAPTURE_AT FRAME_HEADER_MAX /* of the packet in its buffer */
+#define START_NS  UINT64_C(1577836800000000000) /* 2020-01-01, so that captures compare */
+#define NS        UINT64_C(1000000000)
+#define FRAME_MAX (FRAME_HEADER_MAX + LM_PACKET_MAX)
+#define PACKET_AT FRAME_HEADER_MAX /* in its buffer */
 
 struct options {
 	struct build_options build;
@@ -101,7 +101,7 @@ static int write_packets(pcap_dumper_t *dump, struct gen_builder *builder, const
 	int rc = 0;
 
 	for (unsigned i = 0; i < LM_BURST; i++)
-		packet[i] = buffer[i] + CAPTURE_AT;
+		packet[i] = buffer[i] + PACKET_AT;
 	progress_start(&progress, "building packets");
 	for (uint32_t seq = 0, n; rc == 0 && seq < count; seq += n) {
 		n = count - seq < LM_BURST ? count - seq : LM_BURST;

@@ -7,17 +7,14 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_memcpy.h>
-#include <rte_pause.h>
-#include <sched.h>
 #include <string.h>
-#include <time.h>
+
+#include "polling.h"
 
 #define NS           1000000000u
 #define QUEUE        0
 #define SEND_BURST   32 /* so that receiving never waits long for sending */
 #define KERNEL_BURST 8
-#define IDLE_ROUNDS  64 /* empty rounds in a row after which a yielding lcore sleeps */
-#define NAP_NS       20000
 
 uint64_t poller_clock_ns(void)
 {
@@ -157,18 +154,6 @@ static unsigned pass_from_kernel(struct poller *poller)
 	return n;
 }
 
-static void rest(const struct poller *poller, unsigned empty_rounds)
-{
-	static const struct timespec nap = {.tv_nsec = NAP_NS};
-
-	if (poller->spin)
-		rte_pause();
-	else if (empty_rounds < IDLE_ROUNDS)
-		sched_yield();
-	else
-		nanosleep(&nap, NULL);
-}
-
 int poller_main(void *argument)
 {
 	struct poller *poller = argument;
@@ -183,8 +168,9 @@ int poller_main(void *argument)
 		if (moved > 0)
 			empty_rounds = 0;
 		else
-			rest(poller, empty_rounds++);
+			polling_rest(poller->spin, empty_rounds++);
 	}
 	rte_pktmbuf_free_bulk(poller->unsent, poller->unsent_n);
+	polling_return(&poller->returned);
 	return 0;
 }

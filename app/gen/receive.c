@@ -15,15 +15,15 @@ struct gen_receiver *gen_receiver_make(const struct gen_setup *setup, struct tal
 				       struct lm_error *err)
 {
 	struct gen_receiver *receiver = lm_secret_alloc(sizeof(*receiver));
-	void *peeler = aligned_alloc(LM_PACKET_ALIGN, lm_packet_peeler_size());
-	void *opener = aligned_alloc(LM_PACKET_ALIGN, lm_packet_builder_size());
+	void *peeler = lm_secret_alloc(lm_packet_peeler_size());
+	void *opener = lm_secret_alloc(lm_packet_builder_size());
 	unsigned profile = setup->topology->profile;
 	const char *backend = setup->config.node.symmetric;
 
 	if (!receiver || !peeler || !opener) {
 		(void)lm_error_set(err, ENOMEM,
-				   "no memory for peeling; is the limit of locked memory high "
-				   "enough (ulimit -l)?");
+				   "the kernel locks no memory for peeling; raise the limit of "
+				   "locked memory (ulimit -l)");
 		goto out;
 	}
 	receiver->setup = setup;
@@ -33,8 +33,8 @@ struct gen_receiver *gen_receiver_make(const struct gen_setup *setup, struct tal
 	if (receiver->peeler && receiver->opener)
 		return receiver;
 out:
-	free(peeler);
-	free(opener);
+	lm_secret_free(peeler);
+	lm_secret_free(opener);
 	lm_secret_free(receiver);
 	return NULL;
 }
@@ -43,10 +43,8 @@ void gen_receiver_free(struct gen_receiver *receiver)
 {
 	if (!receiver)
 		return;
-	lm_wipe(receiver->peeler, lm_packet_peeler_size());
-	lm_wipe(receiver->opener, lm_packet_builder_size());
-	free(receiver->peeler);
-	free(receiver->opener);
+	lm_secret_free(receiver->peeler);
+	lm_secret_free(receiver->opener);
 	lm_secret_free(receiver);
 }
 

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 #include "neighbours.h"
 #include "options.h"
 #include "poller.h"
+#include "polling.h"
 #include "progress.h"
 #include "tap.h"
 
@@ -55,7 +55,7 @@ struct run {
 	struct gen_builder *builder;
 	struct tally tally;
 	struct poller poller;
-	bool eal, launched; /* to be undone */
+	bool launched; /* to be undone */
 	int signals;
 };
 
@@ -151,7 +151,6 @@ static int open_port(struct run *run, struct lm_error *err)
 	rc = eal_plan_make(&run->plan, config, err);
 	if (rc == 0)
 		rc = eal_start(config, &run->plan, "linemix-gen", true, err);
-	run->eal = rc == 0;
 	if (rc == 0)
 		rc = port_make_pool(&run->port, config, packet_len, port_socket(config), err);
 	if (rc == 0)
@@ -403,7 +402,7 @@ static void stop_poller(struct run *run)
 	if (!run->launched)
 		return;
 	__atomic_store_n(&run->poller.phase, POLLER_STOP, __ATOMIC_RELEASE);
-	rte_eal_mp_wait_lcore();
+	polling_join(&run->poller.returned);
 	run->launched = false;
 	run->tally.sent = run->poller.sent;
 }
@@ -460,8 +459,7 @@ static void close_all(struct run *run)
 	free(run->view);
 	tap_close(&run->tap);
 	gen_setup_free(&run->setup);
-	if (run->eal)
-		(void)rte_eal_cleanup();
+	eal_stop();
 }
 
 int run_main(int argc, char **argv)

@@ -83,26 +83,16 @@ void gen_setup_free(struct gen_setup *setup)
 	memset(setup, 0, sizeof(*setup));
 }
 
-static bool static_mac(void *context, uint8_t mac[6], const struct lm_topology_node *node)
-{
-	(void)context;
-	if (node->has_mac)
-		memcpy(mac, node->mac, sizeof(node->mac));
-	else
-		frame_mac_of_id(mac, node->id);
-	return true;
-}
-
 struct view *gen_setup_static_view(const struct gen_setup *setup, struct lm_error *err)
 {
 	struct frame_self self;
 	struct view *view;
 	uint8_t mac[6];
 
-	(void)static_mac(NULL, mac, setup->self);
+	(void)view_resolve_static(NULL, mac, setup->self);
 	view_self_init(&self, setup->self, mac, (uint16_t)setup->config.node.port.vlan);
-	view = view_make(setup->topology, setup->self, &self, &setup->mix_keys.ring, static_mac,
-			 NULL);
+	view = view_make(setup->topology, setup->self, &self, &setup->mix_keys.ring,
+			 view_resolve_static, NULL);
 	if (!view) {
 		(void)lm_error_set(err, ENOMEM, "no memory for the headers of the first layer");
 		return NULL;

@@ -84,26 +84,15 @@ static int open_port(struct replay *replay, struct lm_error *err)
 	return port_open_id(&relay->port, (uint16_t)id, &relay->config->node, err);
 }
 
-/* Where no kernel resolves, a node without a MAC in the topology has the one made of its id. */
-static bool resolve(void *context, uint8_t mac[6], const struct lm_topology_node *node)
-{
-	(void)context;
-	if (node->has_mac)
-		memcpy(mac, node->mac, sizeof(node->mac));
-	else
-		frame_mac_of_id(mac, node->id);
-	return true;
-}
-
 static int set_view(struct replay *replay, struct lm_error *err)
 {
 	struct relay *relay = replay->relay;
 	uint8_t mac[6];
 
-	resolve(NULL, mac, relay->node);
+	view_resolve_static(NULL, mac, relay->node);
 	view_self_init(&replay->self, relay->node, mac, (uint16_t)relay->config->node.port.vlan);
 	relay->shared.view = view_make(relay->topology, relay->node, &replay->self,
-				       &relay->keys.ring, resolve, NULL);
+				       &relay->keys.ring, view_resolve_static, NULL);
 	return relay->shared.view ? 0 : lm_error_set(err, ENOMEM, "too little memory");
 }
 

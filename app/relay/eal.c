@@ -4,13 +4,16 @@
  */
 #include "eal.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ARGUMENTS_MAX 64
 
@@ -189,9 +192,29 @@ int eal_start(const struct node_config *config, const struct eal_plan *plan, con
 			    rte_strerror(rte_errno));
 }
 
+/* DPDK leaves its sockets' folder behind; one that other processes' files are in stays. */
+static void remove_runtime_folder(const char *path)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)) != NULL) {
+		if (entry->d_type != DT_DIR)
+			(void)unlinkat(dirfd(folder), entry->d_name, 0);
+	}
+	if (folder)
+		closedir(folder);
+	(void)rmdir(path);
+}
+
 void eal_stop(void)
 {
-	if (started)
-		(void)rte_eal_cleanup();
+	char path[PATH_MAX];
+
+	if (!started)
+		return;
+	snprintf(path, sizeof(path), "%s", rte_eal_get_runtime_dir());
+	(void)rte_eal_cleanup();
+	remove_runtime_folder(path);
 	started = false;
 }

@@ -5,28 +5,12 @@
 #include "lcore.h"
 
 #include <rte_cycles.h>
-#include <rte_pause.h>
-#include <sched.h>
-#include <time.h>
 
-#define IDLE_ROUNDS   64 /* empty rounds in a row after which a yielding lcore sleeps */
-#define IDLE_SLEEP_NS 50000
+#include "polling.h"
 
 uint64_t lcore_clock_us(void)
 {
 	return (uint64_t)((unsigned __int128)rte_rdtsc() * 1000000 / rte_get_tsc_hz());
-}
-
-static void rest(const struct lcore *lcore, unsigned empty_rounds)
-{
-	static const struct timespec nap = {.tv_nsec = IDLE_SLEEP_NS};
-
-	if (lcore->spin)
-		rte_pause();
-	else if (empty_rounds < IDLE_ROUNDS)
-		sched_yield();
-	else
-		nanosleep(&nap, NULL);
 }
 
 int lcore_main(void *argument)
@@ -50,9 +34,10 @@ int lcore_main(void *argument)
 			count_add(&lcore->busy_loops, 1);
 			empty_rounds = 0;
 		} else {
-			rest(lcore, empty_rounds++);
+			polling_rest(lcore->spin, empty_rounds++);
 		}
 	}
 	rte_rcu_qsbr_thread_offline(lcore->qsbr, lcore->index);
+	polling_return(&lcore->returned);
 	return 0;
 }

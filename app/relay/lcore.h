@@ -21,6 +21,7 @@ struct lcore {
 	const struct shared *shared;
 	struct rte_rcu_qsbr *qsbr;
 	uint64_t loops, busy_loops; /* written by the lcore, read by telemetry */
+	bool returned;              /* for polling_join */
 };
 
 /* Microseconds of the time-stamp counter: what polling lcores use as now_us. */

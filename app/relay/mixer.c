@@ -96,5 +96,5 @@ void mixer_stop(struct mixer *mixer)
 		for (unsigned i = 0; i < n; i++)
 			drop(mixer, item[i].packet, LM_DROP_STOPPED);
 	}
-	mixer->held = 0;
+	__atomic_store_n(&mixer->held, 0, __ATOMIC_RELAXED);
 }

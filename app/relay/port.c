@@ -5,16 +5,22 @@
 #include "port.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "eal.h"
 #include "lm_packet.h"
 
-#define FIRST_ID_LEN 4  /* in front of a packet that a client hands to a gateway */
-#define IP_UDP_MAX   48 /* IPv6 and UDP: what a packet needs of the MTU beside itself */
-#define RX_CHECKSUMS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define FIRST_ID_LEN       4  /* in front of a packet that a client hands to a gateway */
+#define IP_UDP_MAX         48 /* IPv6 and UDP: what a packet needs of the MTU beside itself */
+#define AF_PACKET_OVERHEAD 96 /* Ethernet's and af_packet's own headers in a ring frame */
+#define RX_CHECKSUMS       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define TX_CHECKSUMS \
 	RTE_ETH_TX_OFFLOAD_UDP_CKSUM /* the IPv4 header is 20 bytes: not worth an offload */
 #define RSS_UDP                                                                           \
@@ -141,21 +147,70 @@ static int configure(struct port *port, const struct node_config *config, struct
 	return 0;
 }
 
-static int set_mtu(const struct port *port, size_t packet_len, struct lm_error *err)
+/*
+ * A device over a kernel interface: the interface's MTU counts, whatever the driver says of itself.
+ * 0 if there is no such interface.
+ */
+static unsigned interface_mtu(char name[IF_NAMESIZE], const struct port *port)
+{
+	struct rte_eth_dev_info info;
+	struct ifreq request = {0};
+	int fd, rc;
+
+	if (rte_eth_dev_info_get(port->id, &info) != 0 || info.if_index == 0 ||
+	    !if_indextoname(info.if_index, name))
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	memcpy(request.ifr_name, name, IF_NAMESIZE);
+	rc = ioctl(fd, SIOCGIFMTU, &request);
+	close(fd);
+	return rc == 0 ? (unsigned)request.ifr_mtu : 0;
+}
+
+/* af_packet cuts off what does not fit into a frame of its ring, and says nothing. */
+static int check_ring_frames(const struct node_config *config, unsigned mtu, struct lm_error *err)
+{
+	const char *frames = strstr(config->port.device, "framesz=");
+	unsigned long have = frames ? strtoul(frames + strlen("framesz="), NULL, 10) : 2048;
+	unsigned long need = mtu + AF_PACKET_OVERHEAD;
+
+	if (strncmp(config->port.device, "net_af_packet", strlen("net_af_packet")) != 0 ||
+	    have >= need)
+		return 0;
+	return lm_error_set(err, EINVAL,
+			    "port.device: frames of %lu bytes do not carry an MTU of %u; give "
+			    "framesz=%u and blocksz a multiple of it",
+			    have, mtu, mtu < 4096 - AF_PACKET_OVERHEAD ? 4096 : 16384);
+}
+
+static int set_mtu(const struct port *port, const struct node_config *config, size_t packet_len,
+		   struct lm_error *err)
 {
 	uint16_t need = (uint16_t)(packet_len + FIRST_ID_LEN + IP_UDP_MAX);
+	char name[IF_NAMESIZE];
+	unsigned have = interface_mtu(name, port);
 	uint16_t now = 0;
-	int rc = rte_eth_dev_get_mtu(port->id, &now);
 
-	if (rc == 0 && now >= need)
+	if (have >= need)
+		return check_ring_frames(config, need, err);
+	if (have > 0)
+		return lm_error_set(
+			err, EMSGSIZE,
+			"port.device: an MTU of %u is needed, %s has %u; do: ip link set "
+			"%s mtu %u, or use the small profile",
+			need, name, have, name, need);
+	if (rte_eth_dev_get_mtu(port->id, &now) == 0 && now >= need)
 		return 0;
-	rc = rte_eth_dev_set_mtu(port->id, need);
+
+	int rc = rte_eth_dev_set_mtu(port->id, need);
+
 	if (rc == 0 || rc == -ENOTSUP) /* rings and sockets to other programs have no MTU at all */
 		return 0;
 	return lm_error_set(err, -rc,
 			    "port.device: an MTU of %u is needed, the device has %u and refuses to "
-			    "change it (%s); set it on the interface, give a virtual device larger "
-			    "frames, or use the small profile",
+			    "change it (%s); use the small profile, or another device",
 			    need, now, strerror(-rc));
 }
 
@@ -213,7 +268,7 @@ int port_open(struct port *port, const struct node_config *config,
 				    config->port.device);
 	rc = configure(port, config, err);
 	if (rc == 0)
-		rc = set_mtu(port, packet_len, err);
+		rc = set_mtu(port, config, packet_len, err);
 	if (rc == 0)
 		rc = set_up_queues(port, config, err);
 	if (rc == 0)

@@ -190,7 +190,8 @@ void relay_drop_held(struct relay *relay)
 		drop_ring(relay, worker->from_mixer);
 		for (; worker->unsent_n > 0; worker->unsent_n--)
 			stage_drop(worker, worker->unsent[worker->unsent_n - 1], LM_DROP_STOPPED);
-		worker->held = lm_packet_peel_in_flight(worker->peeler);
+		__atomic_store_n(&worker->held, lm_packet_peel_in_flight(worker->peeler),
+				 __ATOMIC_RELAXED);
 	}
 }
 

@@ -15,6 +15,7 @@
 
 #include "lcore.h"
 #include "neighbours.h"
+#include "polling.h"
 #include "relay.h"
 #include "telemetry.h"
 
@@ -251,7 +252,8 @@ static void drain(struct run *run)
 	set_phase(run, PHASE_DRAIN);
 	wait_until_empty(run);
 	__atomic_store_n(&run->relay->shared.phase, PHASE_STOPPED, __ATOMIC_RELEASE);
-	rte_eal_mp_wait_lcore();
+	for (unsigned i = 0; i < run->relay->plan.lcores; i++)
+		polling_join(&run->lcore[i].returned);
 	sink_stop(&run->relay->sink);
 	relay_drop_held(run->relay);
 }
@@ -281,6 +283,9 @@ int relay_run(struct relay *relay, struct lm_error *err)
 		rc = control(run, err);
 		drain(run);
 	}
-	/* telemetry's thread may still read the lcores: run lives as long as the process */
+	telemetry_stop();
+	neighbours_close(&run->neighbours); /* its sockets are NULL if it was never opened */
+	rte_free(run->qsbr);
+	free(run);
 	return rc;
 }

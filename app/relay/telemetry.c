@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * See telemetry.h. DPDK calls these from a thread of its own and passes no context, hence the two
- * pointers.
+ * See telemetry.h. DPDK calls these from threads of its own and passes no context, hence the
+ * pointers; the lock keeps a caller from reading a relay that is being taken down. No lcore takes
+ * it.
  */
 #include "telemetry.h"
 
+#include <pthread.h>
 #include <rte_ethdev.h>
 #include <rte_telemetry.h>
 #include <string.h>
 
-static const struct relay *the_relay;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const struct relay *the_relay; /* NULL: nobody is answered */
 static const struct lcore *the_lcores;
 static uint64_t started_us;
 
-static void add_books(struct rte_tel_data *data)
+static void add_books(const struct relay *relay, struct rte_tel_data *data)
 {
 	struct counters total;
 	uint64_t held;
 	char name[64];
 
-	relay_books(the_relay, &total, &held);
+	relay_books(relay, &total, &held);
 	rte_tel_data_add_dict_u64(data, "received", total.received);
 	rte_tel_data_add_dict_u64(data, "sent", total.sent);
 	rte_tel_data_add_dict_u64(data, "delivered", total.delivered);
@@ -35,55 +38,86 @@ static void add_books(struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "kernel_lost", total.kernel_lost);
 }
 
-static int on_stats(const char *command, const char *parameters, struct rte_tel_data *data)
+static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 {
 	struct rte_eth_stats stats = {0};
 
-	(void)command;
-	(void)parameters;
-	rte_tel_data_start_dict(data);
-	add_books(data);
-	(void)rte_eth_stats_get(the_relay->port.id, &stats);
+	add_books(relay, data);
+	(void)rte_eth_stats_get(relay->port.id, &stats);
 	rte_tel_data_add_dict_u64(data, "rx_missed", stats.imissed + stats.rx_nombuf);
 	rte_tel_data_add_dict_u64(data, "uptime_us", lm_clock_us() - started_us);
-	rte_tel_data_add_dict_int(data, "ready",
-				  __atomic_load_n(&the_relay->ready, __ATOMIC_RELAXED));
-	return 0;
+	rte_tel_data_add_dict_int(data, "ready", __atomic_load_n(&relay->ready, __ATOMIC_RELAXED));
+}
+
+static void add_lcores(const struct relay *relay, struct rte_tel_data *data)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < relay->plan.lcores; i++) {
+		const struct lcore *lcore = &the_lcores[i];
+
+		snprintf(name, sizeof(name), "cpu_%u_loops", relay->plan.cpu[i]);
+		rte_tel_data_add_dict_u64(data, name,
+					  __atomic_load_n(&lcore->loops, __ATOMIC_RELAXED));
+		snprintf(name, sizeof(name), "cpu_%u_busy_loops", relay->plan.cpu[i]);
+		rte_tel_data_add_dict_u64(data, name,
+					  __atomic_load_n(&lcore->busy_loops, __ATOMIC_RELAXED));
+	}
+}
+
+static int answer(struct rte_tel_data *data,
+		  void (*add)(const struct relay *relay, struct rte_tel_data *data))
+{
+	int rc = -1;
+
+	pthread_mutex_lock(&lock);
+	if (the_relay) {
+		rte_tel_data_start_dict(data);
+		add(the_relay, data);
+		rc = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+static int on_stats(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	(void)command;
+	(void)parameters;
+	return answer(data, add_stats);
 }
 
 static int on_lcores(const char *command, const char *parameters, struct rte_tel_data *data)
 {
-	char name[32];
-
 	(void)command;
 	(void)parameters;
-	rte_tel_data_start_dict(data);
-	for (unsigned i = 0; i < the_relay->plan.lcores; i++) {
-		const struct lcore *lcore = &the_lcores[i];
+	return answer(data, add_lcores);
+}
 
-		snprintf(name, sizeof(name), "cpu_%u_loops", the_relay->plan.cpu[i]);
-		rte_tel_data_add_dict_u64(data, name,
-					  __atomic_load_n(&lcore->loops, __ATOMIC_RELAXED));
-		snprintf(name, sizeof(name), "cpu_%u_busy_loops", the_relay->plan.cpu[i]);
-		rte_tel_data_add_dict_u64(data, name,
-					  __atomic_load_n(&lcore->busy_loops, __ATOMIC_RELAXED));
-	}
-	return 0;
+static void set_relay(const struct relay *relay)
+{
+	pthread_mutex_lock(&lock);
+	the_relay = relay;
+	pthread_mutex_unlock(&lock);
 }
 
 int telemetry_start(const struct relay *relay, const struct lcore *lcore, struct lm_error *err)
 {
-	int rc;
+	int rc = rte_telemetry_register_cmd("/linemix/stats", on_stats,
+					    "The relay's books. No parameters.");
 
-	the_relay = relay;
-	the_lcores = lcore;
-	started_us = lm_clock_us();
-	rc = rte_telemetry_register_cmd("/linemix/stats", on_stats,
-					"The relay's books. No parameters.");
 	if (rc == 0)
 		rc = rte_telemetry_register_cmd("/linemix/lcores", on_lcores,
 						"Rounds and busy rounds by CPU. No parameters.");
 	if (rc != 0)
 		return lm_error_set(err, -rc, "telemetry: %s", strerror(-rc));
+	the_lcores = lcore;
+	started_us = lm_clock_us();
+	set_relay(relay);
 	return 0;
+}
+
+void telemetry_stop(void)
+{
+	set_relay(NULL);
 }

@@ -10,6 +10,9 @@
 #include "lcore.h"
 #include "relay.h"
 
-/* Registers the commands; the relay and its lcores must outlive the process's telemetry thread. */
+/* Registers the commands. The relay and its lcores must live until telemetry_stop. */
 LM_MUST_CHECK int telemetry_start(const struct relay *relay, const struct lcore *lcore,
 				  struct lm_error *err);
+
+/* From now on nobody is answered. */
+void telemetry_stop(void);

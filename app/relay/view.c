@@ -44,6 +44,16 @@ static void add_peer(struct view *view, const struct lm_topology_node *node, vie
 	view->unresolved += !peer->resolved;
 }
 
+bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_node *node)
+{
+	(void)unused;
+	if (node->has_mac)
+		memcpy(mac, node->mac, sizeof(node->mac));
+	else
+		frame_mac_of_id(mac, node->id);
+	return true;
+}
+
 struct view *view_make(const struct lm_topology *topology, const struct lm_topology_node *node,
 		       const struct frame_self *self, const struct lm_packet_keyring *keyring,
 		       view_resolve *resolve, void *context)

@@ -31,6 +31,12 @@ struct view {
 /* The link-layer address of a node; false if it is not known (yet). */
 typedef bool view_resolve(void *context, uint8_t mac[6], const struct lm_topology_node *node);
 
+/*
+ * A view_resolve for where no kernel resolves, as in captures: a node without an address in the
+ * topology has the one made of its id. No context.
+ */
+bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_node *node);
+
 /* A new view; everything pointed to must outlive it. NULL if memory is short. Free with free(). */
 LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
 				     const struct lm_topology_node *node,

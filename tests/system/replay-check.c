@@ -55,14 +55,6 @@ static void *must_alloc(size_t n)
 	return memory;
 }
 
-static void mac_of(uint8_t mac[6], const struct lm_topology_node *node)
-{
-	if (node->has_mac)
-		memcpy(mac, node->mac, sizeof(node->mac));
-	else
-		frame_mac_of_id(mac, node->id);
-}
-
 static void expect(struct check *check, const struct frame_self *to, const uint8_t *bytes,
 		   size_t len)
 {
@@ -87,7 +79,7 @@ static void expect_at_node(struct check *check, uint32_t id, const uint8_t *pack
 		check->dropped++;
 		return;
 	}
-	mac_of(mac, node);
+	view_resolve_static(NULL, mac, node);
 	view_self_init(&to, node, mac, (uint16_t)check->config.node.port.vlan);
 	expect(check, &to, packet, len);
 }
@@ -208,7 +200,7 @@ static void load(struct check *check, const char *config_path)
 	if (mix_keys_load(&check->keys, node->keys, check->node, 1 << 20, &err) != 0)
 		die(err.text);
 	services_init(&check->services, &check->config);
-	mac_of(mac, check->node);
+	view_resolve_static(NULL, mac, check->node);
 	view_self_init(&check->self, check->node, mac, (uint16_t)node->port.vlan);
 	check->peeler = lm_packet_peeler_init(must_alloc(lm_packet_peeler_size()),
 					      check->topology->profile, "scalar", &err);

@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The demo network: three relays, one a layer, and a gateway that sends through them to itself.
+
+Each is a process in a network namespace of its own, with a TAP that carries its addresses and an
+af_packet port on a bridge. No huge pages, no third-party modules, nothing outside the namespaces
+and one temporary folder. As another user than root, the whole runs in a user namespace.
+"""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import netns
+import table
+import telemetry
+import workspace
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+GATEWAY = 1
+MIXES = [11, 21, 31]  # layers 1 to 3
+START_SECONDS = 30  # a relay that takes longer to come up is broken
+STOP_SECONDS = 20
+SEND_SLACK_SECONDS = 120  # for building packets ahead, and for the last ones to arrive
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # each ends the demo, tidily
+INSIDE = "LINEMIX_DEMO_INSIDE"  # set in the user namespace
+
+# What a profile's packets need. Frames of af_packet's rings must fill blocks exactly and be no
+# larger than DPDK's buffers; and as users may lock 8 MiB only, two rings must stay below that.
+PROFILES = {
+    0: {"mtu": 1500, "ring": "blocksz=65536,framesz=2048,framecnt=1536", "megabytes": 192},
+    1: {"mtu": 9000, "ring": "blocksz=1118208,framesz=8736,framecnt=384", "megabytes": 384},
+}
+
+CONFIG = """\
+node: {node}
+topology: topology.json
+keys: keys-{node}.json
+port:
+  device: "net_af_packet0,iface={port},{ring},qdisc_bypass=1"
+  tap: lm-tap
+cpus:
+  workers: [{cpu}]
+  mixer: {cpu}
+  control: {cpu}
+limits:
+  held: 8192
+memory:
+  huge_pages: false
+  megabytes: {megabytes}
+file_prefix: {prefix}
+"""
+
+
+class DemoError(Exception):
+    """Why the demo could not run, in words for the user."""
+
+
+def prefix(node):
+    return f"linemix-{node}"
+
+
+class Demo:
+    def __init__(self, options):
+        self.options = options
+        self.profile = PROFILES[options.profile]
+        self.workspace = workspace.Workspace()
+        self.folder = self.workspace.path
+        os.environ["RUNTIME_DIRECTORY"] = str(self.folder)  # DPDK's sockets go there
+        self.network = None
+        self.relays = {}
+        self.generator = None
+
+    def program(self, name):
+        return TREE / self.options.build / "app" / name.removeprefix("linemix-") / name
+
+    def make_network(self):
+        say("making the network: keys, topology, namespaces")
+        options = self.options
+        netns.command([str(self.program("linemix-gen")), "network", "--layers", str(len(MIXES)),
+                       "--per-layer", "1", "--profile", str(options.profile),
+                       "--interval-us", str(options.interval_ms * 1000),
+                       "--max-wait-us", str(max(options.interval_ms, 1000) * 1000),
+                       "--subnet", "fd6c:696e::/64" if options.ipv6 else "10.77.0.0/24",
+                       "--out", str(self.folder)])
+        self.network = netns.Network(self.profile["mtu"], options.ipv6)
+        cpus = sorted(os.sched_getaffinity(0))
+        for place, node in enumerate([GATEWAY, *MIXES]):
+            self.network.add(node)
+            self.config(node).write_text(CONFIG.format(
+                node=node, port=netns.PORT, cpu=cpus[place % len(cpus)], prefix=prefix(node),
+                **self.profile))
+
+    def config(self, node):
+        return self.folder / f"node-{node}.yaml"
+
+    def log(self, node):
+        return self.folder / f"node-{node}.log"
+
+    def start(self, node, arguments, **options):
+        with open(self.log(node), "w", encoding="utf-8") as log:
+            return self.network.nodes[node].start(arguments, stdin=subprocess.DEVNULL, stderr=log,
+                                                  text=True, **options)
+
+    def start_relays(self):
+        say("starting three relays")
+        for node in MIXES:
+            self.relays[node] = self.start(
+                node, [self.program("linemix-relay"), "--config", self.config(node)],
+                stdout=subprocess.PIPE)
+        waiting = {node: telemetry.Telemetry(prefix(node)) for node in MIXES}
+        limit = time.monotonic() + START_SECONDS
+        while waiting:
+            for node in list(waiting):
+                if self.relays[node].poll() is not None:
+                    raise DemoError(f"relay {node} ended at its start:\n{self.last_words(node)}")
+                if waiting[node].stats():
+                    waiting.pop(node).close()
+            if time.monotonic() > limit:
+                raise DemoError(f"relay {min(waiting)} does not answer after {START_SECONDS} s:\n"
+                                + self.last_words(min(waiting)))
+            time.sleep(0.05)
+
+    def last_words(self, node):
+        return "\n".join(self.log(node).read_text(errors="replace").splitlines()[-10:])
+
+    def send(self):
+        """Sends and shows the table meanwhile; gives the generator's report."""
+        options = self.options
+        say(f"building packets, then sending {options.rate} a second for {options.seconds} s")
+        self.generator = self.start(
+            GATEWAY, [self.program("linemix-gen"), "run", "--config", self.config(GATEWAY),
+                      "--rate", options.rate, "--seconds", options.seconds, "--json"],
+            stdout=subprocess.PIPE)
+        live = table.Table([telemetry.Telemetry(prefix(node)) for node in MIXES])
+        output = None
+        limit = time.monotonic() + options.seconds + SEND_SLACK_SECONDS
+        while output is None:
+            live.show()
+            if time.monotonic() > limit:
+                raise DemoError("the generator does not end:\n" + self.last_words(GATEWAY))
+            try:
+                output, _ = self.generator.communicate(timeout=1)
+            except subprocess.TimeoutExpired:
+                pass
+        live.show()
+        try:
+            return json.loads(output)
+        except ValueError:
+            raise DemoError("the generator gave no report:\n" + self.last_words(GATEWAY)) from None
+
+    def keep(self):
+        user = "--user --preserve-credentials " if INSIDE in os.environ else ""
+        for node in MIXES:
+            say(f"a shell at relay {node}: nsenter {user}--net --target "
+                f"{self.network.nodes[node].pid}")
+        say(f"counters: scripts/watch --runtime {self.folder}/dpdk")
+        say("the network runs until Ctrl-C")
+        while True:
+            signal.pause()
+
+    def stop_relays(self):
+        """Stops the relays. Gives for each the last line, its balance, and whether it closes."""
+        for relay in self.relays.values():
+            relay.terminate()
+        balances = {}
+        for node, relay in self.relays.items():
+            try:
+                output, _ = relay.communicate(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                output = f"no balance: it did not stop within {STOP_SECONDS} s"
+            lines = output.strip().splitlines() or [
+                f"no balance, exit status {relay.returncode}: {self.last_words(node)}"]
+            balances[node] = lines[-1], relay.returncode == 0
+        return balances
+
+    def close(self):
+        processes = [*self.relays.values(), *([self.generator] if self.generator else [])]
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
+        if self.network:
+            self.network.close()
+        self.workspace.close()
+
+
+def say(text):
+    print(f"linemix: {text}", flush=True)
+
+
+def ready_to_run():
+    """Refuses, with words, where the machine lacks something."""
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR))
+    except OSError as error:
+        raise DemoError(f"/dev/net/tun: {error.strerror}; relays need it for their TAPs: load the "
+                        "module (modprobe tun), or give this container the device "
+                        "(--device /dev/net/tun)") from error
+
+
+def become_root():
+    """Runs this program again as root of a user namespace, if it is not root."""
+    if os.getuid() == 0:
+        return
+    allowed = subprocess.run(["unshare", "--user", "--map-root-user", "true"], check=False,
+                             stderr=subprocess.DEVNULL).returncode == 0
+    if not allowed:
+        raise DemoError("network namespaces need root, and this machine allows users no namespaces "
+                        "of their own; run: sudo scripts/run")
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "--user", "--map-root-user", sys.executable, *sys.argv])
+
+
+def show_report(report):
+    """Prints what the generator found; returns True if every packet came, once and whole."""
+    print()
+    for name in ("sent", "received", "lost", "duplicated", "damaged"):
+        print(f"{name:<12}{report[name]:>8}")
+    latency, order = report["latency_us"], report["order"]
+    if latency:
+        print(f"{'latency':<12}{latency['median'] / 1000:>8.1f} ms in the median, "
+              f"99 % within {latency['p99'] / 1000:.1f} ms")
+    if order:
+        print(f"{'order left':<12}{order['correlation']:>8.4f} rank correlation (1: as sent; "
+              f"random order gives less than {order['random_within']:.4f})")
+    return report["received"] > 0 and not any(
+        report[name] for name in ("lost", "duplicated", "damaged"))
+
+
+def show_balances(balances):
+    """Prints the relays' balances; returns True if all close."""
+    for node, (line, _) in balances.items():
+        print(f"{f'relay {node}':<12}{line}")
+    return all(closed for _, closed in balances.values())
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="scripts/run", description="Starts a small network on this machine: three relays, one "
+        "a layer, and a gateway that sends through them to itself. Shows what each relay does, and "
+        "in the end what was lost, how long it took and how well the order was hidden.")
+    parser.add_argument("--seconds", type=int, default=10, help="how long to send (10)")
+    parser.add_argument("--rate", type=int, default=1000, help="packets a second (1000)")
+    parser.add_argument("--profile", type=int, choices=PROFILES, default=0,
+                        help="0: packets of 1348 bytes; 1: of 8580, with an MTU of 9000")
+    parser.add_argument("--interval-ms", type=int, default=200, help="mixing interval (200)")
+    parser.add_argument("--ipv6", action="store_true", help="IPv6 between the nodes, not IPv4")
+    parser.add_argument("--keep", action="store_true",
+                        help="leave the network running afterwards, until Ctrl-C")
+    parser.add_argument("--build", default="build", metavar="FOLDER",
+                        help="build folder with the programs (build)")
+    return parser.parse_args()
+
+
+def play(demo):
+    demo.make_network()
+    demo.start_relays()
+    whole = show_report(demo.send())
+    if demo.options.keep:
+        try:
+            demo.keep()
+        except KeyboardInterrupt:
+            pass
+    return show_balances(demo.stop_relays()) and whole
+
+
+def interrupted(_signal, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    options = arguments()
+    for number in SIGNALS:
+        signal.signal(number, interrupted)
+    demo = None
+    try:
+        ready_to_run()
+        become_root()
+        demo = Demo(options)
+        return 0 if play(demo) else 1
+    except (DemoError, netns.NetworkError) as error:
+        print(f"linemix: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("linemix: interrupted", file=sys.stderr)
+        return 1
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        if demo:
+            demo.close()
+
+
+sys.exit(main())
