@@ -130,7 +130,7 @@ class Live:
         self.process.send_signal(number)
         if self.process.wait(timeout=60) != 0:
             raise AssertionError(f"the relay ends with {self.process.returncode}:\n{self.said()}")
-        return json.loads(self.said().splitlines()[-1])
+        return json.loads(next(line for line in self.said().splitlines() if line[:1] == "{"))
 
 
 def read_capture(path):

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Relays on kernel interfaces in network namespaces: af_packet and af_xdp, next hops from the kernel."""
+import json
+import os
+import pathlib
+import unittest
+
+import netns
+import network
+import tap
+from network import Live, Network
+
+CPUS = sorted(os.sched_getaffinity(0))
+
+
+def why_not():
+    """Why this machine cannot run namespaces and TAPs for us, or None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not os.path.exists("/dev/net/tun"):
+        return "needs /dev/net/tun"
+    try:
+        netns.Namespace().close()
+    except netns.NetworkError as error:
+        return str(error)
+    return None
+
+
+@unittest.skipIf(why_not(), why_not())
+class Interfaces(unittest.TestCase):
+    def loop(self, device, *options):
+        """The generator sends through one relay to itself over a bridge; its report and the books."""
+        net = self.enterContext(Network("--layers", "1", "--interval-us", "20000", *options))
+        for node in net.topology["nodes"]:
+            node["mac"] = "resolve"
+        (net.path / "topology.json").write_text(json.dumps(net.topology))
+        hosts = netns.Network(ipv6="ipv6" in net.topology["nodes"][0])
+        self.addCleanup(hosts.close)
+        for node in (1, 11):
+            hosts.add(node)
+            path = net.config(node, device, workers=(CPUS[node % len(CPUS)],))
+            path.write_text(path.read_text().replace("port:", "port:\n  tap: lm-tap"))
+        with Live(net.path / "node-11.yaml", inside=hosts.nodes[11].inside([])) as live:
+            live.wait(lambda: "next hops resolved" in live.said())
+            done = network.run(*hosts.nodes[1].inside([network.GEN, "run", "--config",
+                                                      net.path / "node-1.yaml", "--count", 300,
+                                                      "--rate", 600, "--json"]), ok=False)
+            if not done.stdout:
+                raise AssertionError(done.stderr)
+            return json.loads(done.stdout), live.stop()
+
+    def test_over_af_packet_nothing_is_lost(self):
+        for subnet in ("10.77.0.0/24", "fd77::/64"):
+            with self.subTest(subnet):
+                report, books = self.loop(
+                    f"net_af_packet0,iface={netns.PORT},blocksz=65536,framesz=2048,"
+                    "framecnt=4096,qdisc_bypass=1", "--subnet", subnet)
+                self.assertEqual((report["received"], report["lost"]), (300, 0))
+                self.assertTrue(books["closed"])
+
+    def test_over_af_xdp_packets_pass_and_the_books_close(self):
+        """In copy mode on veth the kernel itself loses a few frames."""
+        report, books = self.loop(f"net_af_xdp0,iface={netns.PORT},busy_budget=0")
+        self.assertGreater(report["received"], 200)
+        self.assertTrue(books["closed"])
+
+
+if __name__ == "__main__":
+    tap.main()
