@@ -25,4 +25,4 @@ struct lm_x25519_backend {
 	void (*base)(struct lm_point *out, const struct lm_secret *secret, unsigned n);
 };
 
-extern const struct lm_x25519_backend lm_x25519_scalar;
+extern const struct lm_x25519_backend lm_x25519_avx512ifma, lm_x25519_avx2, lm_x25519_scalar;

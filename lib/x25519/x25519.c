@@ -10,6 +10,8 @@
 #include "backend.h"
 
 static const struct lm_x25519_backend *const backends[] = {
+	&lm_x25519_avx512ifma,
+	&lm_x25519_avx2,
 	&lm_x25519_scalar,
 };
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Timing by the time stamp counter on a pinned core. An operation and its baseline take turns, so
+ * that both see the same clock frequency and the same neighbours.
+ */
+#include <sched.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#include "micro.h"
+
+#define WARM_UP 5
+#define SAMPLE_CYCLES                                                               \
+	100000 /* an operation without prepare is repeated until it takes this long \
+		*/
+#define BASELINE_RUNS 2
+
+int pin_to_cpu(int cpu)
+{
+	cpu_set_t allowed;
+
+	CPU_ZERO(&allowed);
+	if (cpu < 0) {
+		if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+			return -1;
+		for (int i = 0; i < CPU_SETSIZE; i++)
+			if (CPU_ISSET(i, &allowed))
+				cpu = i;
+	}
+	CPU_ZERO(&allowed);
+	CPU_SET(cpu, &allowed);
+	return sched_setaffinity(0, sizeof(allowed), &allowed) == 0 ? cpu : -1;
+}
+
+double measure_tsc(void)
+{
+	uint64_t start_us = lm_clock_us(), start = __rdtsc(), now_us;
+
+	do
+		now_us = lm_clock_us();
+	while (now_us - start_us < 100000);
+	return (double)(__rdtsc() - start) * 1e6 / (double)(now_us - start_us);
+}
+
+static void run_baseline(enum baseline which)
+{
+	static uint8_t out[32], secret[32], point[32] = {9};
+
+	secret[1]++;
+	if (which == BASELINE_SHARED)
+		LM_ASSERT(crypto_scalarmult_curve25519(out, secret, point) == 0);
+	else
+		LM_ASSERT(crypto_scalarmult_curve25519_base(out, secret) == 0);
+}
+
+static double time_baseline(enum baseline which)
+{
+	uint64_t start = __rdtsc();
+
+	for (unsigned i = 0; i < BASELINE_RUNS; i++)
+		run_baseline(which);
+	return (double)(__rdtsc() - start) / BASELINE_RUNS;
+}
+
+/* Cycles an item of `repeat` runs. */
+static double time_operation(const struct benchmark *benchmark, void *context, unsigned n,
+			     unsigned repeat)
+{
+	uint64_t start;
+
+	if (benchmark->prepare)
+		benchmark->prepare(context, n);
+	start = __rdtsc();
+	for (unsigned i = 0; i < repeat; i++)
+		benchmark->run(context, n);
+	return (double)(__rdtsc() - start) / repeat / n;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static struct figure middle(double *sample, unsigned count)
+{
+	qsort(sample, count, sizeof(*sample), compare);
+	return (struct figure){sample[count / 2], sample[0]};
+}
+
+void measure(struct figure *operation, struct figure *baseline, const struct benchmark *benchmark,
+	     void *context, unsigned n, unsigned samples)
+{
+	double *taken = calloc(2 * samples, sizeof(*taken)), once = 0;
+	unsigned repeat = 1;
+
+	LM_ASSERT(taken);
+	for (unsigned i = 0; i < WARM_UP; i++) {
+		once = time_operation(benchmark, context, n, 1) * n;
+		time_baseline(benchmark->baseline);
+	}
+	if (!benchmark->prepare && once < SAMPLE_CYCLES)
+		repeat = (unsigned)(SAMPLE_CYCLES / once) + 1;
+	for (unsigned i = 0; i < samples; i++) {
+		taken[i] = time_operation(benchmark, context, n, repeat);
+		taken[samples + i] = time_baseline(benchmark->baseline);
+	}
+	*operation = middle(taken, samples);
+	*baseline = middle(taken + samples, samples);
+	free(taken);
+}

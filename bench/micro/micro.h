@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a table of benchmarks says to the program that runs them. One table for each library, in a
+ * file of its own; a new one is added to `suites` in micro.c.
+ */
+#pragma once
+
+#include "lm_base.h"
+
+/* One operation of libsodium, one item at a time: what a benchmark's speed is compared with. */
+enum baseline { BASELINE_SHARED, BASELINE_BASE, BASELINES };
+
+struct benchmark {
+	const char *name; /* library.operation */
+	enum baseline baseline;
+
+	/* Memory for up to LM_BURST items on a backend; ends the program if it cannot be. */
+	void *(*setup)(const char *backend);
+	/* Puts the input back that run has used up; not timed; NULL if there is none. */
+	void (*prepare)(void *context, unsigned n);
+	/* The operation on n items. */
+	void (*run)(void *context, unsigned n);
+	void (*teardown)(void *context);
+};
+
+struct suite {
+	const struct benchmark *benchmark;
+	unsigned count;
+	const char *(*backend_name)(unsigned i); /* NULL past the last */
+	bool (*backend_usable)(unsigned i);
+};
+
+extern const struct suite x25519_suite, symmetric_suite, packet_suite;
+
+/* ---- clock.c ---- */
+
+/* Pins the thread to a CPU (the last it may use if below 0), and returns which. */
+int pin_to_cpu(int cpu);
+
+/* Cycles of the time stamp counter a second, measured once against the monotonic clock. */
+double measure_tsc(void);
+
+/* Cycles an item: the middle and the least of the samples. */
+struct figure {
+	double median, least;
+};
+
+/* Runs a benchmark on n items and its baseline in turns, after a warm-up. */
+void measure(struct figure *operation, struct figure *baseline, const struct benchmark *benchmark,
+	     void *context, unsigned n, unsigned samples);
+
+/* ---- report.c ---- */
+
+void report_start(bool json, int cpu, double tsc);
+void report(bool json, const struct benchmark *benchmark, const char *backend, unsigned n,
+	    struct figure operation, struct figure baseline, double tsc);
