@@ -180,9 +180,10 @@ static int check_ring_frames(const struct node_config *config, unsigned mtu, str
 	    have >= need)
 		return 0;
 	return lm_error_set(err, EINVAL,
-			    "port.device: frames of %lu bytes do not carry an MTU of %u; give "
-			    "framesz=%u and blocksz a multiple of it",
-			    have, mtu, mtu < 4096 - AF_PACKET_OVERHEAD ? 4096 : 16384);
+			    "port.device: frames of %lu bytes do not carry an MTU of %u; give %s",
+			    have, mtu,
+			    need <= 2048 ? "framesz=2048,blocksz=65536"
+					 : "framesz=8736,blocksz=1118208");
 }
 
 static int set_mtu(const struct port *port, const struct node_config *config, size_t packet_len,
