@@ -85,6 +85,29 @@ static int add_address(const struct tap *tap, struct netlink *netlink, int famil
 	return 0;
 }
 
+/*
+ * Has the kernel tell the link of the addresses when the interface comes up, so that neighbours who
+ * have been asking for them need not ask again. Without the right to set this they do.
+ */
+static void announce(const char *name)
+{
+	static const char *const settings[] = {"ipv4/conf/%s/arp_notify",
+					       "ipv6/conf/%s/ndisc_notify"};
+
+	for (unsigned i = 0; i < LM_COUNT(settings); i++) {
+		char path[128] = "/proc/sys/net/";
+		size_t used = strlen(path);
+
+		snprintf(path + used, sizeof(path) - used, settings[i], name);
+		int fd = open(path, O_WRONLY | O_CLOEXEC);
+		ssize_t ignored = fd < 0 ? 0 : write(fd, "1", 1);
+
+		(void)ignored;
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 int tap_open(struct tap *tap, const struct node_config *config, const struct frame_self *self,
 	     struct lm_error *err)
 {
@@ -96,13 +119,15 @@ int tap_open(struct tap *tap, const struct node_config *config, const struct fra
 		rc = netlink_open(&netlink, 0, err);
 	if (rc != 0)
 		return rc;
-	rc = set_link(tap, self, &netlink, err);
-	if (rc == 0 && self->has_ipv4)
+	announce(config->port.tap);
+	if (self->has_ipv4)
 		rc = add_address(tap, &netlink, AF_INET, self->ipv4, sizeof(self->ipv4),
 				 config->port.prefix_ipv4, err);
 	if (rc == 0 && self->has_ipv6)
 		rc = add_address(tap, &netlink, AF_INET6, self->ipv6, sizeof(self->ipv6),
 				 config->port.prefix_ipv6, err);
+	if (rc == 0)
+		rc = set_link(tap, self, &netlink, err);
 	netlink_close(&netlink);
 	return rc;
 }
