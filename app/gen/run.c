@@ -8,10 +8,8 @@
 #include <poll.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -22,6 +20,7 @@
 #include "poller.h"
 #include "polling.h"
 #include "progress.h"
+#include "signals.h"
 #include "tap.h"
 
 #define POLL_MS          2 /* frames for the kernel wait in a ring that wakes nobody */
@@ -116,28 +115,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* ---- Opening ---- */
-
-/* Blocks the stopping signals for every thread made after this, and opens them as a file. */
-static int open_signals(struct run *run, struct lm_error *err)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	run->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (run->signals < 0)
-		return lm_error_set(err, errno, "signalfd: %s", strerror(errno));
-	return 0;
-}
-
-static bool signalled(const struct run *run)
-{
-	struct signalfd_siginfo info;
-
-	return read(run->signals, &info, sizeof(info)) == sizeof(info);
-}
 
 static int open_port(struct run *run, struct lm_error *err)
 {
@@ -260,7 +237,7 @@ static int resolve(struct run *run, struct lm_error *err)
 	/* without a TAP nobody can ask, and nothing will change */
 	uint64_t limit_us = run->tap.fd < 0 ? 0 : lm_clock_us() + RESOLVE_LIMIT_US, again_us = 0;
 
-	while (!signalled(run)) {
+	while (!signals_take(run->signals)) {
 		uint64_t now_us = lm_clock_us();
 
 		if (!serve_kernel(run) && now_us < again_us)
@@ -308,8 +285,9 @@ static int fill_stock(struct run *run, struct lm_error *err)
 	while (rc == 0 && !stock_full(stock)) {
 		(void)serve_kernel(run);
 		progress_show(&progress, stock_built(stock, &failed), stock->places);
-		rc = signalled(run) ? lm_error_set(err, EINTR, "stopped before anything was sent")
-				    : check_threads(run, err);
+		rc = signals_take(run->signals)
+			     ? lm_error_set(err, EINTR, "stopped before anything was sent")
+			     : check_threads(run, err);
 	}
 	progress_end(&progress);
 	return rc;
@@ -386,7 +364,7 @@ static int send_and_wait(struct run *run, struct lm_error *err)
 	while (rc == 0 && watch.now_us < watch.end_us &&
 	       !(watch.ending && watch.received >= tally_expected(&run->tally))) {
 		(void)serve_kernel(run);
-		if (signalled(run)) {
+		if (signals_take(run->signals)) {
 			if (watch.ending)
 				break;
 			__atomic_store_n(&run->poller.phase, POLLER_LISTEN, __ATOMIC_RELEASE);
@@ -431,7 +409,7 @@ static int open_and_run(struct run *run, struct lm_error *err)
 		return -EINVAL;
 	if (run->builder->last != run->setup.self)
 		run->tally.elsewhere = (1u << GEN_CMDS) - 1 - (1u << GEN_SURB);
-	rc = open_signals(run, err);
+	rc = signals_open(&run->signals, err);
 	if (rc == 0)
 		rc = open_port(run, err);
 	if (rc == 0)

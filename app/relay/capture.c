@@ -15,16 +15,24 @@
 #include <rte_mbuf.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "relay.h"
+#include "signals.h"
 
-#define PROGRESS_US 500000
+#define PROGRESS_US  500000
+#define SIGNAL_EVERY 1024                   /* frames, between two looks for a signal */
+#define TIME_MAX_S   UINT64_C(100000000000) /* the year 5138 */
 
 struct replay {
 	struct relay *relay;
 	struct frame_self self;
+	int signals;
 	pcap_t *in;
+	struct pcap_pkthdr *header; /* of the frame that was read last */
+	const u_char *bytes;
+	int read; /* what pcap_next_ex said: 1, there is one */
 	pcap_t *out_type;
 	pcap_dumper_t *out;
 	struct rte_ring *rx[CONFIG_WORKERS], *tx[CONFIG_WORKERS];
@@ -33,16 +41,55 @@ struct replay {
 	uint64_t next_progress_us;
 };
 
-static int open_captures(struct replay *replay, const char *in_path, const char *out_path,
-			 struct lm_error *err)
+static void read_frame(struct replay *replay)
+{
+	replay->read = pcap_next_ex(replay->in, &replay->header, &replay->bytes);
+}
+
+/*
+ * The time of the frame that was read last. One before 1970 or after the year 5000 becomes 0, at
+ * which the clock stands still: nothing on it comes near the end of 64 bits.
+ */
+static uint64_t frame_us(const struct replay *replay)
+{
+	const struct timeval *time = &replay->header->ts;
+
+	if (time->tv_sec < 0 || (uint64_t)time->tv_sec > TIME_MAX_S || time->tv_usec < 0)
+		return 0;
+	return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
+}
+
+/* Opens what is to be read; its first frame says where the virtual clock starts. */
+static int open_in(struct replay *replay, const char *path, struct lm_error *err)
 {
 	char text[PCAP_ERRBUF_SIZE];
 
-	replay->in = pcap_open_offline(in_path, text);
+	replay->in = pcap_open_offline(path, text);
 	if (!replay->in)
-		return lm_error_set(err, EINVAL, "%s: not a readable capture: %s", in_path, text);
+		return lm_error_set(err, EINVAL, "%s: not a readable capture: %s", path, text);
 	if (pcap_datalink(replay->in) != DLT_EN10MB)
-		return lm_error_set(err, EINVAL, "%s: not a capture of Ethernet frames", in_path);
+		return lm_error_set(err, EINVAL, "%s: not a capture of Ethernet frames", path);
+	read_frame(replay);
+	if (replay->read == 1)
+		replay->now_us = frame_us(replay);
+	return 0;
+}
+
+/* Whether a path leads to the file that is being read; writing would empty it. */
+static bool is_open(pcap_t *in, const char *path)
+{
+	struct stat one, other;
+
+	return fstat(fileno(pcap_file(in)), &one) == 0 && stat(path, &other) == 0 &&
+	       S_ISREG(one.st_mode) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+static int open_out(struct replay *replay, const char *out_path, struct lm_error *err)
+{
+	if (is_open(replay->in, out_path))
+		return lm_error_set(err, EINVAL,
+				    "%s: --replay reads this very file; let --out name another",
+				    out_path);
 	replay->out_type = pcap_open_dead(DLT_EN10MB, 65535);
 	if (replay->out_type)
 		replay->out = pcap_dump_open(replay->out_type, out_path);
@@ -202,47 +249,33 @@ static void show_progress(struct replay *replay)
 	fprintf(stderr, "\rreplayed %llu frames ", (unsigned long long)replay->frames);
 }
 
+static bool stopped(const struct replay *replay)
+{
+	return replay->frames % SIGNAL_EVERY == 0 && signals_take(replay->signals);
+}
+
 static int run_capture(struct replay *replay, struct lm_error *err)
 {
-	struct pcap_pkthdr *header;
-	const u_char *bytes;
-	int rc;
-
-	while ((rc = pcap_next_ex(replay->in, &header, &bytes)) == 1) {
-		uint64_t time_us =
-			(uint64_t)header->ts.tv_sec * 1000000 + (uint64_t)header->ts.tv_usec;
+	for (; replay->read == 1; read_frame(replay)) {
+		uint64_t time_us = frame_us(replay);
 
 		/* frames of one microsecond are one burst; a clock that runs back stands still */
 		if (time_us > replay->now_us) {
 			settle(replay);
 			advance(replay, time_us);
 		}
-		receive(replay, header, bytes);
+		if (stopped(replay))
+			return lm_error_set(err, EINTR, "interrupted after %llu frames",
+					    (unsigned long long)replay->frames);
+		receive(replay, replay->header, replay->bytes);
 		show_progress(replay);
 	}
 	settle(replay);
 	advance(replay, UINT64_MAX - 1);
-	if (rc == PCAP_ERROR_BREAK)
+	if (replay->read == PCAP_ERROR_BREAK)
 		return 0;
 	return lm_error_set(err, EIO, "the capture breaks off after %llu frames: %s",
 			    (unsigned long long)replay->frames, pcap_geterr(replay->in));
-}
-
-/* The time of the first frame, where the virtual clock starts. */
-static int first_time(uint64_t *time_us, const char *path, struct lm_error *err)
-{
-	char text[PCAP_ERRBUF_SIZE];
-	pcap_t *in = pcap_open_offline(path, text);
-	struct pcap_pkthdr *header;
-	const u_char *bytes;
-
-	if (!in)
-		return lm_error_set(err, EINVAL, "%s: not a readable capture: %s", path, text);
-	*time_us = 0;
-	if (pcap_next_ex(in, &header, &bytes) == 1)
-		*time_us = (uint64_t)header->ts.tv_sec * 1000000 + (uint64_t)header->ts.tv_usec;
-	pcap_close(in);
-	return 0;
 }
 
 static int start(struct replay *replay, const char *in_path, const char *out_path,
@@ -255,9 +288,11 @@ static int start(struct replay *replay, const char *in_path, const char *out_pat
 	/* a file prefix of its own: a relay may run, and other replays */
 	snprintf(config.file_prefix, sizeof(config.file_prefix), "linemix-replay-%d", getpid());
 	config.memory.huge_pages = false;
-	rc = first_time(&replay->now_us, in_path, err);
+	rc = open_in(replay, in_path, err);
 	if (rc == 0)
-		rc = open_captures(replay, in_path, out_path, err);
+		rc = open_out(replay, out_path, err);
+	if (rc == 0)
+		rc = signals_open(&replay->signals, err);
 	if (rc == 0)
 		rc = eal_start(&config, &relay->plan, "linemix-relay", false, err);
 	if (rc == 0)

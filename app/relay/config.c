@@ -112,6 +112,16 @@ static int resolve_path(char file[CONFIG_PATH_MAX + 1], const char *config_path,
 	return 0;
 }
 
+/* DPDK makes a folder of this name, which is emptied at the end: it must be one of its own. */
+static bool is_file_prefix(const char *text)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		"-_.";
+
+	return text[0] != '.' && text[0] != '-' && text[strspn(text, allowed)] == '\0';
+}
+
 int node_config_finish(struct node_config *config, const char *path, struct lm_error *err)
 {
 	int rc = resolve_path(config->topology, path, "topology", err);
@@ -120,6 +130,11 @@ int node_config_finish(struct node_config *config, const char *path, struct lm_e
 		rc = resolve_path(config->keys, path, "keys", err);
 	if (rc != 0)
 		return rc;
+	if (!is_file_prefix(config->file_prefix))
+		return lm_error_set(err, EINVAL,
+				    "%s: file_prefix: is no plain name; use letters, digits and "
+				    "\"-\", \"_\" or \".\" within",
+				    path);
 	if (config->limits.ring & (config->limits.ring - 1))
 		return lm_error_set(err, EINVAL, "%s: limits.ring: %llu is no power of two; try %u",
 				    path, (unsigned long long)config->limits.ring,
@@ -129,14 +144,21 @@ int node_config_finish(struct node_config *config, const char *path, struct lm_e
 
 static int check_services(const struct relay_config *config, const char *path, struct lm_error *err)
 {
+	struct lm_packet_dest dest[CONFIG_SERVICES];
 	struct endpoint endpoint;
-	struct lm_packet_dest dest;
 
 	for (unsigned i = 0; i < config->services; i++) {
-		if (!lm_hex_decode(dest.b, config->service[i].dest, sizeof(dest.b)))
+		if (!lm_hex_decode(dest[i].b, config->service[i].dest, sizeof(dest[i].b)))
 			return lm_error_set(err, EINVAL,
 					    "%s: services[%u].dest: not 64 hexadecimal digits",
 					    path, i);
+		for (unsigned j = 0; j < i; j++) {
+			if (memcmp(&dest[i], &dest[j], sizeof(dest[i])) == 0)
+				return lm_error_set(err, EINVAL,
+						    "%s: services[%u].dest: stands at services[%u] "
+						    "already; keep one of them",
+						    path, i, j);
+		}
 		if (!endpoint_parse(&endpoint, config->service[i].address))
 			return lm_error_set(err, EINVAL,
 					    "%s: services[%u].address: \"%s\" is no UDP address; "

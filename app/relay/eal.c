@@ -180,6 +180,7 @@ int eal_start(const struct node_config *config, const struct eal_plan *plan, con
 		started = true;
 		return 0;
 	}
+	(void)rmdir(rte_eal_get_runtime_dir()); /* if nothing is in it: it may be another's */
 	if (config->memory.huge_pages)
 		return lm_error_set(
 			err, rte_errno ? rte_errno : EIO,
@@ -188,8 +189,9 @@ int eal_start(const struct node_config *config, const struct eal_plan *plan, con
 			rte_strerror(rte_errno));
 	return lm_error_set(err, rte_errno ? rte_errno : EIO,
 			    "DPDK does not start (%s); its own messages stand above; check "
-			    "port.device, memory.megabytes and the right to open the device",
-			    rte_strerror(rte_errno));
+			    "port.device, memory.megabytes, the right to open the device, and that "
+			    "no other process has this file_prefix",
+			    rte_errno ? rte_strerror(rte_errno) : "no reason given");
 }
 
 /* DPDK leaves its sockets' folder behind; one that other processes' files are in stays. */

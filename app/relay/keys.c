@@ -21,22 +21,41 @@ struct lm_replay *mix_key_replay(const struct lm_packet_key *key)
 	return ((const struct mix_key *)key)->replay;
 }
 
+/* Opens a regular file that is its owner's alone; without waiting for the writer of a FIFO. */
+static int open_private_file(const char *path, struct lm_error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat info;
+	int rc = 0;
+
+	if (fd < 0 && errno == ELOOP)
+		return lm_error_set(err, ELOOP, "%s: is a symbolic link; name the key file itself",
+				    path);
+	if (fd < 0)
+		return lm_error_set(err, errno, "%s: %s", path, strerror(errno));
+	if (fstat(fd, &info) != 0)
+		rc = lm_error_set(err, errno, "%s: %s", path, strerror(errno));
+	else if (!S_ISREG(info.st_mode))
+		rc = lm_error_set(err, EINVAL, "%s: is no regular file", path);
+	else if ((info.st_mode & 077) != 0)
+		rc = lm_error_set(err, EACCES,
+				  "%s: others may read this key file; do: chmod 600 %s", path,
+				  path);
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
 /* Reads the whole file into text; the number of bytes, or -errno with a message. */
 static ssize_t read_private_file(char text[KEY_FILE_BYTES], const char *path, struct lm_error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat info;
+	int fd = open_private_file(path, err);
 	ssize_t got = 0;
 	size_t len = 0;
 
 	if (fd < 0)
-		return lm_error_set(err, errno, "%s: %s", path, strerror(errno));
-	if (fstat(fd, &info) != 0 || (info.st_mode & 077) != 0) {
-		close(fd);
-		return lm_error_set(err, EACCES,
-				    "%s: others may read this key file; do: chmod 600 %s", path,
-				    path);
-	}
+		return fd;
 	while (len < KEY_FILE_BYTES && (got = read(fd, text + len, KEY_FILE_BYTES - len)) > 0)
 		len += (size_t)got;
 	close(fd);
@@ -95,16 +114,19 @@ static int parse_keys(struct mix_keys *keys, const json_t *document, const char 
 static int make_replay_sets(struct mix_keys *keys, uint64_t capacity, struct lm_error *err)
 {
 	size_t size = lm_replay_size(capacity);
+	/* what the kernel promises beyond its memory would end the process when it is touched */
+	size_t most =
+		(size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE) / LM_PACKET_KIDS;
 
 	for (unsigned i = 0; i < keys->ring.n; i++) {
 		void *memory = NULL;
 
-		if (size == 0 || posix_memalign(&memory, LM_REPLAY_ALIGN, size) != 0)
+		if (size == 0 || size > most || posix_memalign(&memory, LM_REPLAY_ALIGN, size) != 0)
 			return lm_error_set(
 				err, ENOMEM,
-				"no memory for replay sets of %llu tags (%zu MiB each); "
+				"no memory for %u replay sets of %llu tags (%zu MiB each); "
 				"lower limits.replay",
-				(unsigned long long)capacity, size >> 20);
+				keys->ring.n, (unsigned long long)capacity, size >> 20);
 		memset(memory, 0, size);
 		keys->replay_memory[i] = memory;
 		keys->key[i].replay = lm_replay_init(memory, capacity);
@@ -128,16 +150,19 @@ static int load_document(struct mix_keys *keys, const char *path,
 	json_error_t where;
 	int rc;
 
-	if (len < 0)
+	if (len < 0) {
+		lm_wipe(text, sizeof(text));
 		return (int)len;
+	}
 	json_set_alloc_funcs(malloc, free_wiped);
 
 	json_t *document = json_loadb(text, (size_t)len, JSON_REJECT_DUPLICATES, &where);
 
 	lm_wipe(text, sizeof(text));
-	if (!document)
-		return lm_error_set(err, EINVAL, "%s:%d: not a key file: %s", path, where.line,
-				    where.text);
+	if (!document) /* the parser's own words would quote the file */
+		return lm_error_set(err, EINVAL,
+				    "%s:%d:%d: not a key file: its JSON is broken here", path,
+				    where.line, where.column);
 	rc = parse_keys(keys, document, path, node, err);
 	json_decref(document);
 	return rc;

@@ -36,6 +36,14 @@ static unsigned data_room(size_t packet_len)
 	return (unsigned)(RTE_PKTMBUF_HEADROOM + (frame + 63) / 64 * 64);
 }
 
+/* What DPDK takes for a buffer: without huge pages none that fits into a page crosses its end. */
+static size_t stride(const struct node_config *config, size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return config->memory.huge_pages || bytes > page ? bytes : page / (page / bytes);
+}
+
 struct port_memory port_memory(const struct node_config *config, size_t packet_len)
 {
 	unsigned workers = config->cpus.workers_count;
@@ -51,8 +59,29 @@ struct port_memory port_memory(const struct node_config *config, size_t packet_l
 	};
 
 	memory.bytes = (uint64_t)memory.mbufs *
-		       (memory.mbuf_bytes + sizeof(struct rte_mempool_objhdr) + LM_CACHE_LINE);
+		       stride(config, memory.mbuf_bytes + sizeof(struct rte_mempool_objhdr) +
+					      LM_CACHE_LINE);
 	return memory;
+}
+
+static int too_little(const struct node_config *config, struct port_memory need,
+		      struct lm_error *err)
+{
+	return lm_error_set(err, ENOMEM,
+			    "too little memory for %u packet buffers (%llu MiB): raise "
+			    "memory.megabytes (now %llu) or reserve more huge pages, or lower "
+			    "limits.held and the descriptors",
+			    need.mbufs, (unsigned long long)(need.bytes >> 20),
+			    (unsigned long long)config->memory.megabytes);
+}
+
+int port_check_memory(const struct node_config *config, size_t packet_len, struct lm_error *err)
+{
+	struct port_memory need = port_memory(config, packet_len);
+
+	if (config->memory.huge_pages || need.bytes <= config->memory.megabytes << 20)
+		return 0;
+	return too_little(config, need, err);
 }
 
 int port_make_pool(struct port *port, const struct node_config *config, size_t packet_len,
@@ -62,14 +91,7 @@ int port_make_pool(struct port *port, const struct node_config *config, size_t p
 
 	port->pool = rte_pktmbuf_pool_create("packets", need.mbufs, PORT_MBUF_CACHE, 0,
 					     (uint16_t)data_room(packet_len), socket);
-	if (port->pool)
-		return 0;
-	return lm_error_set(err, ENOMEM,
-			    "too little memory for %u packet buffers (%llu MiB): raise "
-			    "memory.megabytes (now %llu) or reserve more huge pages, or lower "
-			    "limits.held and the descriptors",
-			    need.mbufs, (unsigned long long)(need.bytes >> 20),
-			    (unsigned long long)config->memory.megabytes);
+	return port->pool ? 0 : too_little(config, need, err);
 }
 
 /* The DPDK port of the configured device: a virtual device is named by what stands before the
@@ -326,9 +348,10 @@ void port_write_header(const struct port *port, struct rte_mbuf *mbuf,
 	mbuf->ol_flags = 0;
 	if (!port->tx_checksums)
 		return;
+	/* IPv4's own checksum is already there: a NIC that is asked for it wants zero in its place
+	 */
 	mbuf->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
-	mbuf->ol_flags |=
-		header->ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+	mbuf->ol_flags |= header->ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
 	mbuf->l2_len = header->ip_offset;
 	mbuf->l3_len = header->len - header->ip_offset - 8;
 }

@@ -29,6 +29,10 @@ struct port_memory {
  * packets. */
 struct port_memory port_memory(const struct node_config *config, size_t packet_len);
 
+/* -ENOMEM and a message if memory.megabytes, where it counts, has no room for the buffers. */
+LM_MUST_CHECK int port_check_memory(const struct node_config *config, size_t packet_len,
+				    struct lm_error *err);
+
 /* Makes the pool of buffers on the NUMA node `socket`; needs a started EAL. */
 LM_MUST_CHECK int port_make_pool(struct port *port, const struct node_config *config,
 				 size_t packet_len, int socket, struct lm_error *err);

@@ -7,7 +7,24 @@
 #include <errno.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* That the backends exist and this CPU runs them; of lib/symmetric's a peeler is made to see it. */
+static int check_backends(const struct node_config *node, unsigned profile, struct lm_error *err)
+{
+	void *memory = NULL;
+	int rc = lm_x25519_select(node->x25519, err);
+
+	if (rc != 0)
+		return rc;
+	if (posix_memalign(&memory, LM_PACKET_ALIGN, lm_packet_peeler_size()) != 0)
+		return lm_error_set(err, ENOMEM, "too little memory");
+	if (!lm_packet_peeler_init(memory, profile, node->symmetric, err))
+		rc = -EINVAL;
+	free(memory);
+	return rc;
+}
 
 int relay_load(struct relay *relay, const struct relay_config *config, struct lm_error *err)
 {
@@ -17,9 +34,11 @@ int relay_load(struct relay *relay, const struct relay_config *config, struct lm
 	relay->config = config;
 	relay->tap.fd = -1;
 	services_init(&relay->shared.services, config);
-	rc = lm_x25519_select(node->x25519, err);
+	rc = lm_topology_load(&relay->topology, node->topology, err);
 	if (rc == 0)
-		rc = lm_topology_load(&relay->topology, node->topology, err);
+		rc = check_backends(node, relay->topology->profile, err);
+	if (rc == 0)
+		rc = port_check_memory(node, lm_packet_len(relay->topology->profile), err);
 	if (rc != 0)
 		return rc;
 	relay->node = lm_topology_find(relay->topology, (uint32_t)node->node);
@@ -199,8 +218,10 @@ void relay_free(struct relay *relay)
 {
 	const struct view *view = __atomic_load_n(&relay->shared.view, __ATOMIC_RELAXED);
 
-	for (unsigned i = 0; i < relay->workers && relay->worker[i]; i++)
-		lm_wipe(relay->worker[i]->peeler, lm_packet_peeler_size());
+	for (unsigned i = 0; i < relay->workers && relay->worker[i]; i++) {
+		if (relay->worker[i]->peeler)
+			lm_wipe(relay->worker[i]->peeler, lm_packet_peeler_size());
+	}
 	tap_close(&relay->tap);
 	free((void *)(uintptr_t)view);
 	mix_keys_free(&relay->keys);

@@ -7,16 +7,14 @@
 #include <poll.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "lcore.h"
 #include "neighbours.h"
 #include "polling.h"
 #include "relay.h"
+#include "signals.h"
 #include "telemetry.h"
 
 #define POLL_MS            2        /* frames for the kernel wait in a ring that wakes nobody */
@@ -155,28 +153,6 @@ static int launch(struct run *run, struct lm_error *err)
 	return 0;
 }
 
-/* Blocks the stopping signals for every thread made after this, and opens them as a file. */
-static int open_signals(struct run *run, struct lm_error *err)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	run->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (run->signals < 0)
-		return lm_error_set(err, errno, "signalfd: %s", strerror(errno));
-	return 0;
-}
-
-static bool signalled(const struct run *run)
-{
-	struct signalfd_siginfo info;
-
-	return read(run->signals, &info, sizeof(info)) == sizeof(info);
-}
-
 static int maybe_refresh(struct run *run, struct lm_error *err)
 {
 	uint64_t now_us = lm_clock_us();
@@ -207,7 +183,7 @@ static int control(struct run *run, struct lm_error *err)
 	int rc = 0;
 
 	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
-	while (rc == 0 && !signalled(run)) {
+	while (rc == 0 && !signals_take(run->signals)) {
 		if (tap_exchange(&run->relay->tap) == 0)
 			(void)poll(fds, LM_COUNT(fds), POLL_MS);
 		rc = maybe_refresh(run, err);
@@ -215,15 +191,32 @@ static int control(struct run *run, struct lm_error *err)
 	return rc;
 }
 
+/*
+ * What is held, while only what is held moves. A step that runs may have packets in hand that it
+ * has not told of yet, so nothing is believed only when a round later it is still so.
+ */
+static uint64_t held_now(const struct run *run)
+{
+	struct counters total;
+	uint64_t held;
+
+	relay_books(run->relay, &total, &held);
+	if (held > 0)
+		return held;
+	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
+	relay_books(run->relay, &total, &held);
+	return held;
+}
+
 /* Waits until nothing is held, or nothing moves for a time, or a second signal comes. */
 static void wait_until_empty(struct run *run)
 {
-	uint64_t limit_us = lm_clock_us() + DRAIN_LIMIT_US, least = UINT64_MAX, held;
-	struct counters total;
+	uint64_t limit_us = lm_clock_us() + DRAIN_LIMIT_US, least = UINT64_MAX;
 
 	for (;;) {
-		relay_books(run->relay, &total, &held);
-		if (held == 0 || signalled(run) || lm_clock_us() > limit_us)
+		uint64_t held = held_now(run);
+
+		if (held == 0 || signals_take(run->signals) || lm_clock_us() > limit_us)
 			return;
 		if (held < least) {
 			least = held;
@@ -266,7 +259,7 @@ int relay_run(struct relay *relay, struct lm_error *err)
 	if (!run)
 		return lm_error_set(err, ENOMEM, "too little memory");
 	run->relay = relay;
-	rc = open_signals(run, err);
+	rc = signals_open(&run->signals, err);
 	if (rc == 0)
 		rc = open_all(run, err);
 	if (rc == 0)

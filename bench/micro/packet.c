@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Benchmarks of lib/packet: peeling a burst of packets on their first hop, and building packets of
- * five hops. A backend of lib/symmetric goes with the one of lib/x25519 that suits the same CPU.
+ * five hops. Backends have lib/x25519's names; the one of lib/symmetric for the same CPU goes
+ * along.
  */
 #include <string.h>
 
@@ -19,9 +20,9 @@ struct packet_context {
 	uint8_t fresh[LM_BURST][LM_PACKET_MAX], packet[LM_BURST][LM_PACKET_MAX];
 };
 
-static const char *x25519_beside(const char *symmetric)
+static const char *symmetric_beside(const char *x25519)
 {
-	return strcmp(symmetric, "avx512") == 0 ? "avx512ifma" : symmetric;
+	return strcmp(x25519, "avx512ifma") == 0 ? "avx512" : x25519;
 }
 
 static void *context_alloc(size_t n)
@@ -53,12 +54,12 @@ static void *setup(const char *backend, unsigned profile)
 {
 	struct packet_context *c = calloc(1, sizeof(*c));
 
-	LM_ASSERT(c && lm_x25519_select(x25519_beside(backend), NULL) == 0);
+	LM_ASSERT(c && lm_x25519_select(backend, NULL) == 0);
 	c->profile = profile;
 	c->builder = lm_packet_builder_init(context_alloc(lm_packet_builder_size()), profile,
-					    backend, NULL);
-	c->peeler = lm_packet_peeler_init(context_alloc(lm_packet_peeler_size()), profile, backend,
-					  NULL);
+					    symmetric_beside(backend), NULL);
+	c->peeler = lm_packet_peeler_init(context_alloc(lm_packet_peeler_size()), profile,
+					  symmetric_beside(backend), NULL);
 	LM_ASSERT(c->builder && c->peeler);
 	for (unsigned hop = 0; hop < LM_PACKET_HOPS; hop++) {
 		struct lm_secret secret;
@@ -131,6 +132,6 @@ static const struct benchmark benchmarks[] = {
 const struct suite packet_suite = {
 	benchmarks,
 	LM_COUNT(benchmarks),
-	lm_symmetric_backend_name,
-	lm_symmetric_backend_usable,
+	lm_x25519_backend_name,
+	lm_x25519_backend_usable,
 };

@@ -281,6 +281,10 @@ int lm_conf_parse(void *out, const struct lm_conf_table *table, const char *text
 	int rc;
 
 	memset(out, 0, table->size);
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark says nothing */
+		text += 3;
+		len -= 3;
+	}
 	if (len > FILE_MAX)
 		return lm_error_set(err, EFBIG, "%s: larger than %u bytes; shorten it", name,
 				    FILE_MAX);

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Captures through the real stages, judged packet by packet with lib/packet."""
 import json
+import os
 import random
+import signal
 import struct
+import subprocess
+import time
 import unittest
 
 import network
@@ -277,6 +281,60 @@ class Files(unittest.TestCase):
             cut.write_bytes(data)
             self.assert_refused(self.replay(net, cut), "not a capture of Ethernet frames")
             self.assert_refused(self.replay(net, capture, "no/such/folder.pcap"), "folder.pcap")
+
+    def test_times_that_no_clock_shows_stop_nothing(self):
+        with Network() as net:
+            frames = read_capture(net.make("in.pcap", count=30))
+            end = (0xffffffff * 1000000) + 999999  # libpcap reads it as one second before 1970
+            for times in ([end] * 30, [end if i % 7 == 3 else 0 for i in range(30)],
+                          [i * 10**14 for i in range(30)]):
+                capture = write_capture(net.path / "times.pcap", [
+                    (time_us, frame) for time_us, (_, frame) in zip(times, frames)])
+                balance, _ = net.replay(net.config(11), capture, "out.pcap")
+                self.assertEqual(balance["sent"], 30)
+
+    def test_a_capture_is_not_written_over_itself(self):
+        with Network() as net:
+            capture = net.make("in.pcap", count=10)
+            before = capture.read_bytes()
+            (net.path / "link.pcap").symlink_to("in.pcap")
+            for out in ("in.pcap", "link.pcap"):
+                self.assert_refused(self.replay(net, capture, out), "this very file")
+            self.assertEqual(capture.read_bytes(), before)
+
+    def test_a_capture_may_come_through_a_pipe(self):
+        with Network() as net:
+            with open(net.make("in.pcap", count=10), "rb") as capture:
+                done = network.run("sh", "-c", 'cat | "$@"', "sh", network.RELAY, "--config",
+                                   net.config(11), "--replay", "-", "--out", net.path / "out.pcap",
+                                   "--json", stdin=capture)
+            self.assertEqual(json.loads(done.stdout)["sent"], 10)
+
+    def test_an_interrupted_replay_leaves_no_files_of_dpdk(self):
+        with Network() as net:
+            once = net.make("in.pcap", count=200).read_bytes()
+            (net.path / "long.pcap").write_bytes(once[:24] + once[24:] * 500)
+            runtime = net.path / "run"
+            runtime.mkdir()
+            with subprocess.Popen(
+                    [network.RELAY, "--config", net.config(11), "--replay", net.path / "long.pcap",
+                     "--out", "/dev/null"], stderr=subprocess.PIPE, text=True,
+                    env={**os.environ, "RUNTIME_DIRECTORY": str(runtime)}) as relay:
+                while not list(runtime.glob("dpdk/*")) and relay.poll() is None:
+                    time.sleep(0.01)
+                relay.send_signal(signal.SIGINT)
+                said = relay.communicate(timeout=60)[1]
+            self.assertEqual(relay.returncode, 1, said)
+            self.assertIn("interrupted after", said)
+            self.assertEqual(list(runtime.glob("dpdk/*")), [])
+
+    def test_an_unknown_backend_and_too_little_memory_are_found_by_the_check(self):
+        with Network() as net:
+            for words, options in ((["symmetric", "none"], {"extra": "symmetric: none\n"}),
+                                   (["memory.megabytes"], {"megabytes": 64, "held": 60000})):
+                config = net.config(11, **options)
+                self.assert_refused(network.run(network.RELAY, "--config", config, "--check-config",
+                                                ok=False), *words)
 
     def test_an_unknown_node_and_foreign_keys_are_refused(self):
         with Network() as net:

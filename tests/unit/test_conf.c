@@ -525,6 +525,16 @@ static void load_reads_a_file_and_names_it(void **state)
 	assert_int_equal(lm_conf_load(&out, &settings_table, ".", &err), -EISDIR);
 }
 
+static void byte_order_mark_is_passed_over(void **state)
+{
+	struct settings out;
+	struct lm_error err;
+
+	(void)state;
+	assert_int_equal(parse(&out, "\xef\xbb\xbf" OK_DEVICE, &err), 0);
+	assert_string_equal(out.device, "eth0");
+}
+
 static void describe_names_every_key(void **state)
 {
 	char *text = NULL;
@@ -565,6 +575,7 @@ int main(void)
 		cmocka_unit_test(large_file_is_refused_unread),
 		cmocka_unit_test(truncated_and_flipped_files_do_no_harm),
 		cmocka_unit_test(load_reads_a_file_and_names_it),
+		cmocka_unit_test(byte_order_mark_is_passed_over),
 		cmocka_unit_test(describe_names_every_key),
 	};
 

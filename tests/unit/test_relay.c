@@ -208,7 +208,7 @@ static void key_files_are_refused_for_what_is_wrong_with_them(void **state)
 		 "64 hexadecimal"},
 		{"{\"format\":\"linemix-keys-v1\",\"id\":11,\"keys\":{\"5\":\"" OTHER_SECRET "\"}}",
 		 0600, "does not fit"},
-		{"{\"format\":", 0600, ":1: not a key file"},
+		{"{\"format\":", 0600, ": not a key file"},
 		{"", 0600, "not a key file"},
 	};
 
@@ -234,9 +234,112 @@ static void key_files_are_refused_for_what_is_wrong_with_them(void **state)
 	assert_int_not_equal(mix_keys_load(&keys, path, &node, 1000, &err), 0);
 }
 
+static void key_files_are_regular_files_of_their_own(void **state)
+{
+	struct lm_topology_node node = {.id = 11, .keys = 1, .key[0].kid = 5};
+	char folder[] = "/tmp/linemix-keys-XXXXXX", fifo[64], link[64];
+	struct mix_keys keys;
+	struct lm_error err;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+	snprintf(link, sizeof(link), "%s/link", folder);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(symlink("fifo", link), 0);
+	assert_int_not_equal(mix_keys_load(&keys, fifo, &node, 1000, &err), 0);
+	assert_non_null(strstr(err.text, "is no regular file"));
+	assert_int_not_equal(mix_keys_load(&keys, folder, &node, 1000, &err), 0);
+	assert_non_null(strstr(err.text, "is no regular file"));
+	assert_int_not_equal(mix_keys_load(&keys, link, &node, 1000, &err), 0);
+	assert_non_null(strstr(err.text, "is a symbolic link"));
+	unlink(link);
+	unlink(fifo);
+	rmdir(folder);
+}
+
+static void broken_key_files_are_not_quoted(void **state)
+{
+	struct lm_topology_node node = {.id = 11, .keys = 1, .key[0].kid = 5};
+	char path[] = "/tmp/linemix-keys-XXXXXX";
+	struct mix_keys keys;
+	struct lm_error err;
+
+	(void)state;
+	close(mkstemp(path));
+	write_file(path, "{\"format\":\"linemix-keys-v1\",\n\"keys\":{\"5\" 770765551237318}}",
+		   0600);
+	assert_int_not_equal(mix_keys_load(&keys, path, &node, 1000, &err), 0);
+	assert_non_null(strstr(err.text, ":2:"));
+	assert_null(strstr(err.text, "7707"));
+	unlink(path);
+}
+
+static void replay_sets_beyond_the_machine_are_refused(void **state)
+{
+	struct lm_topology_node node = {.id = 11, .keys = 1, .key[0].kid = 5};
+	char path[] = "/tmp/linemix-keys-XXXXXX";
+	struct lm_packet_key known;
+	struct lm_secret secret;
+	struct mix_keys keys;
+	struct lm_error err;
+
+	(void)state;
+	close(mkstemp(path));
+	unhex(secret.b, SECRET, 32);
+	lm_packet_key_init(&known, 11, 5, &secret);
+	node.key[0].pk = known.public;
+	write_file(path,
+		   "{\"format\":\"linemix-keys-v1\",\"id\":11,\"keys\":{\"5\":\"" SECRET "\"}}",
+		   0600);
+	assert_int_not_equal(mix_keys_load(&keys, path, &node, UINT64_C(1) << 50, &err), 0);
+	assert_non_null(strstr(err.text, "lower limits.replay"));
+	assert_null(keys.key);
+	unlink(path);
+}
+
+static void folders_of_others_are_no_file_prefix(void **state)
+{
+	static const char *const bad[] = {".",  "..",      "../run", "a/b",
+					  "-x", ".hidden", "a b",    "a\n"};
+	struct node_config config = {.topology = "t", .keys = "k", .limits.ring = 64};
+	struct lm_error err;
+
+	(void)state;
+	for (unsigned i = 0; i < LM_COUNT(bad); i++) {
+		snprintf(config.file_prefix, sizeof(config.file_prefix), "%s", bad[i]);
+		assert_int_not_equal(node_config_finish(&config, "relay.yaml", &err), 0);
+		assert_non_null(strstr(err.text, "relay.yaml: file_prefix"));
+	}
+	snprintf(config.file_prefix, sizeof(config.file_prefix), "linemix-11.new_2");
+	assert_int_equal(node_config_finish(&config, "relay.yaml", &err), 0);
+}
+
+static void a_dest_belongs_to_one_service(void **state)
+{
+	char path[] = "/tmp/linemix-config-XXXXXX", text[1024];
+	struct relay_config config;
+	struct lm_error err;
+
+	(void)state;
+	close(mkstemp(path));
+	snprintf(text, sizeof(text),
+		 "{node: 2, topology: t, keys: k, file_prefix: p, port: {device: d}, "
+		 "cpus: {workers: [0]}, services: [{dest: a%063d, address: \"127.0.0.1:1\"},"
+		 "{dest: A%063d, address: \"127.0.0.1:2\"}]}",
+		 0, 0);
+	write_file(path, text, 0600);
+	assert_int_not_equal(relay_config_load(&config, path, &err), 0);
+	assert_non_null(strstr(err.text, "services[1].dest: stands at services[0] already"));
+	unlink(path);
+}
+
 static void paths_in_a_config_start_at_its_folder(void **state)
 {
-	struct node_config config = {.topology = "t.json", .keys = "/k.json", .limits.ring = 64};
+	struct node_config config = {.topology = "t.json",
+				     .keys = "/k.json",
+				     .file_prefix = "p",
+				     .limits.ring = 64};
 	struct lm_error err;
 
 	(void)state;
@@ -257,6 +360,11 @@ int main(void)
 		cmocka_unit_test(services_are_found_by_command_and_dest),
 		cmocka_unit_test(view_knows_every_next_hop_and_which_are_unresolved),
 		cmocka_unit_test(key_files_are_refused_for_what_is_wrong_with_them),
+		cmocka_unit_test(key_files_are_regular_files_of_their_own),
+		cmocka_unit_test(broken_key_files_are_not_quoted),
+		cmocka_unit_test(replay_sets_beyond_the_machine_are_refused),
+		cmocka_unit_test(folders_of_others_are_no_file_prefix),
+		cmocka_unit_test(a_dest_belongs_to_one_service),
 		cmocka_unit_test(paths_in_a_config_start_at_its_folder),
 	};
 	struct lm_error err;
