@@ -93,11 +93,34 @@ LM_MUST_CHECK bool lm_drop_parse(enum lm_drop *drop, const char *name);
 /* Overwrites n bytes with zero; the compiler cannot leave it out. */
 void lm_wipe(void *memory, size_t n);
 
+/*
+ * What functions leave behind when they return, for the end of every burst that worked on secrets:
+ * the n bytes of stack below the caller's frame (a multiple of 8, and the stack must have them);
+ * and all vector, mask and general registers but those that every function keeps for its caller, as
+ * wide as the CPU has them, since memcpy uses them too. Registers come last.
+ */
+void lm_wipe_stack(size_t n);
+void lm_wipe_registers(void);
+
 /* True if all n bytes are zero; time depends on n alone. */
 LM_MUST_CHECK bool lm_is_zero(const void *memory, size_t n);
 
 /* True if the 16 bytes are equal; constant time. */
 LM_MUST_CHECK bool lm_equal16(const uint8_t a[16], const uint8_t b[16]);
+
+/*
+ * Says that memory computed from secrets may steer branches from here on: a verdict, a command. For
+ * builds that follow secrets (tests/ct), which report any other; nothing in every other build.
+ */
+#ifdef LM_FOLLOW_SECRETS
+void lm_declassify(const void *memory, size_t n);
+#else
+static inline void lm_declassify(const void *memory, size_t n)
+{
+	(void)memory;
+	(void)n;
+}
+#endif
 
 /*
  * Zeroed memory between guard pages for keys: locked in RAM, left out of core dumps. Returns NULL

@@ -13,7 +13,14 @@ void lm_wipe(void *memory, size_t n)
 
 bool lm_is_zero(const void *memory, size_t n)
 {
-	return sodium_is_zero(memory, n) == 1;
+	const uint8_t *bytes = memory;
+	volatile uint8_t result; /* or the compiler might learn to stop early */
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < n; i++)
+		any |= bytes[i];
+	result = any;
+	return result == 0;
 }
 
 bool lm_equal16(const uint8_t a[16], const uint8_t b[16])

@@ -58,6 +58,7 @@ static unsigned fill_lanes(struct lm_packet_build_work *work, unsigned *lanes,
 static uint64_t agree(struct lm_packet_builder *builder, unsigned lanes)
 {
 	struct lm_packet_build_work *work = &builder->work;
+	uint64_t good;
 
 	for (unsigned i = 0; i < lanes; i++) {
 		const struct lm_packet_lane *lane = &work->lane[i];
@@ -70,7 +71,9 @@ static uint64_t agree(struct lm_packet_builder *builder, unsigned lanes)
 			     work->seed_hop[0], sizeof(work->seed_hop[0]), "MIXPKT-v1-ephkey",
 			     lanes);
 	lm_x25519_base_burst(work->epk, work->esk, lanes);
-	return lm_x25519_each_burst(work->ss, work->esk, work->pk, lanes);
+	good = lm_x25519_each_burst(work->ss, work->esk, work->pk, lanes);
+	lm_declassify(&good, sizeof(good));
+	return good;
 }
 
 /* The keys and ks of every lane. */
@@ -90,7 +93,7 @@ static void derive(struct lm_packet_builder *builder, unsigned lanes)
 		lm_store_u32(input->id, hop->id);
 	}
 	lm_packet_keys_derive(&work->keys, builder->symmetric, lanes);
-	memset(work->keys.stream, 0, sizeof(work->keys.stream));
+	memset(work->keys.stream, 0, lanes * sizeof(work->keys.stream[0]));
 	lm_packet_keys_stream(&work->keys, builder->symmetric, lanes);
 }
 
@@ -105,7 +108,7 @@ static void make_pads(struct lm_packet_builder *builder, const struct lm_packet_
 		work->seed[i] = item[i].seed;
 		at[i] = work->pad_rest[i];
 	}
-	memset(work->pad_rest, 0, sizeof(work->pad_rest));
+	memset(work->pad_rest, 0, packets * sizeof(work->pad_rest[0]));
 	lm_symmetric_blake2b(builder->symmetric, work->pad_key[0].b, sizeof(work->pad_key[0]),
 			     work->seed[0].b, sizeof(work->seed[0]), "MIXPKT-v1-hdrpad", packets);
 	lm_symmetric_chacha20_first(builder->symmetric, work->pad_first, work->pad_key, NULL,
@@ -245,6 +248,7 @@ uint64_t lm_packet_build_headers(struct lm_packet_builder *builder, struct lm_pa
 				 << (done + i);
 	}
 	lm_wipe(&builder->work, sizeof(builder->work));
+	lm_wipe_registers();
 	return built;
 }
 

@@ -33,3 +33,15 @@ void lm_packet_keys_stream(struct lm_packet_keys *keys, struct lm_symmetric *sym
 	lm_symmetric_chacha20_rest(symmetric, at, (const uint8_t *const *)at, STREAM_LEN, keys->kh,
 				   NULL, n);
 }
+
+void lm_packet_keys_wipe(struct lm_packet_keys *keys, unsigned n)
+{
+	lm_wipe(keys->input, n * sizeof(keys->input[0]));
+	lm_wipe(keys->okm, n * sizeof(keys->okm[0]));
+	lm_wipe(keys->first, n * sizeof(keys->first[0]));
+	lm_wipe(keys->kh, n * sizeof(keys->kh[0]));
+	lm_wipe(keys->kp, n * sizeof(keys->kp[0]));
+	lm_wipe(keys->mk, n * sizeof(keys->mk[0]));
+	lm_wipe(keys->replay_tag, n * sizeof(keys->replay_tag[0]));
+	lm_wipe(keys->stream, n * sizeof(keys->stream[0]));
+}

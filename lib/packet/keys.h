@@ -32,3 +32,6 @@ void lm_packet_keys_derive(struct lm_packet_keys *keys, struct lm_symmetric *sym
 
 /* stream[i] ^= ks of kh[i]. */
 void lm_packet_keys_stream(struct lm_packet_keys *keys, struct lm_symmetric *symmetric, unsigned n);
+
+/* Wipes what a burst of n hops has left. */
+void lm_packet_keys_wipe(struct lm_packet_keys *keys, unsigned n);

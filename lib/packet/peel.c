@@ -129,6 +129,7 @@ static unsigned derive(struct lm_packet_peeler *peeler, unsigned lanes)
 	uint64_t good = agree(peeler, lanes);
 	unsigned kept = 0;
 
+	lm_declassify(&good, sizeof(good));
 	for (unsigned i = 0; i < lanes; i++) {
 		struct lane lane = peeler->lane[i];
 		struct lm_packet_kdf_input *input = &work->keys.input[kept];
@@ -162,8 +163,10 @@ static unsigned authenticate(struct lm_packet_peeler *peeler, unsigned lanes)
 	lm_symmetric_poly1305(peeler->symmetric, work->mac, keys->mk, beta, LM_PACKET_BETA, lanes);
 	for (unsigned i = 0; i < lanes; i++) {
 		struct lane lane = peeler->lane[i];
+		bool right = lm_equal16(work->mac[i].b, lane.item->packet + AT_TAG);
 
-		if (!lm_equal16(work->mac[i].b, lane.item->packet + AT_TAG)) {
+		lm_declassify(&right, sizeof(right));
+		if (!right) {
 			lane.item->drop = LM_DROP_MAC;
 			continue;
 		}
@@ -196,8 +199,10 @@ static unsigned read_commands(struct lm_packet_peeler *peeler, unsigned lanes)
 			lane.item->drop = LM_DROP_CMD;
 			continue;
 		}
-		keys->kp[kept] = keys->kp[i];
-		memmove(keys->stream[kept], keys->stream[i], STREAM_LEN);
+		if (kept < i) {
+			keys->kp[kept] = keys->kp[i];
+			memcpy(keys->stream[kept], keys->stream[i], STREAM_LEN);
+		}
 		peeler->lane[kept++] = lane;
 	}
 	return kept;
@@ -208,8 +213,11 @@ static void finish(struct lm_packet_peel *item, const struct lm_packet_command *
 		   const uint8_t stream[STREAM_LEN])
 {
 	uint8_t *packet = item->packet;
+	bool damaged =
+		command->cmd == LM_PACKET_EXIT && !lm_is_zero(packet + AT_PAYLOAD, ZERO_TAG_LEN);
 
-	if (command->cmd == LM_PACKET_EXIT && !lm_is_zero(packet + AT_PAYLOAD, ZERO_TAG_LEN)) {
+	lm_declassify(&damaged, sizeof(damaged));
+	if (damaged) {
 		memset(packet, 0, item->len);
 		item->drop = LM_DROP_PAYLOAD;
 		return;
@@ -245,6 +253,17 @@ static void transform(struct lm_packet_peeler *peeler, unsigned lanes)
 		finish(peeler->lane[i].item, &work->command[i], work->keys.stream[i]);
 }
 
+/* What a burst of n packets has left in the working memory. */
+static void wipe(struct work *work, unsigned n)
+{
+	lm_packet_keys_wipe(&work->keys, n);
+	lm_wipe(work->command, n * sizeof(work->command[0]));
+	lm_wipe(work->secret, n * sizeof(work->secret[0]));
+	lm_wipe(work->epk, n * sizeof(work->epk[0]));
+	lm_wipe(work->ss, n * sizeof(work->ss[0]));
+	lm_wipe(work->mac, n * sizeof(work->mac[0]));
+}
+
 int lm_packet_peel_submit(struct lm_packet_peeler *peeler, const struct lm_packet_keyring *keyring,
 			  struct lm_packet_peel *item, unsigned n)
 {
@@ -265,7 +284,7 @@ int lm_packet_peel_submit(struct lm_packet_peeler *peeler, const struct lm_packe
 		lanes = read_commands(peeler, lanes);
 	if (lanes > 0)
 		transform(peeler, lanes);
-	lm_wipe(&peeler->work, sizeof(peeler->work));
+	wipe(&peeler->work, n);
 	return 0;
 }
 

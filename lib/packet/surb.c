@@ -62,6 +62,7 @@ int lm_packet_surb_create(struct lm_packet_builder *builder, uint8_t surb[LM_PAC
 	lm_store_u32(surb + AT_SURB_LAST_EPOCH, last_epoch);
 	memcpy(surb + AT_SURB_KEY, key.b, sizeof(key.b));
 	lm_wipe(&key, sizeof(key));
+	lm_wipe_registers();
 	return 0;
 }
 
@@ -97,6 +98,7 @@ int lm_packet_surb_open(struct lm_packet_builder *builder, uint8_t *payload,
 	int result;
 
 	if (!build_header(builder, &build, header, owner)) {
+		lm_wipe(&build, sizeof(build));
 		lm_wipe(payload, builder->payload_len);
 		return -EBADMSG;
 	}

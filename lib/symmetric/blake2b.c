@@ -23,5 +23,5 @@ void lm_symmetric_blake2b(struct lm_symmetric *symmetric, uint8_t *out, size_t o
 	LM_ASSERT(n >= 1 && n <= LM_BURST);
 	LM_ASSERT(out_len >= 1 && out_len <= 64 && len >= 1 && len <= 128);
 	symmetric->backend->blake2b(out, out_len, message, len, person, n);
-	symmetric->backend->wipe_registers();
+	lm_symmetric_end();
 }

@@ -29,27 +29,16 @@ struct lm_symmetric {
 	const struct lm_symmetric_backend *backend;
 	IMB_MGR *imb; /* behind this struct */
 	struct lm_u128 input[LM_BURST];
-	struct lm_block block[LM_BURST];
-	struct lm_key stream_key[LM_BURST + 1]; /* the last is never a key: see lm_imb_chacha20 */
 	struct lm_aes_schedule schedule[LM_BURST] LM_CACHE_ALIGNED;
 	struct lm_wide_block wb;
 };
 
-/*
- * to[i] = from[i] ^ ChaCha20-IETF keystream of key[i] and nonce[i] (NULL: zero) from `counter`,
- * which is 0 or 1. len may be 0. Registers are not wiped.
- */
-void lm_chacha20_stream(struct lm_symmetric *symmetric, uint8_t *const to[],
-			const uint8_t *const from[], size_t len, const struct lm_key *key,
-			const struct lm_nonce *nonce, uint32_t counter, unsigned n);
+/* What kernels may use of the stack below their caller's frame; tests/ct looks for more. */
+#define STACK_USED 8192
 
-/*
- * ipsec-mb bursts, registers not wiped. ChaCha20 is from counter 1, and len a multiple of 64:
- * ipsec-mb with SSE reads up to 15 bytes beyond texts of some other lengths.
- */
-void lm_imb_chacha20(struct lm_symmetric *symmetric, uint8_t *const to[],
-		     const uint8_t *const from[], size_t len, const struct lm_key *key,
-		     const struct lm_nonce *nonce, unsigned n);
-void lm_imb_poly1305(struct lm_symmetric *symmetric, struct lm_mac *mac,
-		     const struct lm_mac_key *key, const uint8_t *const message[], size_t len,
-		     unsigned n);
+/* The end of every public function: nothing that it called has left a secret. */
+static inline void lm_symmetric_end(void)
+{
+	lm_wipe_stack(STACK_USED);
+	lm_wipe_registers();
+}

@@ -5,8 +5,8 @@
  * Every call serves a burst of 1 to LM_BURST independent items; item i is element i of each array.
  * For a given backend the run time depends on n and the lengths alone. Working memory is one
  * context per lcore, given by the caller; one thread at a time uses it. Nothing here allocates.
- * Every call wipes what it leaves of keys and keystream in its context and registers before it
- * returns.
+ * Every call wipes what it leaves of keys and keystream in its context, on the stack and in
+ * registers before it returns.
  *
  * Outputs may be the inputs themselves (in place) but must not overlap them otherwise.
  */
@@ -53,8 +53,8 @@ LM_MUST_CHECK struct lm_symmetric *lm_symmetric_init(void *memory, const char *b
 						     struct lm_error *err);
 
 /*
- * Backends by name, best first: "avx512", "avx2", "scalar" (own kernels in plain C, ipsec-mb with
- * SSE). NULL past the last.
+ * Backends by name, best first: "avx512" (with IFMA and VAES: Ice Lake, Zen 4 and later), "avx2",
+ * "scalar" (libsodium, and ipsec-mb with SSE). NULL past the last.
  */
 const char *lm_symmetric_backend_name(unsigned i);
 LM_MUST_CHECK bool lm_symmetric_backend_usable(unsigned i);

@@ -21,7 +21,7 @@ static bool avx2_usable(void)
 
 static bool avx512_usable(void)
 {
-	return avx2_usable() && lm_cpu_has(LM_CPU_AVX512);
+	return avx2_usable() && lm_cpu_has(LM_CPU_AVX512IFMA) && lm_cpu_has(LM_CPU_VAES);
 }
 
 static const struct lm_symmetric_backend backends[] = {
@@ -29,31 +29,34 @@ static const struct lm_symmetric_backend backends[] = {
 		.name = "avx512",
 		.usable = avx512_usable,
 		.init_imb = init_mb_mgr_avx512,
-		.chacha20_block = lm_chacha20_block_scalar,
-		.hchacha20 = lm_hchacha20_scalar,
-		.blake2b = lm_blake2b_scalar,
-		.aes256 = lm_aes256_imb,
-		.wipe_registers = lm_wipe_registers_avx512,
+		.chacha20_xor = lm_chacha20_xor_avx512,
+		.chacha20_block = lm_chacha20_block_avx512,
+		.hchacha20 = lm_hchacha20_avx512,
+		.blake2b = lm_blake2b_avx512,
+		.poly1305 = lm_poly1305_avx512,
+		.aes256 = lm_aes256_avx512,
 	},
 	{
 		.name = "avx2",
 		.usable = avx2_usable,
 		.init_imb = init_mb_mgr_avx2,
-		.chacha20_block = lm_chacha20_block_scalar,
-		.hchacha20 = lm_hchacha20_scalar,
-		.blake2b = lm_blake2b_scalar,
+		.chacha20_xor = lm_chacha20_xor_avx2,
+		.chacha20_block = lm_chacha20_block_avx2,
+		.hchacha20 = lm_hchacha20_avx2,
+		.blake2b = lm_blake2b_avx2,
+		.poly1305 = lm_poly1305_avx2,
 		.aes256 = lm_aes256_imb,
-		.wipe_registers = lm_wipe_registers_avx2,
 	},
 	{
 		.name = "scalar",
 		.usable = scalar_usable,
 		.init_imb = init_mb_mgr_sse,
+		.chacha20_xor = lm_chacha20_xor_scalar,
 		.chacha20_block = lm_chacha20_block_scalar,
 		.hchacha20 = lm_hchacha20_scalar,
 		.blake2b = lm_blake2b_scalar,
+		.poly1305 = lm_poly1305_imb,
 		.aes256 = lm_aes256_imb,
-		.wipe_registers = lm_wipe_registers_sse,
 	},
 };
 

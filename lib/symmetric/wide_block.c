@@ -55,14 +55,15 @@ static void hash(struct lm_symmetric *symmetric, uint8_t *const text[], size_t l
 	const uint8_t *message = wb->tweaked;
 
 	if (variant->tweak_len == 0) {
-		lm_imb_poly1305(symmetric, wb->h, wb->r, (const uint8_t *const *)text, len, n);
+		symmetric->backend->poly1305(symmetric, wb->h, wb->r, (const uint8_t *const *)text,
+					     len, n);
 		return;
 	}
 	memcpy(wb->tweaked, variant->tweak, variant->tweak_len);
 	for (unsigned i = 0; i < n; i++) {
 		memcpy(wb->tweaked + variant->tweak_len, text[i], len);
-		lm_imb_poly1305(symmetric, &wb->h[i], &wb->r[i], &message, variant->tweak_len + len,
-				1);
+		symmetric->backend->poly1305(symmetric, &wb->h[i], &wb->r[i], &message,
+					     variant->tweak_len + len, 1);
 	}
 }
 
@@ -75,8 +76,8 @@ static void stream(struct lm_symmetric *symmetric, uint8_t *const text[], size_t
 	symmetric->backend->hchacha20(wb->subkey, key, wb->c, n);
 	for (unsigned i = 0; i < n; i++)
 		wb->nonce[i] = (struct lm_nonce){{[4] = 1}};
-	lm_chacha20_stream(symmetric, text, (const uint8_t *const *)text, len, wb->subkey,
-			   wb->nonce, counter, n);
+	symmetric->backend->chacha20_xor(text, (const uint8_t *const *)text, len, wb->subkey,
+					 wb->nonce, counter, n);
 }
 
 /* E: M = R + H(L), C = AES(M);  D: C = R' + H(L'). */
@@ -103,28 +104,47 @@ static void release(struct lm_symmetric *symmetric, uint8_t *const text[], size_
 		store_u128(text[i] + len, load_u128(wb->c[i].b) - load_u128(wb->h[i].b));
 }
 
-void lm_symmetric_wb_variant(struct lm_symmetric *symmetric, uint8_t *const text[], size_t len,
-			     const struct lm_key *key, const struct lm_wb_variant *variant,
-			     bool decrypt, unsigned n)
+/* What a burst of n texts has left in the working arrays. */
+static void wipe(struct lm_wide_block *wb, const struct lm_wb_variant *variant, unsigned n)
+{
+	lm_wipe(wb->km, n * sizeof(wb->km[0]));
+	lm_wipe(wb->ak, n * sizeof(wb->ak[0]));
+	lm_wipe(wb->subkey, n * sizeof(wb->subkey[0]));
+	lm_wipe(wb->r, n * sizeof(wb->r[0]));
+	lm_wipe(wb->h, n * sizeof(wb->h[0]));
+	lm_wipe(wb->c, n * sizeof(wb->c[0]));
+	if (variant->tweak_len != 0)
+		lm_wipe(wb->tweaked, sizeof(wb->tweaked));
+}
+
+/* A function of its own, because what it has on the stack is wiped after it. */
+static __attribute__((noinline)) void
+transform(struct lm_symmetric *symmetric, uint8_t *const text[], size_t len,
+	  const struct lm_key *key, const struct lm_wb_variant *variant, bool decrypt, unsigned n)
 {
 	size_t left = len - HALF;
 
-	LM_ASSERT(n >= 1 && n <= LM_BURST && variant->counter <= 1);
-	if (variant->tweak_len == 0)
-		LM_ASSERT(len > HALF);
-	else
-		LM_ASSERT(len >= HALF && len <= LM_WB_VARIANT_LEN &&
-			  variant->tweak_len <= sizeof(variant->tweak));
 	derive(symmetric, key, variant->counter, n);
 	hash(symmetric, text, left, variant, n);
 	absorb(symmetric, text, left, decrypt, n);
 	stream(symmetric, text, left, key, variant->counter, n);
 	hash(symmetric, text, left, variant, n);
 	release(symmetric, text, left, decrypt, n);
-	lm_wipe(&symmetric->wb, offsetof(struct lm_wide_block, tweaked));
-	if (variant->tweak_len != 0)
-		lm_wipe(symmetric->wb.tweaked, sizeof(symmetric->wb.tweaked));
-	symmetric->backend->wipe_registers();
+	wipe(&symmetric->wb, variant, n);
+}
+
+void lm_symmetric_wb_variant(struct lm_symmetric *symmetric, uint8_t *const text[], size_t len,
+			     const struct lm_key *key, const struct lm_wb_variant *variant,
+			     bool decrypt, unsigned n)
+{
+	LM_ASSERT(n >= 1 && n <= LM_BURST && variant->counter <= 1);
+	if (variant->tweak_len == 0)
+		LM_ASSERT(len > HALF);
+	else
+		LM_ASSERT(len >= HALF && len <= LM_WB_VARIANT_LEN &&
+			  variant->tweak_len <= sizeof(variant->tweak));
+	transform(symmetric, text, len, key, variant, decrypt, n);
+	lm_symmetric_end();
 }
 
 static const struct lm_wb_variant packet_variant = {.counter = 1};

@@ -7,29 +7,7 @@
 
 #include "backend.h"
 
-/* libsodium's ladder may use the sixteen registers of 128 bits, and nothing wider. */
-static void wipe_registers(void)
-{
-	__asm__ volatile("pxor %%xmm0, %%xmm0\n\t"
-			 "pxor %%xmm1, %%xmm1\n\t"
-			 "pxor %%xmm2, %%xmm2\n\t"
-			 "pxor %%xmm3, %%xmm3\n\t"
-			 "pxor %%xmm4, %%xmm4\n\t"
-			 "pxor %%xmm5, %%xmm5\n\t"
-			 "pxor %%xmm6, %%xmm6\n\t"
-			 "pxor %%xmm7, %%xmm7\n\t"
-			 "pxor %%xmm8, %%xmm8\n\t"
-			 "pxor %%xmm9, %%xmm9\n\t"
-			 "pxor %%xmm10, %%xmm10\n\t"
-			 "pxor %%xmm11, %%xmm11\n\t"
-			 "pxor %%xmm12, %%xmm12\n\t"
-			 "pxor %%xmm13, %%xmm13\n\t"
-			 "pxor %%xmm14, %%xmm14\n\t"
-			 "pxor %%xmm15, %%xmm15" ::
-				 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-				   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-				   "xmm15");
-}
+#define STACK_USED 8192 /* more than one scalar multiplication takes */
 
 static bool scalar_usable(void)
 {
@@ -50,6 +28,13 @@ static uint64_t multiply(struct lm_point *out, const struct lm_secret *secret,
 	return good;
 }
 
+/* libsodium leaves a clamped copy of the secret in frames that have returned. */
+static void wipe_residue(void)
+{
+	lm_wipe_stack(STACK_USED);
+	lm_wipe_registers();
+}
+
 static uint64_t scalar_each(struct lm_point *out, const struct lm_secret *secret,
 			    const struct lm_point *point, unsigned n)
 {
@@ -57,7 +42,7 @@ static uint64_t scalar_each(struct lm_point *out, const struct lm_secret *secret
 
 	for (unsigned i = 0; i < n; i++)
 		good |= multiply(&out[i], &secret[i], &point[i]) << i;
-	wipe_registers();
+	wipe_residue();
 	return good;
 }
 
@@ -68,7 +53,7 @@ static uint64_t scalar_burst(struct lm_point *out, const struct lm_secret *secre
 
 	for (unsigned i = 0; i < n; i++)
 		good |= multiply(&out[i], secret, &point[i]) << i;
-	wipe_registers();
+	wipe_residue();
 	return good;
 }
 
@@ -76,7 +61,7 @@ static void scalar_base(struct lm_point *out, const struct lm_secret *secret, un
 {
 	for (unsigned i = 0; i < n; i++)
 		LM_ASSERT(crypto_scalarmult_curve25519_base(out[i].b, secret[i].b) == 0);
-	wipe_registers();
+	wipe_residue();
 }
 
 const struct lm_x25519_backend lm_x25519_scalar = {

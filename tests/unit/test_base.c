@@ -236,6 +236,61 @@ static void cpu_features_build_on_each_other(void **state)
 	assert_int_equal(lm_cpu_has(LM_CPU_AVX512IFMA), __builtin_cpu_supports("avx512ifma") != 0);
 }
 
+/* The instruction for each of the 32 widest registers, \\i being its number. */
+#define EACH_REGISTER(instruction)                                                              \
+	".set offset, 0\n\t"                                                                    \
+	".irp i, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28," \
+	"29,30,31\n\t" instruction "\n\t.set offset, offset + 64\n\t.endr"
+
+static void wiped_registers_are_zero(void **state)
+{
+	uint8_t registers[32 * 64] = {0};
+
+	(void)state;
+	if (!lm_cpu_has(LM_CPU_AVX512))
+		skip();
+	__asm__ volatile(EACH_REGISTER("vpternlogd $0xff, %%zmm\\i, %%zmm\\i, %%zmm\\i")::);
+	lm_wipe_registers();
+	__asm__ volatile(EACH_REGISTER("vmovdqu64 %%zmm\\i, offset(%0)")::"r"(registers)
+			 : "memory");
+	assert_true(lm_is_zero(registers, sizeof(registers)));
+}
+
+static __attribute__((noinline)) void leave_ones(void)
+{
+	volatile uint8_t frame[4096];
+
+	for (unsigned i = 0; i < sizeof(frame); i++)
+		frame[i] = 0xff;
+}
+
+/* How many of the 4096 bytes below the last call's return address are not zero. */
+static inline __attribute__((always_inline)) unsigned left_on_stack(void)
+{
+	const volatile uint8_t *top;
+	unsigned left = 0;
+
+	__asm__("movq %%rsp, %0" : "=r"(top));
+	for (int i = 1; i <= 4096; i++)
+		left += top[-8 - i] != 0;
+	return left;
+}
+
+static void a_wiped_stack_is_zero(void **state)
+{
+	unsigned before, after;
+
+	(void)state;
+	if (UNDER_SANITIZER)
+		skip();
+	leave_ones();
+	before = left_on_stack();
+	lm_wipe_stack(8192);
+	after = left_on_stack();
+	assert_in_range(before, 4000, 4096);
+	assert_int_equal(after, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +307,8 @@ int main(void)
 		cmocka_unit_test(secret_memory_is_zeroed_locked_and_aligned),
 		cmocka_unit_test(messages_are_cut_not_overrun),
 		cmocka_unit_test(cpu_features_build_on_each_other),
+		cmocka_unit_test(wiped_registers_are_zero),
+		cmocka_unit_test(a_wiped_stack_is_zero),
 	};
 	struct lm_error err;
 

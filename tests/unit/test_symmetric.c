@@ -213,6 +213,71 @@ static void poly1305_equals_libsodium_at_every_burst_size(void **state)
 	on_every_backend(check_macs);
 }
 
+/* Every length, on thirteen items: these take lanes as 8, 4 and 1, or as 8 and 5. */
+static void check_lengths(void)
+{
+	struct lm_mac_key mac_key[13];
+	struct lm_nonce nonce[13];
+	struct lm_key key[13];
+	struct lm_mac mac[13];
+
+	lm_rand(mac_key, sizeof(mac_key));
+	lm_rand(nonce, sizeof(nonce));
+	lm_rand(key, sizeof(key));
+	lm_rand(text, sizeof(text));
+	for (size_t len = 1; len <= 1100; len++) {
+		for (unsigned i = 0; i < 13; i++) {
+			from[i] = text[i];
+			to[i] = other[i];
+			other[i][len] = 0x5a;
+		}
+		lm_symmetric_chacha20_rest(context, to, from, len, key, nonce, 13);
+		lm_symmetric_poly1305(context, mac, mac_key, from, len, 13);
+		for (unsigned i = 0; i < 13; i++) {
+			crypto_stream_chacha20_ietf_xor_ic(want, text[i], len, nonce[i].b, 1,
+							   key[i].b);
+			assert_memory_equal(other[i], want, len);
+			assert_int_equal(other[i][len], 0x5a);
+			crypto_onetimeauth_poly1305(want, text[i], len, mac_key[i].b);
+			assert_memory_equal(&mac[i], want, 16);
+		}
+	}
+}
+
+static void streams_and_macs_of_every_length_equal_libsodium(void **state)
+{
+	(void)state;
+	on_every_backend(check_lengths);
+}
+
+/* r = 1, 2, .. and messages of ones, so that sums pass 2^130 - 5 by little, and s carries. */
+static void check_mac_edges(void)
+{
+	struct lm_mac_key key[N] = {{{0}}};
+	struct lm_mac mac[N];
+
+	memset(text, 0xff, sizeof(text));
+	for (unsigned i = 0; i < N; i++) {
+		from[i] = text[i];
+		key[i].b[0] = (uint8_t)(1 + i / 16);
+		memset(key[i].b + 16, i % 2 ? 0xff : 0, 16);
+		text[i][0] = (uint8_t)(0xff - i % 16);
+	}
+	for (size_t len = 1; len <= 200; len++) {
+		lm_symmetric_poly1305(context, mac, key, from, len, N);
+		for (unsigned i = 0; i < N; i++) {
+			crypto_onetimeauth_poly1305(want, text[i], len, key[i].b);
+			assert_memory_equal(&mac[i], want, 16);
+		}
+	}
+}
+
+static void poly1305_is_right_at_the_edges_of_its_field(void **state)
+{
+	(void)state;
+	on_every_backend(check_mac_edges);
+}
+
 /* ---- The wide-block cipher ---- */
 
 /* One backend's answers, kept for the others. */
@@ -326,6 +391,8 @@ int main(void)
 		cmocka_unit_test(chacha20_equals_libsodium_at_every_burst_size_and_in_place),
 		cmocka_unit_test(hchacha20_and_blake2b_equal_libsodium_at_every_burst_size),
 		cmocka_unit_test(poly1305_equals_libsodium_at_every_burst_size),
+		cmocka_unit_test(streams_and_macs_of_every_length_equal_libsodium),
+		cmocka_unit_test(poly1305_is_right_at_the_edges_of_its_field),
 		cmocka_unit_test(wide_block_decrypts_what_it_encrypted_alike_on_every_backend),
 		cmocka_unit_test(one_changed_bit_changes_the_whole_block),
 	};

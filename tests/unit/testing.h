@@ -33,6 +33,17 @@ void guarded_free(void *memory, size_t n, enum guard_side side);
 /* True if the n bytes of needle stand anywhere in the memory. */
 bool contains(const void *memory, size_t len, const void *needle, size_t n);
 
+/* A sanitizer keeps marks of its own on the stack: what lies there is then not what was left. */
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNDER_SANITIZER true
+#else
+#define UNDER_SANITIZER false
+#endif
+
 /* Runs the tests and prints TAP; the exit status of main. */
 #define RUN_TESTS(tests) \
 	(cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_run_group_tests(tests, NULL, NULL))
