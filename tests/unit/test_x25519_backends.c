@@ -183,15 +183,6 @@ static void extreme_secrets_are_right(void **state)
  * are a pattern; the thread library's share of the stack is what a thread that does nothing leaves.
  */
 #define STACK (256 * 1024)
-#ifndef __has_feature /* clang's way; gcc defines the other two */
-#define __has_feature(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNDER_SANITIZER true
-#else
-#define UNDER_SANITIZER false
-#endif
 #define PATTERN 0xa5
 
 enum work { WORK_NONE, WORK_SHARED, WORK_EACH, WORK_BASE };
