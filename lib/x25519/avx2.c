@@ -290,15 +290,10 @@ static __attribute__((noinline)) uint64_t multiply_points(struct lm_point *out,
 
 /* ---- wiping ---- */
 
-__attribute__((noinline)) void lm_x25519_avx2_wipe(void)
+void lm_x25519_avx2_wipe(void)
 {
-	uint8_t used[STACK_USED];
-
-	lm_wipe(used, sizeof(used));
-	__asm__ volatile("vzeroall" ::
-				 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-				   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-				   "xmm15");
+	lm_wipe_stack(STACK_USED);
+	lm_wipe_registers();
 }
 
 static uint64_t avx2_burst(struct lm_point *out, const struct lm_secret *secret,

@@ -207,25 +207,10 @@ static __attribute__((noinline)) uint64_t multiply_points(struct lm_point *out,
 
 /* ---- wiping ---- */
 
-__attribute__((noinline)) void lm_x25519_ifma_wipe(void)
+void lm_x25519_ifma_wipe(void)
 {
-	uint8_t used[STACK_USED];
-
-	lm_wipe(used, sizeof(used));
-	/* vzeroall reaches the first sixteen registers only. */
-	__asm__ volatile("vzeroall\n\t"
-			 ".irp i, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
-			 "vpxorq %%zmm\\i, %%zmm\\i, %%zmm\\i\n\t"
-			 ".endr\n\t"
-			 ".irp i, 0,1,2,3,4,5,6,7\n\t"
-			 "kxorw %%k\\i, %%k\\i, %%k\\i\n\t"
-			 ".endr" ::
-				 : "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7",
-				   "zmm8", "zmm9", "zmm10", "zmm11", "zmm12", "zmm13", "zmm14",
-				   "zmm15", "zmm16", "zmm17", "zmm18", "zmm19", "zmm20", "zmm21",
-				   "zmm22", "zmm23", "zmm24", "zmm25", "zmm26", "zmm27", "zmm28",
-				   "zmm29", "zmm30", "zmm31", "k1", "k2", "k3", "k4", "k5", "k6",
-				   "k7");
+	lm_wipe_stack(STACK_USED);
+	lm_wipe_registers();
 }
 
 static uint64_t ifma_burst(struct lm_point *out, const struct lm_secret *secret,
