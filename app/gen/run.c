@@ -243,9 +243,9 @@ static int resolve(struct run *run, struct lm_error *err)
 		if (!serve_kernel(run) && now_us < again_us)
 			continue;
 		free(run->view);
-		run->view =
-			view_make(run->setup.topology, run->setup.self, &run->self,
-				  &run->setup.mix_keys.ring, neighbours_resolve, &run->neighbours);
+		run->view = view_make(run->setup.topology, run->setup.self, &run->self,
+				      &run->setup.mix_keys.ring, run->setup.links,
+				      neighbours_resolve, &run->neighbours);
 		if (!run->view)
 			return lm_error_set(err, ENOMEM, "too little memory for next hops");
 		if (run->view->unresolved == 0)

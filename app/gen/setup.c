@@ -58,6 +58,9 @@ int gen_setup_load(struct gen_setup *setup, const char *path, uint64_t replay_ca
 	int rc;
 
 	memset(setup, 0, sizeof(*setup));
+	setup->links = calloc(1, sizeof(*setup->links));
+	if (!setup->links)
+		return lm_error_set(err, ENOMEM, "no memory for the numbers of neighbours");
 	rc = lm_conf_load(&setup->config, &table, path, err);
 	if (rc == 0)
 		rc = node_config_finish(config, path, err);
@@ -77,13 +80,14 @@ int gen_setup_load(struct gen_setup *setup, const char *path, uint64_t replay_ca
 void gen_setup_free(struct gen_setup *setup)
 {
 	lm_secret_free(setup->keys);
+	free(setup->links);
 	if (setup->mix_keys.key)
 		mix_keys_free(&setup->mix_keys);
 	lm_topology_free(setup->topology);
 	memset(setup, 0, sizeof(*setup));
 }
 
-struct view *gen_setup_static_view(const struct gen_setup *setup, struct lm_error *err)
+struct view *gen_setup_static_view(struct gen_setup *setup, struct lm_error *err)
 {
 	struct frame_self self;
 	struct view *view;
@@ -91,7 +95,7 @@ struct view *gen_setup_static_view(const struct gen_setup *setup, struct lm_erro
 
 	(void)view_resolve_static(NULL, mac, setup->self);
 	view_self_init(&self, setup->self, mac, (uint16_t)setup->config.node.port.vlan);
-	view = view_make(setup->topology, setup->self, &self, &setup->mix_keys.ring,
+	view = view_make(setup->topology, setup->self, &self, &setup->mix_keys.ring, setup->links,
 			 view_resolve_static, NULL);
 	if (!view) {
 		(void)lm_error_set(err, ENOMEM, "no memory for the headers of the first layer");

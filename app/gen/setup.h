@@ -23,6 +23,7 @@ struct gen_setup {
 	const struct lm_topology_node *self;
 	struct mix_keys mix_keys;
 	struct gen_keys *keys;
+	struct links *links; /* of views */
 };
 
 /*
@@ -39,8 +40,7 @@ void gen_setup_free(struct gen_setup *setup);
  * frame_mac_of_id; the generator's own likewise. NULL and a message if there is no memory or if one
  * of them shares no address family with this node. For free().
  */
-LM_MUST_CHECK struct view *gen_setup_static_view(const struct gen_setup *setup,
-						 struct lm_error *err);
+LM_MUST_CHECK struct view *gen_setup_static_view(struct gen_setup *setup, struct lm_error *err);
 
 /* Prints the keys of the configuration file. */
 void gen_setup_describe(FILE *to);

@@ -139,7 +139,7 @@ static int set_view(struct replay *replay, struct lm_error *err)
 	view_resolve_static(NULL, mac, relay->node);
 	view_self_init(&replay->self, relay->node, mac, (uint16_t)relay->config->node.port.vlan);
 	relay->shared.view = view_make(relay->topology, relay->node, &replay->self,
-				       &relay->keys.ring, view_resolve_static, NULL);
+				       &relay->keys.ring, &relay->links, view_resolve_static, NULL);
 	return relay->shared.view ? 0 : lm_error_set(err, ENOMEM, "too little memory");
 }
 

@@ -28,8 +28,8 @@ uint64_t counters_dropped(const struct counters *counters)
 
 int64_t counters_off(const struct counters *counters, uint64_t held)
 {
-	return (int64_t)(counters->received - counters->sent - counters->delivered - held -
-			 counters_dropped(counters));
+	return (int64_t)(counters->received + counters->cover + counters->taken_over -
+			 counters->sent - counters->delivered - held - counters_dropped(counters));
 }
 
 bool counters_print_balance(FILE *to, const struct counters *counters, uint64_t held)
@@ -38,10 +38,10 @@ bool counters_print_balance(FILE *to, const struct counters *counters, uint64_t 
 	const char *separator = " (";
 
 	fprintf(to,
-		"balance: received %" PRIu64 " = sent %" PRIu64 " + delivered %" PRIu64
-		" + held %" PRIu64 " + dropped %" PRIu64,
-		counters->received, counters->sent, counters->delivered, held,
-		counters_dropped(counters));
+		"balance: received %" PRIu64 " + cover %" PRIu64 " + taken over %" PRIu64
+		" = sent %" PRIu64 " + delivered %" PRIu64 " + held %" PRIu64 " + dropped %" PRIu64,
+		counters->received, counters->cover, counters->taken_over, counters->sent,
+		counters->delivered, held, counters_dropped(counters));
 	for (unsigned i = 0; i < LM_DROP_COUNT; i++) {
 		if (counters->drop[i] == 0)
 			continue;
@@ -63,9 +63,11 @@ bool counters_print_json(FILE *to, const struct counters *counters, uint64_t hel
 	int64_t off = counters_off(counters, held);
 
 	fprintf(to,
-		"{\"received\": %" PRIu64 ", \"sent\": %" PRIu64 ", \"delivered\": %" PRIu64
-		", \"held\": %" PRIu64 ", \"drops\": {",
-		counters->received, counters->sent, counters->delivered, held);
+		"{\"received\": %" PRIu64 ", \"cover\": %" PRIu64 ", \"taken_over\": %" PRIu64
+		", \"sent\": %" PRIu64 ", \"delivered\": %" PRIu64 ", \"held\": %" PRIu64
+		", \"drops\": {",
+		counters->received, counters->cover, counters->taken_over, counters->sent,
+		counters->delivered, held);
 	for (unsigned i = LM_DROP_NONE + 1; i < LM_DROP_COUNT; i++)
 		fprintf(to, "%s\"%s\": %" PRIu64, i > 1 ? ", " : "", lm_drop_name((enum lm_drop)i),
 			counters->drop[i]);

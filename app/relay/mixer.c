@@ -45,7 +45,7 @@ static unsigned room_to_give(const struct mixer *mixer)
 
 static void give(struct mixer *mixer, const struct lm_mix_item *item)
 {
-	if (item->neighbour == 0) {
+	if (item->to == 0) {
 		if (rte_ring_enqueue(mixer->to_sink, item->packet) != 0)
 			drop(mixer, item->packet, LM_DROP_SINK_FULL);
 		return;

@@ -22,6 +22,7 @@ struct relay {
 	struct mix_keys keys;
 	struct port port;
 	struct shared shared;
+	struct links links;
 	unsigned workers;
 	struct worker *worker[CONFIG_WORKERS];
 	struct mixer mixer;

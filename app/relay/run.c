@@ -41,22 +41,18 @@ static void set_phase(struct run *run, enum phase phase)
 	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
 }
 
-static size_t view_bytes(const struct view *view)
-{
-	return sizeof(*view) + view->places * sizeof(view->peer[0]);
-}
-
 /* Looks at the neighbours, and gives the lcores a new view if anything has changed. */
 static int refresh_view(struct run *run, struct lm_error *err)
 {
 	struct relay *relay = run->relay;
 	const struct view *old = relay->shared.view;
 	struct view *view = view_make(relay->topology, relay->node, &run->self, &relay->keys.ring,
-				      neighbours_resolve, &run->neighbours);
+				      &relay->links, neighbours_resolve, &run->neighbours);
 
 	if (!view)
 		return lm_error_set(err, ENOMEM, "too little memory for the table of next hops");
-	if (old && memcmp(old, view, view_bytes(view)) == 0) {
+	if (old && view_bytes(old) == view_bytes(view) &&
+	    memcmp(old, view, view_bytes(view)) == 0) {
 		free(view);
 		return 0;
 	}

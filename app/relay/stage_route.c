@@ -23,6 +23,18 @@ static enum lm_drop route_end(const struct worker *worker, struct rte_mbuf *mbuf
 	return LM_DROP_NONE;
 }
 
+/* Sets the way to the next hop, if there is one. */
+static enum lm_drop route_on(const struct worker *worker, struct lm_mix_item *out, uint32_t next_id)
+{
+	const struct view *view = worker->view;
+	const struct view_peer *peer = view_find(view, next_id);
+
+	if (!peer) /* why: unknown, or in no layer that may follow */
+		return lm_topology_route(view->topology, view->node, next_id);
+	out->to = peer->link;
+	return LM_DROP_NONE;
+}
+
 /* Decides for one peeled packet; sets the mixer's item if it goes on. */
 static enum lm_drop route(const struct worker *worker, struct lm_mix_item *out,
 			  struct rte_mbuf *mbuf, const struct lm_packet_peel *item)
@@ -32,8 +44,7 @@ static enum lm_drop route(const struct worker *worker, struct lm_mix_item *out,
 		return item->drop;
 	switch (item->cmd) {
 	case LM_PACKET_FWD:
-		out->neighbour = item->next_id;
-		return lm_topology_route(worker->view->topology, worker->view->node, item->next_id);
+		return route_on(worker, out, item->next_id);
 	case LM_PACKET_EXIT:
 	case LM_PACKET_MBOX:
 		return route_end(worker, mbuf, item);
@@ -49,9 +60,9 @@ static enum lm_drop route_handed(const struct worker *worker, struct lm_mix_item
 {
 	uint32_t first_id = lm_load_u32(rte_pktmbuf_mtod(mbuf, const uint8_t *));
 
-	*out = (struct lm_mix_item){.packet = mbuf, .neighbour = first_id};
+	*out = (struct lm_mix_item){.packet = mbuf};
 	LM_ASSERT(rte_pktmbuf_adj(mbuf, sizeof(first_id)) != NULL);
-	return lm_topology_route(worker->view->topology, worker->view->node, first_id);
+	return route_on(worker, out, first_id);
 }
 
 /* Hands n items to the mixer. Which are lost to a full ring is drawn at random among them. */

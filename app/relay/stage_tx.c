@@ -11,7 +11,7 @@
 
 static void prepare(struct worker *worker, const struct lm_mix_item *item)
 {
-	const struct view_peer *peer = view_find(worker->view, item->neighbour);
+	const struct view_peer *peer = view_link(worker->view, item->to);
 
 	if (!peer) { /* the topology changed while the packet was held */
 		stage_drop(worker, item->packet, LM_DROP_NEXT_UNKNOWN);

@@ -24,6 +24,8 @@ static void add_books(const struct relay *relay, struct rte_tel_data *data)
 
 	relay_books(relay, &total, &held);
 	rte_tel_data_add_dict_u64(data, "received", total.received);
+	rte_tel_data_add_dict_u64(data, "cover", total.cover);
+	rte_tel_data_add_dict_u64(data, "taken_over", total.taken_over);
 	rte_tel_data_add_dict_u64(data, "sent", total.sent);
 	rte_tel_data_add_dict_u64(data, "delivered", total.delivered);
 	rte_tel_data_add_dict_u64(data, "held", held);

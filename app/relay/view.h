@@ -7,12 +7,14 @@
 #pragma once
 
 #include "frame.h"
+#include "links.h"
 #include "lm_packet.h"
 #include "lm_topology.h"
 
 /* A node that this one may send to. */
 struct view_peer {
-	uint32_t id; /* 0: empty place */
+	uint32_t id;   /* 0: empty place */
+	uint16_t link; /* its number */
 	bool resolved;
 	struct frame_header header; /* valid if resolved */
 };
@@ -24,8 +26,10 @@ struct view {
 	struct frame_self self;
 	size_t packet_len;
 	unsigned peers, unresolved;
+	uint32_t links;  /* numbers of peers are 1 .. links at most */
 	uint32_t places; /* of the table, a power of two */
 	struct view_peer peer[];
+	/* behind it the place of each link's peer, uint32_t[links + 1]: view_link */
 };
 
 /* The link-layer address of a node; false if it is not known (yet). */
@@ -37,15 +41,21 @@ typedef bool view_resolve(void *context, uint8_t mac[6], const struct lm_topolog
  */
 bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_node *node);
 
-/* A new view; everything pointed to must outlive it. NULL if memory is short. Free with free(). */
+/*
+ * A new view; everything pointed to must outlive it, but for `links`, which gives new peers their
+ * numbers. NULL if memory is short, or numbers are. Free with free().
+ */
 LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
 				     const struct lm_topology_node *node,
 				     const struct frame_self *self,
-				     const struct lm_packet_keyring *keyring, view_resolve *resolve,
-				     void *context);
+				     const struct lm_packet_keyring *keyring, struct links *links,
+				     view_resolve *resolve, void *context);
 
-/* The peer with this id, or NULL: packet path. */
+size_t view_bytes(const struct view *view);
+
+/* The peer with this id, or with this link's number; NULL: there is none. Packet path. */
 const struct view_peer *view_find(const struct view *view, uint32_t id);
+const struct view_peer *view_link(const struct view *view, uint16_t link);
 
 /* The port's identity for a node: its addresses, its UDP port, and this MAC and VLAN. */
 void view_self_init(struct frame_self *self, const struct lm_topology_node *node,

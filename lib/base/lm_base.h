@@ -55,6 +55,7 @@ void lm_error_prefix(struct lm_error *err, const char *prefix);
 	ROW(IP, "ip", "malformed IPv4 or IPv6 header, or wrong header checksum")       \
 	ROW(FRAGMENT, "fragment", "an IP fragment")                                    \
 	ROW(UDP, "udp", "malformed UDP header, or wrong UDP checksum")                 \
+	ROW(OVERLOAD, "overload", "more than its neighbour's share of an overload")    \
 	ROW(FORMAT, "format", "wrong length, version, profile or byte 3")              \
 	ROW(KID, "kid", "no key of this key epoch")                                    \
 	ROW(NONCANONICAL, "noncanonical", "ephemeral key not below 2^255 - 19")        \
@@ -69,6 +70,7 @@ void lm_error_prefix(struct lm_error *err, const char *prefix);
 	ROW(ROLE, "role", "exit or mailbox command at a mix")                          \
 	ROW(SERVICE, "service", "no such service or mailbox here")                     \
 	ROW(COVER, "cover", "cover traffic that ended here as meant")                  \
+	ROW(PAUSED, "paused", "own loops do not come back: mixing is paused")          \
 	ROW(MIX_RING_FULL, "mix_ring_full", "ring to the mixer full")                  \
 	ROW(POOL_FULL, "pool_full", "mixer holds as many packets as it may")           \
 	ROW(UNRESOLVED, "unresolved", "next hop has no known link-layer address")      \

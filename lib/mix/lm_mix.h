@@ -15,13 +15,17 @@
 /* 16 bytes, so that mixing touches no packet memory. */
 struct lm_mix_item {
 	void *packet;
-	uint32_t delay_us;  /* the delay that the packet's sender drew; poisson only */
-	uint32_t neighbour; /* node id of the next hop; 0: it ends here */
+	uint32_t delay_us; /* the delay that the packet's sender drew; poisson only */
+	uint16_t from;     /* link that it came by; LM_MIX_OWN: own cover */
+	uint16_t to;       /* link that it leaves by; 0: it ends here */
 };
 
-enum lm_mix_strategy { LM_MIX_BATCH };
+/* `from` of own cover: it counts towards min_batch and never towards min_neighbours. */
+#define LM_MIX_OWN UINT16_MAX
 
-/* "batch"; NULL if there is none. _parse is false for an unknown name. */
+enum lm_mix_strategy { LM_MIX_BATCH, LM_MIX_POOL, LM_MIX_POISSON };
+
+/* "batch", "pool", "poisson"; NULL if there is none. _parse is false for an unknown name. */
 const char *lm_mix_strategy_name(enum lm_mix_strategy strategy);
 LM_MUST_CHECK bool lm_mix_strategy_parse(enum lm_mix_strategy *strategy, const char *name);
 
@@ -29,13 +33,42 @@ struct lm_mix_params {
 	enum lm_mix_strategy strategy;
 	/*
 	 * batch: what came in one interval leaves in the next, spread evenly over it, in uniformly
-	 * random order. At the end of an interval with fewer than min_batch items held the batch
-	 * waits another interval, but no item waits longer than max_wait_us for company.
+	 * random order. At the end of an interval with fewer than min_batch items held, or items of
+	 * fewer than min_neighbours links, the batch waits another interval. At the last end at
+	 * which the oldest has waited no longer than max_wait_us the neighbours no longer count,
+	 * and lm_mix_wanted asks for own cover up to min_batch: the batch leaves when it has come,
+	 * and until then it waits on: nothing leaves in a smaller batch.
+	 *
+	 * pool: interval_us is the tick. A pool of more than `threshold` items is flushed at once;
+	 * at each tick it is flushed with probability flush_ppm / 10^6 (lambda). In a flush each
+	 * item stays back with probability stay_ppm / 10^6, independently (the binomial mix of Diaz
+	 * & Serjantov 2003); the others leave at once, in uniformly random order.
+	 *
+	 * poisson: each item leaves when its own delay_us has passed since it was added, with
+	 * microsecond ticks; items that are due together leave in random order. Delays above
+	 * lm_mix_delay_max_us are cut to it.
 	 */
-	uint64_t interval_us; /* > 0 */
-	uint32_t min_batch;   /* >= 1 */
-	uint64_t max_wait_us; /* >= interval_us */
+	uint64_t interval_us;    /* batch, pool; > 0 */
+	uint64_t max_wait_us;    /* batch; >= interval_us */
+	uint32_t min_batch;      /* batch; >= 1 */
+	uint32_t min_neighbours; /* batch; >= 1 */
+	uint32_t threshold;      /* pool; >= 1 */
+	uint32_t flush_ppm;      /* pool; 1 .. 10^6 */
+	uint32_t stay_ppm;       /* pool; 0 .. 999999 */
+	uint32_t mean_delay_us;  /* poisson; 1 .. LM_MIX_MEAN_MAX_US */
 };
+
+/* So that 27.6 times it, the longest delay, is far below 2^31. */
+#define LM_MIX_MEAN_MAX_US 60000000
+
+/* poisson: 27.6 * mean_delay_us, the 1 - 10^-12 quantile of the exponential. Else 0. */
+uint32_t lm_mix_delay_max_us(const struct lm_mix_params *params);
+
+/*
+ * The longest that an item with this delay stays in a mix that has room to give: batch: two
+ * intervals and max_wait_us; poisson: the delay; pool: the 1 - 10^-6 quantile. Saturates.
+ */
+uint64_t lm_mix_stay_us(const struct lm_mix_params *params, uint32_t delay_us);
 
 struct lm_mix;
 
@@ -59,8 +92,22 @@ LM_MUST_CHECK unsigned lm_mix_add(struct lm_mix *mix, struct lm_mix_item *item, 
 LM_MUST_CHECK unsigned lm_mix_take(struct lm_mix *mix, struct lm_mix_item *item, unsigned max,
 				   uint64_t now_us);
 
+/*
+ * How many items of own cover (from LM_MIX_OWN) the mix waits for at now_us: ask after _take, give
+ * them by _add. 0 but for a batch that is too small and has waited its longest.
+ */
+LM_MUST_CHECK uint32_t lm_mix_wanted(struct lm_mix *mix, uint64_t now_us);
+
 /* From now on everything held is due at once, still in mixed order. */
 void lm_mix_drain(struct lm_mix *mix);
+
+/*
+ * Takes up to max items whether due or not, each with the delay that it still had to stay (poisson;
+ * else 0) in delay_us, in an order that tells nothing of the one in which they came: for handing
+ * over to another mix. 0 when empty.
+ */
+LM_MUST_CHECK unsigned lm_mix_evict(struct lm_mix *mix, struct lm_mix_item *item, unsigned max,
+				    uint64_t now_us);
 
 uint32_t lm_mix_held(const struct lm_mix *mix);
 

@@ -13,7 +13,9 @@ static const struct lm_mix_ops *const strategies[] = {
 
 const char *lm_mix_strategy_name(enum lm_mix_strategy strategy)
 {
-	return (size_t)strategy < LM_COUNT(strategies) ? strategies[strategy]->name : NULL;
+	return (size_t)strategy < LM_COUNT(strategies) && strategies[strategy]
+		       ? strategies[strategy]->name
+		       : NULL;
 }
 
 bool lm_mix_strategy_parse(enum lm_mix_strategy *strategy, const char *name)

@@ -28,6 +28,13 @@ size_t lm_replay_size(uint64_t capacity);
 struct lm_replay *lm_replay_init(void *memory, uint64_t capacity);
 
 /*
+ * The set that _init made in this memory, perhaps in a process that is gone: it may be shared
+ * memory, mapped at any address, and inserts that were cut off by a crash have happened or not.
+ * NULL if `bytes` of memory hold no whole set of this layout and capacity.
+ */
+LM_MUST_CHECK struct lm_replay *lm_replay_attach(void *memory, size_t bytes, uint64_t capacity);
+
+/*
  * Test-and-set of tag[i] for every i whose bit is set in `which`. Returns the mask of those that
  * were new and are now remembered; *full gets the mask of those that were refused because the set
  * has no room. The others of `which` were seen before. Packet path; any number of threads.

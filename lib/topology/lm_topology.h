@@ -37,10 +37,17 @@ struct lm_topology_node {
 	} key[LM_TOPOLOGY_NODE_KEYS];
 };
 
+/* Mean times between two packets of a relay's own cover, exponential; 0: none. */
+struct lm_topology_cover {
+	uint32_t loop_interval_us;
+	uint32_t drop_interval_us;
+};
+
 struct lm_topology {
 	uint32_t epoch;   /* the full number; kid is this modulo 256 */
 	unsigned profile; /* of lib/packet */
 	struct lm_mix_params mix;
+	struct lm_topology_cover cover;
 	unsigned layers; /* 1 .. LM_TOPOLOGY_LAYERS */
 	unsigned nodes;
 	struct lm_topology_node *node; /* by rising id */

@@ -36,7 +36,8 @@ static struct lm_mix_item numbered(uint64_t number)
 	return (struct lm_mix_item){
 		.packet = (void *)(uintptr_t)number,
 		.delay_us = (uint32_t)(number * 3),
-		.neighbour = (uint32_t)(number * 5),
+		.from = (uint16_t)(number * 5),
+		.to = (uint16_t)(number * 7),
 	};
 }
 
@@ -45,7 +46,8 @@ static uint64_t number_of(const struct lm_mix_item *item)
 	uint64_t number = (uintptr_t)item->packet;
 
 	assert_int_equal(item->delay_us, (uint32_t)(number * 3));
-	assert_int_equal(item->neighbour, (uint32_t)(number * 5));
+	assert_int_equal(item->from, (uint16_t)(number * 5));
+	assert_int_equal(item->to, (uint16_t)(number * 7));
 	return number;
 }
 

@@ -40,7 +40,8 @@ static void books_close_only_when_every_packet_is_accounted_for(void **state)
 	assert_false(counters_print_balance(to, &total, 19));
 	assert_true(counters_print_json(to, &total, 20));
 	fclose(to);
-	assert_non_null(strstr(text, "received 100 = sent 60 + delivered 10 + held 20 + dropped 10 "
+	assert_non_null(strstr(text, "received 100 + cover 0 + taken over 0 = sent 60 + delivered "
+				     "10 + held 20 + dropped 10 "
 				     "(mac 4, cover 6): closed\n"));
 	assert_non_null(strstr(text, "NOT CLOSED, off by 1\n"));
 	assert_non_null(strstr(text, "\"mac\": 4"));
@@ -146,14 +147,15 @@ static void view_knows_every_next_hop_and_which_are_unresolved(void **state)
 {
 	struct star star;
 	struct frame_self self;
+	static struct links links;
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0x13, 0x88};
 
 	(void)state;
 	for (unsigned n = 1; n <= 100; n += 33) {
 		make_star(&star, n);
 		view_self_init(&self, &star.node[n], mac, 0);
-		struct view *view =
-			view_make(&star.topology, &star.node[n], &self, NULL, all_but_id_8, NULL);
+		struct view *view = view_make(&star.topology, &star.node[n], &self, NULL, &links,
+					      all_but_id_8, NULL);
 
 		assert_int_equal(view->peers, n);
 		/* id 8 does not resolve, id 22 shares no address family */
@@ -163,11 +165,49 @@ static void view_knows_every_next_hop_and_which_are_unresolved(void **state)
 
 			assert_int_equal(peer->id, 7 * i + 1);
 			assert_int_equal(peer->resolved, i != 1 && i != 3);
+			assert_ptr_equal(view_link(view, peer->link), peer);
 			assert_null(view_find(view, 7 * i + 2));
 		}
 		assert_null(view_find(view, 5000));
+		assert_null(view_link(view, 0));
+		assert_null(view_link(view, (uint16_t)(n + 1)));
 		free(view);
 	}
+}
+
+static void a_link_keeps_its_number_when_other_nodes_come_and_go(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0x13, 0x88};
+	static struct links links;
+	struct frame_self self;
+	struct star star;
+
+	(void)state;
+	make_star(&star, 3);
+	view_self_init(&self, &star.node[3], mac, 0);
+	free(view_make(&star.topology, &star.node[3], &self, NULL, &links, all_but_id_8, NULL));
+	star.gateways[0] = 2; /* node 15 alone is left */
+	star.topology.layer_nodes[0] = 1;
+	struct view *view =
+		view_make(&star.topology, &star.node[3], &self, NULL, &links, all_but_id_8, NULL);
+
+	assert_int_equal(view_find(view, 15)->link, 3);
+	assert_ptr_equal(view_link(view, 3), view_find(view, 15));
+	assert_null(view_link(view, 1));
+	assert_null(view_link(view, 2));
+	free(view);
+}
+
+static void numbers_of_links_end_and_are_never_given_twice(void **state)
+{
+	static struct links links;
+
+	(void)state;
+	for (uint32_t i = 1; i <= LINKS_MAX; i++)
+		assert_int_equal(links_number(&links, i * 2654435761u), i);
+	assert_int_equal(links_number(&links, 2654435761u), 1);
+	assert_int_equal(links_number(&links, LINKS_MAX * 2654435761u), LINKS_MAX);
+	assert_int_equal(links_number(&links, 7), 0);
 }
 
 static void write_file(const char *path, const char *text, mode_t mode)
@@ -359,6 +399,8 @@ int main(void)
 		cmocka_unit_test(endpoints_are_parsed_strictly),
 		cmocka_unit_test(services_are_found_by_command_and_dest),
 		cmocka_unit_test(view_knows_every_next_hop_and_which_are_unresolved),
+		cmocka_unit_test(a_link_keeps_its_number_when_other_nodes_come_and_go),
+		cmocka_unit_test(numbers_of_links_end_and_are_never_given_twice),
 		cmocka_unit_test(key_files_are_refused_for_what_is_wrong_with_them),
 		cmocka_unit_test(key_files_are_regular_files_of_their_own),
 		cmocka_unit_test(broken_key_files_are_not_quoted),
