@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LM_MUST_CHECK        __attribute__((warn_unused_result))
 #define LM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -203,21 +204,62 @@ void lm_rand(void *out, size_t n);
 void lm_rand_replace(void (*fill)(void *out, size_t n));
 
 /*
- * A fast-erasure generator: ChaCha20 (RFC 8439) in blocks of 512 bytes, whose first 32 replace the
- * key at once, so that a seized state does not give earlier output (djb, "Fast-key-erasure
+ * A fast-erasure generator: ChaCha20 (RFC 8439) in stretches of 1024 bytes, whose first 32 replace
+ * the key at once, so that a seized state does not give earlier output (djb, "Fast-key-erasure
  * random-number generators", 2017). Packet path. One per lcore; not for several threads.
  */
 struct lm_prng {
 	uint8_t key[32];
-	uint8_t pool[480];
-	unsigned used; /* bytes of pool handed out and erased */
+	uint8_t pool[1024 - 32];
+	uint32_t used; /* bytes of pool handed out and erased */
 };
 
+/* The seed is the caller's to wipe. */
 void lm_prng_init(struct lm_prng *prng, const uint8_t seed[32]);
 void lm_prng_bytes(struct lm_prng *prng, void *out, size_t n);
-uint32_t lm_prng_u32(struct lm_prng *prng);
-/* Uniform in 0 .. bound - 1 without modulo bias (Lemire 2019); bound >= 1. */
-uint32_t lm_prng_below(struct lm_prng *prng, uint32_t bound);
+
+/* Makes the next stretch; only for the functions below. */
+void lm_prng_refill(struct lm_prng *prng);
+
+static inline uint32_t lm_prng_u32(struct lm_prng *prng)
+{
+	uint32_t value;
+
+	if (__builtin_expect(prng->used > sizeof(prng->pool) - sizeof(value), 0))
+		lm_prng_refill(prng);
+	memcpy(&value, prng->pool + prng->used, sizeof(value));
+	memset(prng->pool + prng->used, 0, sizeof(value));
+	prng->used += (uint32_t)sizeof(value);
+	return value;
+}
+
+/*
+ * Uniform in 0 .. bound - 1 without modulo bias; bound >= 1. The high half of a 32 x 32 bit
+ * product, drawn again while the low half falls into the part that would favour some results
+ * (Lemire, "Fast random integer generation in an interval", 2019).
+ */
+static inline uint32_t lm_prng_below(struct lm_prng *prng, uint32_t bound)
+{
+	uint64_t product = (uint64_t)lm_prng_u32(prng) * bound;
+
+	LM_ASSERT(bound >= 1);
+	if (__builtin_expect((uint32_t)product < bound, 0)) {
+		uint32_t threshold = -bound % bound;
+
+		while ((uint32_t)product < threshold)
+			product = (uint64_t)lm_prng_u32(prng) * bound;
+	}
+	return (uint32_t)(product >> 32);
+}
+
+/*
+ * The logarithm of a uniform number in (0, 1]: the negative of an exponential with mean 1, from
+ * -44.4 to 0. Its time depends on the value: not for secrets that outlive their use.
+ */
+double lm_prng_log_uniform(struct lm_prng *prng);
+
+/* An exponential gap or delay with this mean, to the nearest microsecond: by the same draw. */
+uint64_t lm_prng_exponential_us(struct lm_prng *prng, uint32_t mean_us);
 
 /* ---- Time ---- */
 

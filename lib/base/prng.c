@@ -2,29 +2,31 @@
 /*
  * The fast-erasure generator. Its state is secret: whoever reads it knows what comes next, but not
  * what came before, since each refill overwrites the key and each output is erased when it is
- * handed out.
+ * handed out. Single numbers are drawn inline, in lm_base.h; here is what happens once a stretch.
  */
+#include <math.h>
 #include <sodium.h>
-#include <string.h>
 
 #include "lm_base.h"
 
-static void refill(struct lm_prng *prng)
+/* Bytes that are made anew: the key and behind it the pool. */
+#define STRETCH offsetof(struct lm_prng, used)
+
+void lm_prng_refill(struct lm_prng *prng)
 {
 	static const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES];
-	uint8_t stream[sizeof(prng->key) + sizeof(prng->pool)];
+	uint8_t key[sizeof(prng->key)];
 
-	crypto_stream_chacha20_ietf(stream, sizeof(stream), nonce, prng->key);
-	memcpy(prng->key, stream, sizeof(prng->key));
-	memcpy(prng->pool, stream + sizeof(prng->key), sizeof(prng->pool));
+	memcpy(key, prng->key, sizeof(key));
+	crypto_stream_chacha20_ietf((uint8_t *)prng, STRETCH, nonce, key);
 	prng->used = 0;
-	lm_wipe(stream, sizeof(stream));
+	lm_wipe(key, sizeof(key));
 }
 
 void lm_prng_init(struct lm_prng *prng, const uint8_t seed[32])
 {
 	memcpy(prng->key, seed, sizeof(prng->key));
-	refill(prng);
+	lm_prng_refill(prng);
 }
 
 void lm_prng_bytes(struct lm_prng *prng, void *out, size_t n)
@@ -37,38 +39,30 @@ void lm_prng_bytes(struct lm_prng *prng, void *out, size_t n)
 
 		memcpy(at, prng->pool + prng->used, step);
 		memset(prng->pool + prng->used, 0, step);
-		prng->used += (unsigned)step;
+		prng->used += (uint32_t)step;
 		at += step;
 		n -= step;
 		if (prng->used == sizeof(prng->pool))
-			refill(prng);
+			lm_prng_refill(prng);
 	}
 }
 
-uint32_t lm_prng_u32(struct lm_prng *prng)
+/*
+ * A multiple of 2^-64 from 2^-64 to 1, rounded to the 53 bits that a double has wherever they
+ * stand: small numbers, which make long delays, are as exact as large ones.
+ */
+double lm_prng_log_uniform(struct lm_prng *prng)
 {
-	uint8_t bytes[4];
+	uint64_t bits = (uint64_t)lm_prng_u32(prng) << 32 | lm_prng_u32(prng);
 
-	lm_prng_bytes(prng, bytes, sizeof(bytes));
-	return lm_load_u32(bytes);
+	return log(((double)bits + 1) * 0x1p-64);
 }
 
-uint32_t lm_prng_below(struct lm_prng *prng, uint32_t bound)
+/*
+ * By inversion. The draw has a relative error of a few 2^-53 and rounding to a microsecond moves
+ * the distribution function by at most 1 / (2 mean_us): far below what any sample shows.
+ */
+uint64_t lm_prng_exponential_us(struct lm_prng *prng, uint32_t mean_us)
 {
-	LM_ASSERT(bound >= 1);
-
-	/*
-	 * The high half of a 32 x 32 bit product, drawn again while the low half falls into the
-	 * part that would favour some results (Lemire, "Fast random integer generation in an
-	 * interval", 2019).
-	 */
-	uint64_t product = (uint64_t)lm_prng_u32(prng) * bound;
-
-	if ((uint32_t)product < bound) {
-		uint32_t threshold = -bound % bound;
-
-		while ((uint32_t)product < threshold)
-			product = (uint64_t)lm_prng_u32(prng) * bound;
-	}
-	return (uint32_t)(product >> 32);
+	return (uint64_t)(-lm_prng_log_uniform(prng) * mean_us + 0.5);
 }
