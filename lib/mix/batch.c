@@ -3,50 +3,81 @@
  * The batch strategy: what came in one interval leaves in the next, in uniformly random order,
  * evenly over the interval (a timed mix with a threshold: Serjantov, Dingledine & Syverson 2002).
  *
- * The order is a Fisher-Yates shuffle done one step at a time: the next to leave is drawn among all
- * of the batch that still wait, so no single call shuffles a whole batch. Item k of a batch of n
- * leaves k/n of the interval after its start: the pace tells how many came, as any batch mix does,
- * and nothing else.
+ * Item k of a batch of n leaves k/n of the interval after its start: the pace tells how many came,
+ * as any batch mix does, and nothing else.
+ *
+ * Intervals lie on one grid, from the time at which the mix was made. A batch that is too small
+ * waits at the end of an interval, and from the last end that its oldest item may wait for it asks
+ * for own cover. When that has come it leaves from this moment on, over the length of an interval.
  *
  * An interval's end is noticed at the next call, however late. Items of the old batch that nobody
  * took until then leave with the new one and are shuffled again.
- *
- * The order is secret. The positions drawn for a burst are wiped, and so is the slot that an item
- * leaves. That a position indexes memory is one of the design's two exceptions to constant time:
- * each is used once.
  */
-#include "strategy.h"
+#include "ring.h"
+
+static bool batch_valid(const struct lm_mix_params *params)
+{
+	return params->interval_us > 0 && params->min_batch >= 1 &&
+	       params->max_wait_us >= params->interval_us;
+}
+
+/* The oldest leaves in an interval that starts max_wait_us after it came, or joins the next. */
+static uint64_t batch_stay_us(const struct lm_mix_params *params, uint32_t delay_us)
+{
+	(void)delay_us;
+	return later(params->max_wait_us, later(params->interval_us, params->interval_us));
+}
 
 static void batch_init(struct lm_mix *mix)
 {
-	mix->batch.end_us = mix->now_us + mix->params.interval_us;
+	/* A full mix can wait for nobody. */
+	if (mix->params.min_batch > mix->capacity)
+		mix->params.min_batch = mix->capacity;
+	mix->batch.end_us = later(mix->now_us, mix->params.interval_us);
 }
 
-/* The index of the ring slot `offset` behind the head; offset < capacity. */
-static uint32_t slot(const struct lm_mix *mix, uint32_t offset)
+/* Whether what is collected may leave at the end of any interval. */
+static bool complete(const struct lm_mix *mix)
 {
-	uint32_t left = mix->capacity - mix->batch.head; /* up to the ring's end, at least 1 */
-
-	return offset < left ? mix->batch.head + offset : offset - left;
+	return mix->batch.collecting >= mix->params.min_batch &&
+	       mix->batch.neighbours >= mix->params.min_neighbours;
 }
 
 /*
- * The interval's end at which what is collected starts to leave: the coming one with min_batch
- * items, otherwise the last one at which the oldest has waited at most max_wait_us. There is always
- * one: max_wait_us >= interval_us, so the first end is not too late, and the last was not let pass.
+ * The last interval's end for which the oldest may wait. There is one that is not before end_us:
+ * max_wait_us >= interval_us, so the first end is not too late, and at the last, once it is past,
+ * the batch has left or is overdue.
  */
-static uint64_t release_us(const struct lm_mix *mix)
+static uint64_t last_end_us(const struct lm_mix *mix)
 {
 	const struct batch *batch = &mix->batch;
 	uint64_t interval = mix->params.interval_us;
 	uint64_t spare = mix->params.max_wait_us - (batch->end_us - batch->oldest_us);
-	uint64_t at_us;
 
-	if (batch->collecting >= mix->params.min_batch)
-		return batch->end_us;
-	if (__builtin_add_overflow(batch->end_us, spare / interval * interval, &at_us))
-		return UINT64_MAX;
-	return at_us;
+	return later(batch->end_us, spare / interval * interval);
+}
+
+static void forget_neighbours(struct batch *batch)
+{
+	if (batch->neighbours > 0)
+		memset(batch->seen, 0, sizeof(batch->seen));
+	batch->neighbours = 0;
+}
+
+/* Counts on until there are enough: what comes after that costs nothing. */
+static void see_neighbours(struct lm_mix *mix, const struct lm_mix_item *item, unsigned n)
+{
+	struct batch *batch = &mix->batch;
+
+	for (unsigned i = 0; i < n && batch->neighbours < mix->params.min_neighbours; i++) {
+		uint64_t *word = &batch->seen[item[i].from / 64];
+		uint64_t bit = UINT64_C(1) << item[i].from % 64;
+
+		if (item[i].from == LM_MIX_OWN || *word & bit)
+			continue;
+		*word |= bit;
+		batch->neighbours++;
+	}
 }
 
 /* What is collected joins what leaves, which starts anew as one batch. */
@@ -56,23 +87,29 @@ static void release(struct batch *batch, uint64_t start_us)
 	batch->collecting = 0;
 	batch->batch = batch->leaving;
 	batch->batch_start_us = start_us;
+	batch->overdue = false;
+	forget_neighbours(batch);
 }
 
 /* Brings the state to mix->now_us, over any number of intervals at once. */
 static void advance(struct lm_mix *mix)
 {
 	struct batch *batch = &mix->batch;
-	uint64_t interval = mix->params.interval_us;
+	uint64_t interval = mix->params.interval_us, last_us;
 
 	if (mix->now_us < batch->end_us)
 		return;
-	if (batch->collecting > 0) {
-		uint64_t start_us = release_us(mix);
-
-		if (start_us <= mix->now_us)
-			release(batch, start_us);
+	if (batch->collecting > 0 && !batch->overdue) {
+		last_us = last_end_us(mix);
+		if (complete(mix))
+			release(batch, batch->end_us);
+		else if (last_us <= mix->now_us && batch->collecting >= mix->params.min_batch)
+			release(batch, last_us);
+		else
+			batch->overdue = last_us <= mix->now_us;
 	}
-	batch->end_us += ((mix->now_us - batch->end_us) / interval + 1) * interval;
+	batch->end_us += (mix->now_us - batch->end_us) / interval * interval;
+	batch->end_us = later(batch->end_us, interval);
 }
 
 /*
@@ -98,33 +135,11 @@ static void batch_add(struct lm_mix *mix, const struct lm_mix_item *item, unsign
 	advance(mix);
 	if (batch->collecting == 0)
 		batch->oldest_us = mix->now_us;
-	for (unsigned i = 0; i < n; i++)
-		mix->item[slot(mix, batch->leaving + batch->collecting++)] = item[i];
-	if (batch->draining)
+	see_neighbours(mix, item, n);
+	ring_append(mix, item, n);
+	batch->collecting += n;
+	if (batch->draining || (batch->overdue && batch->collecting >= mix->params.min_batch))
 		release(batch, mix->now_us);
-}
-
-/* Draws n <= LM_BURST of the waiting items; the item at the head fills each gap. */
-static void leave(struct lm_mix *mix, struct lm_mix_item *item, unsigned n)
-{
-	struct batch *batch = &mix->batch;
-	uint32_t position[LM_BURST];
-
-	/* A draw does not depend on the swaps before it: fetch all lines first. */
-	for (unsigned i = 0; i < n; i++) {
-		position[i] = slot(mix, i + lm_prng_below(&mix->prng, batch->leaving - i));
-		__builtin_prefetch(&mix->item[position[i]], 1);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		struct lm_mix_item *head = &mix->item[batch->head];
-
-		item[i] = mix->item[position[i]];
-		mix->item[position[i]] = *head;
-		*head = (struct lm_mix_item){0};
-		batch->head = slot(mix, 1);
-	}
-	batch->leaving -= n;
-	lm_wipe(position, sizeof(position));
 }
 
 static unsigned batch_take(struct lm_mix *mix, struct lm_mix_item *item, unsigned max)
@@ -141,10 +156,23 @@ static unsigned batch_take(struct lm_mix *mix, struct lm_mix_item *item, unsigne
 	for (uint32_t done = 0; done < ready;) {
 		unsigned step = ready - done < LM_BURST ? ready - done : LM_BURST;
 
-		leave(mix, item + done, step);
+		ring_draw(mix, item + done, step, batch->leaving);
+		batch->leaving -= step;
 		done += step;
 	}
 	return ready;
+}
+
+static uint32_t batch_wanted(struct lm_mix *mix)
+{
+	const struct batch *batch = &mix->batch;
+	uint32_t missing, room = mix->capacity - mix->held;
+
+	advance(mix);
+	if (!batch->overdue)
+		return 0;
+	missing = mix->params.min_batch - batch->collecting;
+	return missing < room ? missing : room;
 }
 
 static void batch_drain(struct lm_mix *mix)
@@ -153,25 +181,41 @@ static void batch_drain(struct lm_mix *mix)
 	release(&mix->batch, mix->now_us);
 }
 
-/* Item k leaves floor(k * interval / n) after the start: the first microsecond with due() > k. */
+/* When what is collected begins to leave, or to ask for cover. */
+static uint64_t turn_us(const struct lm_mix *mix)
+{
+	if (mix->batch.collecting == 0 || mix->batch.overdue)
+		return UINT64_MAX;
+	return complete(mix) ? mix->batch.end_us : last_end_us(mix);
+}
+
+/*
+ * Item k leaves floor(k * interval / n) after the start: the first microsecond with due() > k. A
+ * batch that started off the grid may be overtaken by the next one, which begins with its start.
+ */
 static uint64_t batch_next_us(const struct lm_mix *mix)
 {
 	const struct batch *batch = &mix->batch;
+	uint64_t turn = turn_us(mix), next_us;
 
 	if (batch->draining)
 		return mix->now_us;
 	if (batch->leaving == 0)
-		return release_us(mix);
-	return batch->batch_start_us +
-	       (uint64_t)((unsigned __int128)(batch->batch - batch->leaving) *
-			  mix->params.interval_us / batch->batch);
+		return turn;
+	next_us = batch->batch_start_us +
+		  (uint64_t)((unsigned __int128)(batch->batch - batch->leaving) *
+			     mix->params.interval_us / batch->batch);
+	return next_us < turn ? next_us : turn;
 }
 
 const struct lm_mix_ops lm_mix_batch = {
 	.name = "batch",
+	.valid = batch_valid,
+	.stay_us = batch_stay_us,
 	.init = batch_init,
 	.add = batch_add,
 	.take = batch_take,
+	.wanted = batch_wanted,
 	.drain = batch_drain,
 	.next_us = batch_next_us,
 };

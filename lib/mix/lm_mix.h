@@ -5,8 +5,11 @@
  * 2017 for Poisson mixing).
  *
  * A mix owns its items from lm_mix_add until lm_mix_take; it never touches what `packet` points to.
- * One thread uses a mix. Time comes from the caller in microseconds and never runs backwards.
- * Nothing here allocates; every call is linear in the items it adds or takes.
+ * One thread uses a mix. Time comes from the caller in microseconds and never runs backwards, but
+ * may stand still and jump.
+ *
+ * Nothing here allocates; every call is linear in the items it adds or takes, however many are
+ * held.
  */
 #pragma once
 
@@ -33,25 +36,29 @@ struct lm_mix_params {
 	enum lm_mix_strategy strategy;
 	/*
 	 * batch: what came in one interval leaves in the next, spread evenly over it, in uniformly
-	 * random order. At the end of an interval with fewer than min_batch items held, or items of
-	 * fewer than min_neighbours links, the batch waits another interval. At the last end at
-	 * which the oldest has waited no longer than max_wait_us the neighbours no longer count,
-	 * and lm_mix_wanted asks for own cover up to min_batch: the batch leaves when it has come,
-	 * and until then it waits on: nothing leaves in a smaller batch.
+	 * random order. At the end of an interval with fewer than min_batch items collected, or
+	 * items of fewer than min_neighbours links, the batch waits another interval. At the last
+	 * end at which the oldest has waited no longer than max_wait_us the neighbours no longer
+	 * count, and lm_mix_wanted asks for own cover up to min_batch: the batch leaves when that
+	 * has come, spread over one interval from then on, and until then it waits on: nothing
+	 * leaves in a smaller batch. A min_batch above the capacity counts as the capacity.
 	 *
-	 * pool: interval_us is the tick. A pool of more than `threshold` items is flushed at once;
-	 * at each tick it is flushed with probability flush_ppm / 10^6 (lambda). In a flush each
-	 * item stays back with probability stay_ppm / 10^6, independently (the binomial mix of Diaz
-	 * & Serjantov 2003); the others leave at once, in uniformly random order.
+	 * pool: interval_us is the tick. A call that adds and leaves more than `threshold` items
+	 * held begins a flush; each tick begins one with probability flush_ppm / 10^6 (lambda), of
+	 * what came before it. In a flush each item stays back with probability stay_ppm / 10^6,
+	 * independently (the binomial mix of Diaz & Serjantov 2003); the others are due at once, in
+	 * uniformly random order. While some of these have not been taken no other flush begins:
+	 * it waits for them, and is then of everything held.
 	 *
 	 * poisson: each item leaves when its own delay_us has passed since it was added, with
-	 * microsecond ticks; items that are due together leave in random order. Delays above
-	 * lm_mix_delay_max_us are cut to it.
+	 * microsecond ticks. What is overdue leaves in the order in which it was due, items that
+	 * are due in the same microsecond in uniformly random order. Delays above
+	 * lm_mix_delay_max_us are cut to it. An item comes back without its delay: delay_us is 0.
 	 */
 	uint64_t interval_us;    /* batch, pool; > 0 */
 	uint64_t max_wait_us;    /* batch; >= interval_us */
 	uint32_t min_batch;      /* batch; >= 1 */
-	uint32_t min_neighbours; /* batch; >= 1 */
+	uint32_t min_neighbours; /* batch; 0: own cover alone may leave */
 	uint32_t threshold;      /* pool; >= 1 */
 	uint32_t flush_ppm;      /* pool; 1 .. 10^6 */
 	uint32_t stay_ppm;       /* pool; 0 .. 999999 */
@@ -65,8 +72,16 @@ struct lm_mix_params {
 uint32_t lm_mix_delay_max_us(const struct lm_mix_params *params);
 
 /*
- * The longest that an item with this delay stays in a mix that has room to give: batch: two
- * intervals and max_wait_us; poisson: the delay; pool: the 1 - 10^-6 quantile. Saturates.
+ * A delay for a packet that a mix of this kind will hold: poisson: exponential with the mean
+ * mean_delay_us, to the nearest microsecond, cut to lm_mix_delay_max_us. Else 0. For who sends: its
+ * time depends on what it draws.
+ */
+uint32_t lm_mix_draw_delay_us(const struct lm_mix_params *params, struct lm_prng *prng);
+
+/*
+ * The longest that an item with this delay stays if all that is due is taken and own cover comes
+ * when it is wanted: batch: two intervals and max_wait_us; poisson: the delay; pool: the 1 - 10^-6
+ * quantile, with flushes by ticks alone. Saturates.
  */
 uint64_t lm_mix_stay_us(const struct lm_mix_params *params, uint32_t delay_us);
 
@@ -74,7 +89,10 @@ struct lm_mix;
 
 #define LM_MIX_ALIGN 64
 
-/* Bytes for a mix that holds up to `capacity` items; 1 <= capacity <= 2^31. */
+/*
+ * Bytes for a mix that holds up to `capacity` items, 1 <= capacity <= 2^31: at most 30 for each and
+ * 0.9 MB. The memory need not be cleared.
+ */
 size_t lm_mix_size(uint32_t capacity);
 
 /* Makes an empty mix. The seed is for its generator and is wiped by the caller. */
@@ -88,13 +106,19 @@ struct lm_mix *lm_mix_init(void *memory, uint32_t capacity, const struct lm_mix_
 LM_MUST_CHECK unsigned lm_mix_add(struct lm_mix *mix, struct lm_mix_item *item, unsigned n,
 				  uint64_t now_us);
 
-/* Gives back up to max items that are due, in the order in which they must leave. */
+/*
+ * Gives back up to max items that are due, in the order in which they must leave. Where tens of
+ * thousands fall due in one millisecond, or in a jump of the clock, a poisson mix that has not been
+ * drained may first give less than is due, even nothing: there is more as long as lm_mix_next_us is
+ * not after now_us.
+ */
 LM_MUST_CHECK unsigned lm_mix_take(struct lm_mix *mix, struct lm_mix_item *item, unsigned max,
 				   uint64_t now_us);
 
 /*
  * How many items of own cover (from LM_MIX_OWN) the mix waits for at now_us: ask after _take, give
- * them by _add. 0 but for a batch that is too small and has waited its longest.
+ * them by _add. 0 but for a batch that is too small and has waited its longest. There is room for
+ * that many.
  */
 LM_MUST_CHECK uint32_t lm_mix_wanted(struct lm_mix *mix, uint64_t now_us);
 
@@ -103,13 +127,20 @@ void lm_mix_drain(struct lm_mix *mix);
 
 /*
  * Takes up to max items whether due or not, each with the delay that it still had to stay (poisson;
- * else 0) in delay_us, in an order that tells nothing of the one in which they came: for handing
- * over to another mix. 0 when empty.
+ * else 0) in delay_us: for handing over to another mix. 0 when empty. The order tells nothing of
+ * the one in which they came: uniformly random, for poisson that of the delays, random where they
+ * are equal. Batch and pool: what is left is drained. Poisson: what is left stays as it is, and
+ * what is added after that is not due before what has been evicted.
  */
 LM_MUST_CHECK unsigned lm_mix_evict(struct lm_mix *mix, struct lm_mix_item *item, unsigned max,
 				    uint64_t now_us);
 
 uint32_t lm_mix_held(const struct lm_mix *mix);
 
-/* The time at which lm_mix_take has something to give, if nothing is added; UINT64_MAX if never. */
+/*
+ * The next time at which anything happens if nothing is added, not before the latest time that the
+ * mix has seen; UINT64_MAX if never. Before it lm_mix_take gives nothing. At it lm_mix_take has
+ * something to give, but for these: a flush of a pool in which every coin says "stay", and a batch
+ * for which lm_mix_wanted begins to ask.
+ */
 uint64_t lm_mix_next_us(const struct lm_mix *mix);
