@@ -21,9 +21,17 @@ enum {
 	KEY_GATEWAYS,
 	KEY_PROFILE,
 	KEY_EPOCH,
+	KEY_STRATEGY,
 	KEY_INTERVAL,
 	KEY_MIN_BATCH,
+	KEY_MIN_NEIGHBOURS,
 	KEY_MAX_WAIT,
+	KEY_THRESHOLD,
+	KEY_FLUSH,
+	KEY_STAY,
+	KEY_MEAN_DELAY,
+	KEY_LOOP_INTERVAL,
+	KEY_DROP_INTERVAL,
 	KEY_SUBNET,
 	KEY_PORT,
 	KEY_STATIC,
@@ -37,9 +45,24 @@ static const struct argp_option rows[] = {
 	{"gateways", KEY_GATEWAYS, "G", 0, "Gateways beside node 1 (default 0)", 0},
 	{"profile", KEY_PROFILE, "P", 0, "Packet profile: 0 small (default), 1 jumbo", 0},
 	{"epoch", KEY_EPOCH, "E", 0, "Number of the key epoch (default 1)", 0},
-	{"interval-us", KEY_INTERVAL, "US", 0, "Mixing interval (default 100000)", 0},
-	{"min-batch", KEY_MIN_BATCH, "N", 0, "Smallest batch that leaves (default 1)", 0},
-	{"max-wait-us", KEY_MAX_WAIT, "US", 0, "Longest wait for it (default 1000000)", 0},
+	{"strategy", KEY_STRATEGY, "NAME", 0, "batch (default), pool or poisson", 0},
+	{"interval-us", KEY_INTERVAL, "US", 0,
+	 "batch: interval; pool: time between draws (default 100000)", 0},
+	{"min-batch", KEY_MIN_BATCH, "N", 0, "batch: smallest that leaves (default 1)", 0},
+	{"min-neighbours", KEY_MIN_NEIGHBOURS, "N", 0,
+	 "batch: from so many links at least (default 1)", 0},
+	{"max-wait-us", KEY_MAX_WAIT, "US", 0, "batch: longest wait for it (default 1000000)", 0},
+	{"threshold", KEY_THRESHOLD, "N", 0, "pool: more are flushed at once (default 100)", 0},
+	{"flush-ppm", KEY_FLUSH, "PPM", 0,
+	 "pool: probability that a draw flushes, in millionths (default 100000)", 0},
+	{"stay-ppm", KEY_STAY, "PPM", 0,
+	 "pool: probability that a packet stays behind, in millionths (default 300000)", 0},
+	{"mean-delay-us", KEY_MEAN_DELAY, "US", 0, "poisson: mean delay of a hop (default 200000)",
+	 0},
+	{"loop-interval-us", KEY_LOOP_INTERVAL, "US", 0,
+	 "Mean time between two loops of a relay's own; 0: none (default)", 0},
+	{"drop-interval-us", KEY_DROP_INTERVAL, "US", 0,
+	 "The same for packets that a gateway drops (default 0)", 0},
 	{"subnet", KEY_SUBNET, "PREFIX", 0,
 	 "Addresses are this plus the id; IPv4 or IPv6, once each (default 10.77.0.0/24)", 0},
 	{"port", KEY_PORT, "PORT", 0, "UDP port of every node (default 7000)", 0},
@@ -57,13 +80,40 @@ static void set_defaults(struct network *network)
 		.mix = {.strategy = LM_MIX_BATCH,
 			.interval_us = 100000,
 			.min_batch = 1,
-			.max_wait_us = 1000000},
+			.min_neighbours = 1,
+			.max_wait_us = 1000000,
+			.threshold = 100,
+			.flush_ppm = 100000,
+			.stay_ppm = 300000,
+			.mean_delay_us = 200000},
 	};
+}
+
+/* Ranges are wide here: what a topology may hold is lib/topology's to say. */
+static error_t parse_pool(int key, char *arg, struct argp_state *state, struct lm_mix_params *mix)
+{
+	switch (key) {
+	case KEY_THRESHOLD:
+		mix->threshold = (uint32_t)options_number(state, "threshold", arg, 0, UINT32_MAX);
+		return 0;
+	case KEY_FLUSH:
+		mix->flush_ppm = (uint32_t)options_number(state, "flush-ppm", arg, 0, UINT32_MAX);
+		return 0;
+	case KEY_STAY:
+		mix->stay_ppm = (uint32_t)options_number(state, "stay-ppm", arg, 0, UINT32_MAX);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
 static error_t parse_mixing(int key, char *arg, struct argp_state *state, struct lm_mix_params *mix)
 {
 	switch (key) {
+	case KEY_STRATEGY:
+		if (!lm_mix_strategy_parse(&mix->strategy, arg))
+			argp_error(state, "--strategy: \"%s\" is not batch, pool or poisson", arg);
+		return 0;
 	case KEY_INTERVAL:
 		mix->interval_us = options_number(state, "interval-us", arg, 1, 3600000000);
 		return 0;
@@ -71,8 +121,33 @@ static error_t parse_mixing(int key, char *arg, struct argp_state *state, struct
 		mix->min_batch =
 			(uint32_t)options_number(state, "min-batch", arg, 1, UINT32_C(1) << 31);
 		return 0;
+	case KEY_MIN_NEIGHBOURS:
+		mix->min_neighbours =
+			(uint32_t)options_number(state, "min-neighbours", arg, 1, UINT32_MAX);
+		return 0;
 	case KEY_MAX_WAIT:
 		mix->max_wait_us = options_number(state, "max-wait-us", arg, 1, 86400000000);
+		return 0;
+	case KEY_MEAN_DELAY:
+		mix->mean_delay_us =
+			(uint32_t)options_number(state, "mean-delay-us", arg, 0, UINT32_MAX);
+		return 0;
+	default:
+		return parse_pool(key, arg, state, mix);
+	}
+}
+
+static error_t parse_cover(int key, char *arg, struct argp_state *state,
+			   struct lm_topology_cover *cover)
+{
+	switch (key) {
+	case KEY_LOOP_INTERVAL:
+		cover->loop_interval_us =
+			(uint32_t)options_number(state, "loop-interval-us", arg, 0, UINT32_MAX);
+		return 0;
+	case KEY_DROP_INTERVAL:
+		cover->drop_interval_us =
+			(uint32_t)options_number(state, "drop-interval-us", arg, 0, UINT32_MAX);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -104,7 +179,9 @@ static error_t parse_shape(int key, char *arg, struct argp_state *state, struct 
 		network->port = (uint16_t)options_number(state, "port", arg, 1, UINT16_MAX);
 		return 0;
 	default:
-		return parse_mixing(key, arg, state, &network->mix);
+		return parse_cover(key, arg, state, &network->cover) == 0
+			       ? 0
+			       : parse_mixing(key, arg, state, &network->mix);
 	}
 }
 

@@ -214,18 +214,39 @@ static int add_nodes(struct writing *writing, struct lm_error *err)
 	return rc;
 }
 
+static json_t *mixing_object(const struct lm_mix_params *mix)
+{
+	const char *name = lm_mix_strategy_name(mix->strategy);
+
+	switch (mix->strategy) {
+	case LM_MIX_BATCH:
+		return json_pack("{s:s, s:I, s:I, s:I, s:I}", "strategy", name, "interval_us",
+				 (json_int_t)mix->interval_us, "min_batch",
+				 (json_int_t)mix->min_batch, "min_neighbours",
+				 (json_int_t)mix->min_neighbours, "max_wait_us",
+				 (json_int_t)mix->max_wait_us);
+	case LM_MIX_POOL:
+		return json_pack("{s:s, s:I, s:I, s:I, s:I}", "strategy", name, "interval_us",
+				 (json_int_t)mix->interval_us, "threshold",
+				 (json_int_t)mix->threshold, "flush_ppm",
+				 (json_int_t)mix->flush_ppm, "stay_ppm", (json_int_t)mix->stay_ppm);
+	case LM_MIX_POISSON:
+		break;
+	}
+	return json_pack("{s:s, s:I}", "strategy", name, "mean_delay_us",
+			 (json_int_t)mix->mean_delay_us);
+}
+
 static json_t *topology_document(const struct writing *writing)
 {
 	const struct network *network = writing->network;
 
-	return json_pack("{s:s, s:I, s:i, s:{s:s, s:I, s:I, s:I}, s:i, s:O}", "format",
+	return json_pack("{s:s, s:I, s:i, s:o, s:{s:I, s:I}, s:i, s:O}", "format",
 			 "linemix-topology-v1", "epoch", (json_int_t)network->epoch, "profile",
-			 (int)network->profile, "mixing", "strategy",
-			 lm_mix_strategy_name(network->mix.strategy), "interval_us",
-			 (json_int_t)network->mix.interval_us, "min_batch",
-			 (json_int_t)network->mix.min_batch, "max_wait_us",
-			 (json_int_t)network->mix.max_wait_us, "layers", (int)network->layers,
-			 "nodes", writing->nodes);
+			 (int)network->profile, "mixing", mixing_object(&network->mix), "cover",
+			 "loop_interval_us", (json_int_t)network->cover.loop_interval_us,
+			 "drop_interval_us", (json_int_t)network->cover.drop_interval_us, "layers",
+			 (int)network->layers, "nodes", writing->nodes);
 }
 
 /* What was asked for may make no valid network: that is found by reading it before writing it. */

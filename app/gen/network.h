@@ -5,7 +5,7 @@
 #pragma once
 
 #include "lm_base.h"
-#include "lm_mix.h"
+#include "lm_topology.h"
 
 /* An address of a node is the prefix plus its id. */
 struct network_prefix {
@@ -21,6 +21,7 @@ struct network {
 	uint32_t epoch;
 	uint16_t port;
 	struct lm_mix_params mix;
+	struct lm_topology_cover cover;
 	struct network_prefix ipv4, ipv6; /* one of them at least */
 	bool static_macs;                 /* frame_mac_of_id in the topology; else "resolve" */
 };

@@ -46,6 +46,12 @@ LM_MUST_CHECK int lm_topology_read_text(const char **out, const struct reader *r
 LM_MUST_CHECK int lm_topology_read_object(struct place *out, const struct reader *reader,
 					  const struct place *place, const char *field);
 
+/* The objects "mixing" and "cover" of the document; the fields of no other strategy are allowed. */
+LM_MUST_CHECK int lm_topology_read_mixing(struct lm_mix_params *mix, const struct reader *reader,
+					  const struct place *top);
+LM_MUST_CHECK int lm_topology_read_cover(struct lm_topology_cover *cover,
+					 const struct reader *reader, const struct place *top);
+
 /* One node's object into *node. */
 LM_MUST_CHECK int lm_topology_read_node(struct lm_topology_node *node, const struct reader *reader,
 					const struct place *place,

@@ -13,45 +13,11 @@
 #include "document.h"
 #include "loaded.h"
 
-#define HOUR_US 3600000000u
-#define DAY_US  (24 * (uint64_t)HOUR_US)
-
-static int read_mixing(struct lm_mix_params *mix, const struct reader *reader,
-		       const struct place *top)
-{
-	static const char *const fields[] = {"strategy", "interval_us", "min_batch", "max_wait_us",
-					     NULL};
-	struct place place;
-	const char *strategy;
-	uint64_t min_batch;
-	int rc = lm_topology_read_object(&place, reader, top, "mixing");
-
-	if (!rc)
-		rc = lm_topology_read_only(reader, &place, fields);
-	if (!rc)
-		rc = lm_topology_read_text(&strategy, reader, &place, "strategy", "batch");
-	if (!rc && !lm_mix_strategy_parse(&mix->strategy, strategy))
-		rc = lm_topology_fail(reader, &place, "strategy", "\"%.40s\" is no strategy; batch",
-				      strategy);
-	if (!rc)
-		rc = lm_topology_read_uint(&mix->interval_us, reader, &place, "interval_us", 1,
-					   HOUR_US);
-	if (!rc)
-		rc = lm_topology_read_uint(&min_batch, reader, &place, "min_batch", 1,
-					   UINT32_C(1) << 31);
-	if (!rc)
-		rc = lm_topology_read_uint(&mix->max_wait_us, reader, &place, "max_wait_us",
-					   mix->interval_us, DAY_US);
-	if (!rc)
-		mix->min_batch = (uint32_t)min_batch;
-	return rc;
-}
-
 /* Everything but the nodes. */
 static int read_head(struct lm_topology *head, const struct reader *reader, const struct place *top)
 {
-	static const char *const fields[] = {"format", "epoch", "profile", "mixing",
-					     "layers", "nodes", NULL};
+	static const char *const fields[] = {"format", "epoch",  "profile", "mixing",
+					     "cover",  "layers", "nodes",   NULL};
 	static const char right[] = "linemix-topology-v1";
 	uint64_t epoch, profile, layers;
 	const char *format;
@@ -69,7 +35,9 @@ static int read_head(struct lm_topology *head, const struct reader *reader, cons
 	if (!rc)
 		rc = lm_topology_read_uint(&layers, reader, top, "layers", 1, LM_TOPOLOGY_LAYERS);
 	if (!rc)
-		rc = read_mixing(&head->mix, reader, top);
+		rc = lm_topology_read_mixing(&head->mix, reader, top);
+	if (!rc)
+		rc = lm_topology_read_cover(&head->cover, reader, top);
 	if (rc)
 		return rc;
 	head->epoch = (uint32_t)epoch;

@@ -20,7 +20,10 @@ static void write_network(struct world *world, unsigned profile, uint64_t replay
 		.profile = profile,
 		.epoch = 7,
 		.port = 7000,
-		.mix = {.interval_us = 100000, .min_batch = 1, .max_wait_us = 1000000},
+		.mix = {.interval_us = 100000,
+			.min_batch = 1,
+			.min_neighbours = 1,
+			.max_wait_us = 1000000},
 	};
 	char path[64];
 	FILE *config;

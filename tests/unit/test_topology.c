@@ -23,7 +23,10 @@ static void document_is_read_as_it_stands(void **state)
 	assert_int_equal(topology->mix.strategy, LM_MIX_BATCH);
 	assert_int_equal(topology->mix.interval_us, 100000);
 	assert_int_equal(topology->mix.min_batch, 16);
+	assert_int_equal(topology->mix.min_neighbours, 2);
 	assert_int_equal(topology->mix.max_wait_us, 1000000);
+	assert_int_equal(topology->cover.loop_interval_us, 250000);
+	assert_int_equal(topology->cover.drop_interval_us, 500000);
 	assert_int_equal(topology->layers, 2);
 	assert_int_equal(topology->nodes, 6);
 	for (unsigned i = 0; i < 6; i++)
@@ -52,6 +55,64 @@ static void document_is_read_as_it_stands(void **state)
 	assert_true(node->has_ipv4 && !node->has_ipv6 && !node->has_mac);
 	lm_topology_free(topology);
 	lm_topology_free(NULL);
+}
+
+static struct lm_topology *parse_mixing(const char *mixing)
+{
+	json_t *document = good_document();
+
+	change(document, "mixing", mixing);
+	return parse_good(document);
+}
+
+/* Each at the ends of its range, so that a member of another width or place would show. */
+static void every_strategy_has_its_own_fields(void **state)
+{
+	struct lm_topology *topology;
+
+	(void)state;
+	topology = parse_mixing("{\"strategy\": \"batch\", \"interval_us\": 3600000000, "
+				"\"min_batch\": 2147483648, \"min_neighbours\": 65534, "
+				"\"max_wait_us\": 86400000000}");
+	assert_memory_equal(&topology->mix,
+			    (&(struct lm_mix_params){.strategy = LM_MIX_BATCH,
+						     .interval_us = 3600000000,
+						     .min_batch = 2147483648,
+						     .min_neighbours = 65534,
+						     .max_wait_us = 86400000000}),
+			    sizeof(topology->mix));
+	lm_topology_free(topology);
+	topology = parse_mixing("{\"strategy\": \"pool\", \"interval_us\": 3600000000, "
+				"\"threshold\": 2147483648, \"flush_ppm\": 1000000, "
+				"\"stay_ppm\": 999999}");
+	assert_memory_equal(&topology->mix,
+			    (&(struct lm_mix_params){.strategy = LM_MIX_POOL,
+						     .interval_us = 3600000000,
+						     .threshold = 2147483648,
+						     .flush_ppm = 1000000,
+						     .stay_ppm = 999999}),
+			    sizeof(topology->mix));
+	lm_topology_free(topology);
+	topology = parse_mixing("{\"strategy\": \"poisson\", \"mean_delay_us\": 60000000}");
+	assert_memory_equal(&topology->mix,
+			    (&(struct lm_mix_params){.strategy = LM_MIX_POISSON,
+						     .mean_delay_us = 60000000}),
+			    sizeof(topology->mix));
+	lm_topology_free(topology);
+}
+
+static void cover_may_be_none_and_as_rare_as_an_hour(void **state)
+{
+	json_t *document = good_document();
+	struct lm_topology *topology;
+
+	(void)state;
+	change(document, "cover.loop_interval_us", "0");
+	change(document, "cover.drop_interval_us", "3600000000");
+	topology = parse_good(document);
+	assert_int_equal(topology->cover.loop_interval_us, 0);
+	assert_int_equal(topology->cover.drop_interval_us, 3600000000);
+	lm_topology_free(topology);
 }
 
 static void kid_window_wraps_and_starts_at_zero(void **state)
@@ -315,6 +376,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(document_is_read_as_it_stands),
+		cmocka_unit_test(every_strategy_has_its_own_fields),
+		cmocka_unit_test(cover_may_be_none_and_as_rare_as_an_hour),
 		cmocka_unit_test(kid_window_wraps_and_starts_at_zero),
 		cmocka_unit_test(text_that_is_no_json_has_a_line),
 		cmocka_unit_test(truncated_and_flipped_documents_do_no_harm),

@@ -54,21 +54,96 @@ static void mistakes_at_the_top_are_refused(void **state)
 		{"layers", "3", "nodes: layer 3 has no mix; one at least"},
 		{"mixing", NULL, "mixing: is missing; an object"},
 		{"mixing", "[]", "mixing: is no object; write {...}"},
-		{"mixing.lambda", "1",
-		 "mixing: unknown field \"lambda\"; see FORMAT.md for the fields"},
-		{"mixing.strategy", "\"bath\"", "mixing.strategy: \"bath\" is no strategy; batch"},
-		{"mixing.interval_us", "0",
-		 "mixing.interval_us: 0 is out of range; a number from 1 to 3600000000"},
-		{"mixing.min_batch", "0",
-		 "mixing.min_batch: 0 is out of range; a number from 1 to 2147483648"},
-		{"mixing.max_wait_us", "99999",
-		 "mixing.max_wait_us: 99999 is out of range; a number from 100000 to 86400000000"},
-		{"mixing.max_wait_us", NULL,
-		 "mixing.max_wait_us: is missing; a number from 100000 to 86400000000"},
+		{"cover", NULL, "cover: is missing; an object"},
+		{"cover", "3", "cover: is no object; write {...}"},
+		{"cover.rate", "3", "cover: unknown field \"rate\"; see FORMAT.md for the fields"},
+		{"cover.loop_interval_us", NULL,
+		 "cover.loop_interval_us: is missing; a number from 0 to 3600000000"},
+		{"cover.loop_interval_us", "-1",
+		 "cover.loop_interval_us: -1 is out of range; a number from 0 to 3600000000"},
+		{"cover.drop_interval_us", NULL,
+		 "cover.drop_interval_us: is missing; a number from 0 to 3600000000"},
+		{"cover.drop_interval_us", "3600000001",
+		 "cover.drop_interval_us: 3600000001 is out of range; "
+		 "a number from 0 to 3600000000"},
 		{"nodes", NULL, "nodes: is no list of 1 to 65536 nodes"},
 		{"nodes", "{}", "nodes: is no list of 1 to 65536 nodes"},
 		{"nodes", "[]", "nodes: is no list of 1 to 65536 nodes"},
 		{"nodes.3", "7", "nodes[3]: is no object; write {...}"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void mistakes_in_a_batch_are_refused(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"mixing.lambda", "1",
+		 "mixing: unknown field \"lambda\"; see FORMAT.md for the fields"},
+		{"mixing.threshold", "1",
+		 "mixing: unknown field \"threshold\"; see FORMAT.md for the fields"},
+		{"mixing.mean_delay_us", "1",
+		 "mixing: unknown field \"mean_delay_us\"; see FORMAT.md for the fields"},
+		{"mixing.strategy", NULL, "mixing.strategy: is missing; batch, pool or poisson"},
+		{"mixing.strategy", "\"bath\"",
+		 "mixing.strategy: \"bath\" is no strategy; batch, pool or poisson"},
+		{"mixing.interval_us", NULL,
+		 "mixing.interval_us: is missing; a number from 1 to 3600000000"},
+		{"mixing.interval_us", "0",
+		 "mixing.interval_us: 0 is out of range; a number from 1 to 3600000000"},
+		{"mixing.min_batch", "0",
+		 "mixing.min_batch: 0 is out of range; a number from 1 to 2147483648"},
+		{"mixing.min_neighbours", NULL,
+		 "mixing.min_neighbours: is missing; a number from 1 to 65534"},
+		{"mixing.min_neighbours", "0",
+		 "mixing.min_neighbours: 0 is out of range; a number from 1 to 65534"},
+		{"mixing.min_neighbours", "65535",
+		 "mixing.min_neighbours: 65535 is out of range; a number from 1 to 65534"},
+		{"mixing.max_wait_us", "99999",
+		 "mixing.max_wait_us: 99999 is out of range; a number from 100000 to 86400000000"},
+		{"mixing.max_wait_us", NULL,
+		 "mixing.max_wait_us: is missing; a number from 100000 to 86400000000"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void mistakes_in_a_pool_are_refused(void **state)
+{
+#define POOL(rest) "{\"strategy\": \"pool\", \"interval_us\": 1000" rest "}"
+#define FLUSH      ", \"flush_ppm\": 1000"
+	static const struct mistake mistakes[] = {
+		{"mixing", POOL(", \"min_batch\": 1"),
+		 "mixing: unknown field \"min_batch\"; see FORMAT.md for the fields"},
+		{"mixing", POOL(FLUSH ", \"stay_ppm\": 0"),
+		 "mixing.threshold: is missing; a number from 1 to 2147483648"},
+		{"mixing", POOL(FLUSH ", \"stay_ppm\": 0, \"threshold\": 0"),
+		 "mixing.threshold: 0 is out of range; a number from 1 to 2147483648"},
+		{"mixing", POOL(", \"threshold\": 1, \"stay_ppm\": 0, \"flush_ppm\": 0"),
+		 "mixing.flush_ppm: 0 is out of range; a number from 1 to 1000000"},
+		{"mixing", POOL(FLUSH ", \"threshold\": 1"),
+		 "mixing.stay_ppm: is missing; a number from 0 to 999999"},
+		{"mixing", POOL(FLUSH ", \"threshold\": 1, \"stay_ppm\": 1000000"),
+		 "mixing.stay_ppm: 1000000 is out of range; a number from 0 to 999999"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void mistakes_in_poisson_are_refused(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"mixing", "{\"strategy\": \"poisson\"}",
+		 "mixing.mean_delay_us: is missing; a number from 1 to 60000000"},
+		{"mixing", "{\"strategy\": \"poisson\", \"mean_delay_us\": 0}",
+		 "mixing.mean_delay_us: 0 is out of range; a number from 1 to 60000000"},
+		{"mixing", "{\"strategy\": \"poisson\", \"mean_delay_us\": 60000001}",
+		 "mixing.mean_delay_us: 60000001 is out of range; a number from 1 to 60000000"},
+		{"mixing", "{\"strategy\": \"poisson\", \"mean_delay_us\": 1, \"interval_us\": 1}",
+		 "mixing: unknown field \"interval_us\"; see FORMAT.md for the fields"},
 	};
 
 	(void)state;
@@ -237,6 +312,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_at_the_top_are_refused),
+		cmocka_unit_test(mistakes_in_a_batch_are_refused),
+		cmocka_unit_test(mistakes_in_a_pool_are_refused),
+		cmocka_unit_test(mistakes_in_poisson_are_refused),
 		cmocka_unit_test(mistakes_of_identity_are_refused),
 		cmocka_unit_test(mistakes_of_address_are_refused),
 		cmocka_unit_test(mistakes_of_keys_are_refused),

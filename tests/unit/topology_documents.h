@@ -46,10 +46,11 @@ static inline json_t *make_node(uint32_t id, unsigned layer, uint32_t epoch)
 
 static inline json_t *make_document(uint32_t epoch, unsigned layers)
 {
-	return json_pack("{ss sI si s{ss si si si} si s[]}", "format", "linemix-topology-v1",
-			 "epoch", (json_int_t)epoch, "profile", 1, "mixing", "strategy", "batch",
-			 "interval_us", 100000, "min_batch", 16, "max_wait_us", 1000000, "layers",
-			 (int)layers, "nodes");
+	return json_pack("{ss sI si s{ss si si si si} s{si si} si s[]}", "format",
+			 "linemix-topology-v1", "epoch", (json_int_t)epoch, "profile", 1, "mixing",
+			 "strategy", "batch", "interval_us", 100000, "min_batch", 16,
+			 "min_neighbours", 2, "max_wait_us", 1000000, "cover", "loop_interval_us",
+			 250000, "drop_interval_us", 500000, "layers", (int)layers, "nodes");
 }
 
 static inline void add_node(json_t *document, uint32_t id, unsigned layer)
