@@ -99,6 +99,27 @@ void lm_topology_draw_path(const struct lm_topology *topology, struct lm_prng *p
 			   unsigned *hops);
 
 /*
+ * Draws the way of a loop, which node `self` sends to itself: uniformly one mix of each layer that
+ * it passes, and a gateway. From a mix of layer l: layers l + 1 to the last, a gateway, layers 1 to
+ * l - 1, and self; from a gateway: all layers and self. Always layers + 1 hops, of which self is
+ * the last and no other: no more than LM_PACKET_HOPS.
+ */
+void lm_topology_draw_loop(const struct lm_topology *topology, struct lm_prng *prng,
+			   const struct lm_topology_node *self,
+			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
+			   unsigned *hops);
+
+/*
+ * Draws the way of a drop packet that `self` sends as cover: uniformly one mix of each layer behind
+ * its own (a gateway: of every layer), then a gateway, where the packet ends. A gateway may draw
+ * itself.
+ */
+void lm_topology_draw_drop(const struct lm_topology *topology, struct lm_prng *prng,
+			   const struct lm_topology_node *self,
+			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
+			   unsigned *hops);
+
+/*
  * Draws the kids of a forward packet's n hops: b from {epoch - 1, epoch} once (epoch alone if
  * `ending`: less than one path time is left), then each from {b, b + 1} (lib/packet/FORMAT.md, key
  * epochs and kid). Epoch 0 has no previous one. Every node has a key for each kid that may be
@@ -106,3 +127,11 @@ void lm_topology_draw_path(const struct lm_topology *topology, struct lm_prng *p
  */
 void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, bool ending,
 			   uint8_t *kid, unsigned n);
+
+/*
+ * Draws the delays of a packet's n hops, which its sender writes into the packet: independent and
+ * exponential with the topology's mean, in whole microseconds, cut to lm_mix_delay_max_us. Zeros
+ * where the strategy takes no delays.
+ */
+void lm_topology_draw_delays(const struct lm_topology *topology, struct lm_prng *prng,
+			     uint32_t *delay_us, unsigned n);

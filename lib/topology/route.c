@@ -52,19 +52,52 @@ bool lm_topology_in_first_layer(const struct lm_topology *topology, uint32_t id)
 	return node && node->layer == 1;
 }
 
+/* Uniformly one of a layer's nodes; layer 0: a gateway. */
+static const struct lm_topology_node *draw_node(const struct lm_topology *topology,
+						struct lm_prng *prng, unsigned layer)
+{
+	uint32_t drawn = lm_prng_below(prng, topology->layer_nodes[layer]);
+
+	return &topology->node[topology->layer_node[layer][drawn]];
+}
+
 void lm_topology_draw_path(const struct lm_topology *topology, struct lm_prng *prng,
 			   const struct lm_topology_node *last,
 			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
 			   unsigned *hops)
 {
 	LM_ASSERT(last->role == LM_TOPOLOGY_GATEWAY);
-	for (unsigned layer = 1; layer <= topology->layers; layer++) {
-		uint32_t drawn = lm_prng_below(prng, topology->layer_nodes[layer]);
-
-		path[layer - 1] = &topology->node[topology->layer_node[layer][drawn]];
-	}
+	for (unsigned layer = 1; layer <= topology->layers; layer++)
+		path[layer - 1] = draw_node(topology, prng, layer);
 	path[topology->layers] = last;
 	*hops = topology->layers + 1;
+}
+
+void lm_topology_draw_loop(const struct lm_topology *topology, struct lm_prng *prng,
+			   const struct lm_topology_node *self,
+			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
+			   unsigned *hops)
+{
+	/* gateways are layer 0: the layers are a ring, and a loop goes round it once */
+	unsigned ring = topology->layers + 1;
+
+	for (unsigned i = 1; i < ring; i++)
+		path[i - 1] = draw_node(topology, prng, (self->layer + i) % ring);
+	path[ring - 1] = self;
+	*hops = ring;
+}
+
+void lm_topology_draw_drop(const struct lm_topology *topology, struct lm_prng *prng,
+			   const struct lm_topology_node *self,
+			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
+			   unsigned *hops)
+{
+	unsigned n = 0;
+
+	for (unsigned layer = self->layer + 1; layer <= topology->layers; layer++)
+		path[n++] = draw_node(topology, prng, layer);
+	path[n++] = draw_node(topology, prng, 0);
+	*hops = n;
 }
 
 void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, bool ending,
@@ -77,4 +110,13 @@ void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *p
 		base -= lm_prng_below(prng, 2);
 	for (unsigned i = 0; i < n; i++)
 		kid[i] = (uint8_t)(base + lm_prng_below(prng, 2));
+}
+
+void lm_topology_draw_delays(const struct lm_topology *topology, struct lm_prng *prng,
+			     uint32_t *delay_us, unsigned n)
+{
+	bool drawn = topology->mix.strategy == LM_MIX_POISSON;
+
+	for (unsigned i = 0; i < n; i++)
+		delay_us[i] = drawn ? lm_mix_draw_delay_us(&topology->mix, prng) : 0;
 }
