@@ -29,7 +29,7 @@ void gen_builder_free(struct gen_builder *builder)
 	builder->packets = NULL;
 }
 
-/* What is drawn for every packet, in this order: its seed, then its path. */
+/* What is drawn for every packet, in this order: its seed, its path, the kids, the delays. */
 struct draw {
 	struct lm_packet_seed seed;
 	unsigned hops;
@@ -42,17 +42,22 @@ static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct lm
 			const struct lm_topology_node *last, bool reply)
 {
 	const struct lm_topology_node *node[LM_TOPOLOGY_LAYERS + 1];
+	uint32_t delay_us[LM_TOPOLOGY_LAYERS + 1];
 	uint8_t kid[LM_TOPOLOGY_LAYERS + 1];
 
 	memset(draw, 0, sizeof(*draw));
 	lm_prng_bytes(prng, draw->seed.b, sizeof(draw->seed.b));
 	lm_topology_draw_path(topology, prng, last, node, &draw->hops);
 	lm_topology_draw_kids(topology, prng, reply, kid, draw->hops);
+	lm_topology_draw_delays(topology, prng, delay_us, draw->hops);
 	for (unsigned i = 0; i < draw->hops; i++) {
 		const struct lm_point *pk = lm_topology_key(node[i], kid[i]);
 
 		LM_ASSERT(pk); /* a topology has every key that may be drawn */
-		draw->path[i] = (struct lm_packet_hop){.id = node[i]->id, .kid = kid[i], .pk = *pk};
+		draw->path[i] = (struct lm_packet_hop){.id = node[i]->id,
+						       .kid = kid[i],
+						       .delay_us = delay_us[i],
+						       .pk = *pk};
 	}
 	draw->first = node[0];
 }

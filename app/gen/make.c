@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * linemix-gen make: the packets of a run as a capture of the frames that the generator would send,
- * at even times from a fixed start.
+ * from a fixed start.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "options.h"
 #include "progress.h"
+#include "schedule.h"
 
 #define START_NS  UINT64_C(1577836800000000000) /* 2020-01-01, so that captures compare */
 #define NS        UINT64_C(1000000000)
@@ -77,10 +78,10 @@ static void fill_repeatable(void *out, size_t n)
 #endif
 
 static void write_frame(pcap_dumper_t *dump, const struct gen_builder *builder,
-			const struct frame_header *header, uint8_t *packet, uint32_t seq)
+			const struct frame_header *header, uint8_t *packet, uint64_t due_ns)
 {
 	size_t len = lm_packet_len(builder->setup->topology->profile);
-	uint64_t when_ns = builder->run.start_ns + gen_run_due_ns(&builder->run, seq);
+	uint64_t when_ns = builder->run.start_ns + due_ns;
 	struct pcap_pkthdr record = {
 		.ts = {.tv_sec = (time_t)(when_ns / NS), .tv_usec = (suseconds_t)(when_ns % NS)},
 		.caplen = (bpf_u_int32)(header->len + len),
@@ -98,7 +99,8 @@ static int write_packets(pcap_dumper_t *dump, struct gen_builder *builder, const
 	uint8_t *packet[LM_BURST] = {NULL};
 	struct progress progress;
 	uint32_t count = builder->run.count;
-	int rc = 0;
+	struct schedule schedule;
+	int rc = schedule_make(&schedule, &builder->run, err);
 
 	for (unsigned i = 0; i < LM_BURST; i++)
 		packet[i] = buffer[i] + PACKET_AT;
@@ -108,10 +110,11 @@ static int write_packets(pcap_dumper_t *dump, struct gen_builder *builder, const
 		rc = gen_build_burst(builder, packet, first, seq, n, err);
 		for (unsigned i = 0; rc == 0 && i < n; i++)
 			write_frame(dump, builder, &view_find(view, first[i]->id)->header,
-				    packet[i], seq + i);
+				    packet[i], schedule_due_ns(&schedule, seq + i));
 		progress_show(&progress, seq + n, count);
 	}
 	progress_end(&progress);
+	schedule_free(&schedule);
 	return rc;
 }
 

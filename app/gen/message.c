@@ -7,8 +7,8 @@
 #include <sodium.h>
 #include <string.h>
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-#define HIDE_ROUNDS   4
+#define HIDE_ROUNDS  4
+#define WIRE_POISSON (UINT32_C(1) << 31) /* in cmds as they are written */
 
 static const uint8_t magic[8] = {'l', 'i', 'n', 'e', 'm', 'i', 'x', '1'};
 static const char *const cmd_names[GEN_CMDS] = {"exit", "mbox", "drop", "surb"};
@@ -68,9 +68,15 @@ uint32_t gen_run_count(const struct gen_run *run, enum gen_cmd cmd)
 	return run->count / turns + (before < run->count % turns);
 }
 
-uint64_t gen_run_due_ns(const struct gen_run *run, uint32_t seq)
+static uint32_t cmds_to_wire(const struct gen_run *run)
 {
-	return run->rate_pps ? seq * NS_PER_SECOND / run->rate_pps : 0;
+	return run->cmds | (run->poisson ? WIRE_POISSON : 0);
+}
+
+static void cmds_from_wire(struct gen_run *run, uint32_t word)
+{
+	run->cmds = word & ~WIRE_POISSON;
+	run->poisson = (word & WIRE_POISSON) != 0;
 }
 
 /* out = BLAKE2b-256 of the input with this personalisation, keyed if key is not NULL. */
@@ -97,7 +103,7 @@ static void write_head(uint8_t head[MESSAGE_HEAD], const struct gen_message *mes
 	lm_put_u32(&cursor, message->seq);
 	lm_put_u32(&cursor, message->run.count);
 	lm_put_u32(&cursor, message->run.rate_pps);
-	lm_put_u32(&cursor, message->run.cmds);
+	lm_put_u32(&cursor, cmds_to_wire(&message->run));
 	lm_put_u64(&cursor, message->run.start_ns);
 	LM_ASSERT(lm_cursor_done(&cursor));
 }
@@ -143,7 +149,7 @@ enum message_verdict message_read(struct gen_message *message, uint8_t *data, si
 	got.seq = lm_get_u32(&cursor);
 	got.run.count = lm_get_u32(&cursor);
 	got.run.rate_pps = lm_get_u32(&cursor);
-	got.run.cmds = lm_get_u32(&cursor);
+	cmds_from_wire(&got.run, lm_get_u32(&cursor));
 	got.run.start_ns = lm_get_u64(&cursor);
 	LM_ASSERT(lm_cursor_done(&cursor));
 	if (!lm_is_zero(data + MESSAGE_HEAD, len - MESSAGE_HEAD) || !message_valid(&got))
@@ -180,7 +186,7 @@ static void put_stamp(struct lm_cursor *cursor, const struct gen_message *messag
 {
 	lm_put_u32(cursor, message->seq);
 	lm_put_u32(cursor, message->run.count);
-	lm_put_u32(cursor, message->run.cmds);
+	lm_put_u32(cursor, cmds_to_wire(&message->run));
 	LM_ASSERT(!cursor->failed);
 }
 
@@ -189,7 +195,7 @@ static void get_stamp(struct gen_message *message, struct lm_cursor *cursor)
 	memset(message, 0, sizeof(*message));
 	message->seq = lm_get_u32(cursor);
 	message->run.count = lm_get_u32(cursor);
-	message->run.cmds = lm_get_u32(cursor);
+	cmds_from_wire(&message->run, lm_get_u32(cursor));
 }
 
 void message_to_token(struct lm_packet_token *token, const struct gen_keys *keys,
@@ -236,6 +242,14 @@ bool message_from_dest(struct gen_message *message, const struct gen_keys *keys,
 	lm_get_bytes(&cursor, message->run.nonce.b, sizeof(message->run.nonce.b));
 	return lm_get_u32(&cursor) == 0 && message_valid(message) &&
 	       gen_run_cmd(&message->run, message->seq) != GEN_DROP;
+}
+
+void gen_run_prng(struct lm_prng *prng, const struct gen_run *run)
+{
+	uint8_t seed[32];
+
+	blake2b(seed, "linemix-gen-time", NULL, run->nonce.b, sizeof(run->nonce.b));
+	lm_prng_init(prng, seed);
 }
 
 void message_prng(struct lm_prng *prng, const struct gen_keys *keys,

@@ -9,8 +9,8 @@
  *   that its reply block named): encrypted, so that both look as random as anybody else's.
  *
  * Head of data, little-endian: magic "linemix1" 8, nonce 16, seq u32, count u32, rate u32, cmds
- * u32, start u64 (ns since 1970 at which seq 0 is sent; 0 where that is not known when the packet
- * is built): 48 bytes.
+ * u32 (with bit 31 for Poisson arrivals), start u64 (ns since 1970 at which seq 0 is sent; 0 where
+ * that is not known when the packet is built): 48 bytes.
  *
  * Keys are secret. Nothing here allocates or keeps state.
  */
@@ -37,12 +37,13 @@ struct gen_nonce {
 	uint8_t b[16];
 };
 
-/* What all packets of a run share. Packet seq of `count` is due seq / rate_pps after the start. */
+/* What all packets of a run share; schedule.h says when each is due. */
 struct gen_run {
 	struct gen_nonce nonce; /* its first 4 bytes are the run's id, all that is in a token */
 	uint32_t count;         /* of packets: seq is 0 .. count - 1 */
 	uint32_t rate_pps;      /* 0 if only tokens have been seen */
 	uint32_t cmds;          /* mask; they take turns in the order of enum gen_cmd */
+	bool poisson;           /* due at the times of a Poisson process; else at even times */
 	uint64_t start_ns;      /* 0: not known */
 };
 
@@ -54,7 +55,9 @@ struct gen_message {
 uint32_t gen_run_id(const struct gen_run *run);
 enum gen_cmd gen_run_cmd(const struct gen_run *run, uint32_t seq);
 uint32_t gen_run_count(const struct gen_run *run, enum gen_cmd cmd); /* packets of this kind */
-uint64_t gen_run_due_ns(const struct gen_run *run, uint32_t seq);    /* after the start */
+
+/* The generator that draws what concerns the whole run: from its nonce, and so no secret. */
+void gen_run_prng(struct lm_prng *prng, const struct gen_run *run);
 
 /*
  * The generator's own secrets, each BLAKE2b-256 of its first mix key's secret half (the first key

@@ -117,7 +117,7 @@ int mixing_order(struct order *order, const struct gen_setup *setup, const struc
 	int rc;
 
 	memset(order, 0, sizeof(*order));
-	if (!tally->known || n == 0)
+	if (topology->mix.strategy != LM_MIX_BATCH || !tally->known || n == 0)
 		return 0;
 	rc = sample_alloc(&sample, n, err);
 	if (rc != 0)

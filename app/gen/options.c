@@ -22,12 +22,14 @@ uint64_t options_number(struct argp_state *state, const char *option, const char
 	return value;
 }
 
-enum { KEY_RATE = 256, KEY_CMDS, KEY_TO, KEY_DEST };
+enum { KEY_RATE = 256, KEY_ARRIVALS, KEY_CMDS, KEY_TO, KEY_DEST };
 
 static const struct argp_option build_rows[] = {
 	{"config", 'c', "FILE", 0, "The generator's configuration (required)", 0},
 	{"count", 'n', "N", 0, "Number of packets", 0},
 	{"rate", KEY_RATE, "PPS", 0, "Packets a second (default 1000)", 0},
+	{"arrivals", KEY_ARRIVALS, "KIND", 0,
+	 "constant: at even times (default); poisson: at those of a Poisson process", 0},
 	{"cmds", KEY_CMDS, "LIST", 0,
 	 "Kinds of packets, in turns: exit, mbox, drop, surb (default all four)", 0},
 	{"to", KEY_TO, "ID", 0, "Send to this gateway; the generator does not see them again", 0},
@@ -52,6 +54,11 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_RATE:
 		options->rate_pps = (uint32_t)options_number(state, "rate", arg, 1, UINT32_MAX);
+		return 0;
+	case KEY_ARRIVALS:
+		options->poisson = strcmp(arg, "poisson") == 0;
+		if (!options->poisson && strcmp(arg, "constant") != 0)
+			argp_error(state, "--arrivals: \"%s\" is not constant or poisson", arg);
 		return 0;
 	case KEY_CMDS:
 		if (!gen_cmds_parse(&options->cmds, arg))
@@ -115,6 +122,7 @@ struct gen_builder *build_start(const struct build_options *options, const struc
 		.count = options->count,
 		.rate_pps = options->rate_pps,
 		.cmds = options->cmds,
+		.poisson = options->poisson,
 		.start_ns = start_ns,
 	};
 	lm_rand(builder->run.nonce.b, sizeof(builder->run.nonce.b));

@@ -19,7 +19,8 @@ struct build_options {
 	uint32_t rate_pps;
 	uint32_t count; /* 0: not given */
 	uint32_t cmds;
-	uint32_t to; /* 0: the generator itself */
+	bool poisson; /* arrivals; else at even times */
+	uint32_t to;  /* 0: the generator itself */
 	bool has_dest;
 	struct lm_packet_dest dest;
 };

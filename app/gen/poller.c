@@ -21,15 +21,6 @@ uint64_t poller_clock_ns(void)
 	return (uint64_t)((unsigned __int128)rte_rdtsc() * NS / rte_get_tsc_hz());
 }
 
-/* Packets that should have left by now. */
-static uint32_t due(const struct poller *poller, uint64_t now_ns)
-{
-	unsigned __int128 passed = now_ns - poller->start_ns;
-	unsigned __int128 n = passed * poller->run.rate_pps / NS + 1;
-
-	return n < poller->run.count ? (uint32_t)n : poller->run.count;
-}
-
 /* Puts up to n packets of the stock into mbufs, with their outer headers. */
 static void prepare(struct poller *poller, uint32_t n)
 {
@@ -56,7 +47,7 @@ static void prepare(struct poller *poller, uint32_t n)
 
 static void note_sent(struct poller *poller, uint32_t n, uint64_t now_ns)
 {
-	uint64_t first_due_ns = poller->start_ns + gen_run_due_ns(&poller->run, poller->sent);
+	uint64_t first_due_ns = poller->start_ns + schedule_due_ns(&poller->schedule, poller->sent);
 	uint64_t behind_us = now_ns > first_due_ns ? (now_ns - first_due_ns) / 1000 : 0;
 
 	if (behind_us > poller->sending.behind_us)
@@ -75,7 +66,8 @@ static unsigned send_due(struct poller *poller)
 
 	if (poller->start_ns == 0)
 		poller->start_ns = now_ns;
-	wanted = due(poller, now_ns) - poller->sent;
+	wanted = schedule_due(&poller->schedule, now_ns - poller->start_ns, poller->sent) -
+		 poller->sent;
 	if (wanted > 0 && poller->unsent_n == 0)
 		prepare(poller, wanted);
 	if (poller->unsent_n == 0)

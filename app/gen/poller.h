@@ -3,7 +3,7 @@
  * The one lcore of `run` that touches the port: sends what is due, takes what comes, and passes the
  * kernel's frames both ways.
  *
- * Sending is open-loop: packet i is due i / rate after the start, whatever became of those before
+ * Sending is open-loop: each packet is due when the schedule says, whatever became of those before
  * it; what is late is sent at once. Control sets the first part before the launch, moves `phase`,
  * and reads `sent`, `received` and `failed` while it runs, all else after poller_main has returned.
  */
@@ -28,12 +28,13 @@ struct poller {
 	const struct frame_self *self;
 	struct gen_receiver *receiver;
 	struct rte_ring *to_kernel, *from_kernel;
-	bool returned;           /* for polling_join */
-	bool spin;               /* when idle; else yield and sleep */
-	struct stock stock;      /* as of POLLER_SEND */
-	const struct view *view; /* the same */
-	uint64_t *sent_ns;       /* by seq: when it was handed to the port, on poller_clock_ns */
-	struct gen_run run;      /* what is being sent */
+	bool returned;            /* for polling_join */
+	bool spin;                /* when idle; else yield and sleep */
+	struct stock stock;       /* as of POLLER_SEND */
+	const struct view *view;  /* the same */
+	uint64_t *sent_ns;        /* by seq: when it was handed to the port, on poller_clock_ns */
+	struct gen_run run;       /* what is being sent */
+	struct schedule schedule; /* and when */
 
 	enum poller_phase phase; /* atomic */
 	uint32_t sent, received; /* atomic */

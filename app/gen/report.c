@@ -81,6 +81,11 @@ static void print_sending(FILE *to, const struct tally *tally, const struct send
 		(unsigned long long)sending->port_full);
 }
 
+static const char *arrivals(const struct tally *tally)
+{
+	return tally->run.poisson ? "poisson" : "constant";
+}
+
 bool report_text(FILE *to, const struct report *report)
 {
 	const struct tally *tally = report->tally;
@@ -88,7 +93,7 @@ bool report_text(FILE *to, const struct report *report)
 	if (!tally->known)
 		fputs("no packet of this generator found\n", to);
 	else
-		fprintf(to, "run %08x\n", gen_run_id(&tally->run));
+		fprintf(to, "run %08x, %s arrivals\n", gen_run_id(&tally->run), arrivals(tally));
 	print_sending(to, tally, report->sending);
 	fprintf(to, "%-6s %10s %10s %10s %10s\n", "", "sent", "received", "lost", "duplicated");
 	for (unsigned i = 0; i < GEN_CMDS; i++) {
@@ -175,6 +180,7 @@ bool report_json(FILE *to, const struct report *report)
 	if (tally->known)
 		snprintf(id, sizeof(id), "%08x", gen_run_id(&tally->run));
 	json_object_set_new(all, "run", json_string(id));
+	json_object_set_new(all, "arrivals", json_string(arrivals(tally)));
 	json_object_set_new(all, "damaged", json_integer((json_int_t)tally->damaged));
 	json_object_set_new(all, "foreign", json_integer((json_int_t)tally->foreign));
 	json_object_set_new(all, "commands", json_of_commands(tally));

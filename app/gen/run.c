@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * linemix-gen run: sends packets through a network at a fixed rate, and measures what comes back.
+ * linemix-gen run: sends packets through a network at a rate, and measures what comes back.
  * This file is the control thread: it opens all that is needed, resolves the next hops, watches the
  * run, and reports.
  */
@@ -31,7 +31,6 @@
 #define WAIT_LIMIT_MS    3600000
 #define SECOND_US        1000000
 #define POLLING_LCORE    1 /* eal.h: the first after control's */
-#define WORST_INTERVALS  2 /* a packet comes in one interval and leaves in the next */
 #define NETWORK_SLACK_MS 500
 
 struct options {
@@ -180,6 +179,8 @@ static int launch(struct run *run, struct lm_error *err)
 	if (!poller->sent_ns)
 		return lm_error_set(err, ENOMEM, "no memory to time %u packets; send fewer",
 				    poller->run.count);
+	if (schedule_make(&poller->schedule, &poller->run, err) != 0)
+		return -ENOMEM;
 	run->tally.sent_ns = poller->sent_ns;
 	if (tally_start(&run->tally, &poller->run, err) != 0)
 		return -ENOMEM;
@@ -297,7 +298,7 @@ static int fill_stock(struct run *run, struct lm_error *err)
 static uint32_t longest_wait_ms(const struct run *run)
 {
 	const struct lm_topology *topology = run->setup.topology;
-	uint64_t hop_us = WORST_INTERVALS * topology->mix.interval_us + topology->mix.max_wait_us;
+	uint64_t hop_us = lm_mix_stay_us(&topology->mix, lm_mix_delay_max_us(&topology->mix));
 	uint64_t all_ms = topology->layers * hop_us / 1000 + NETWORK_SLACK_MS;
 
 	return all_ms < WAIT_LIMIT_MS ? (uint32_t)all_ms : WAIT_LIMIT_MS;
@@ -434,6 +435,7 @@ static void close_all(struct run *run)
 	gen_receiver_free(run->poller.receiver);
 	tally_free(&run->tally);
 	free(run->poller.sent_ns);
+	schedule_free(&run->poller.schedule);
 	free(run->view);
 	tap_close(&run->tap);
 	gen_setup_free(&run->setup);
@@ -446,7 +448,7 @@ int run_main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = rows,
 		.parser = parse,
-		.doc = "Sends packets at a fixed rate and measures what comes back. Status 0 if "
+		.doc = "Sends packets at a rate and measures what comes back. Status 0 if "
 		       "all "
 		       "came back once and undamaged, else 1.",
 		.children = children,

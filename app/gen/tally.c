@@ -16,23 +16,25 @@ int tally_start(struct tally *tally, const struct gen_run *run, struct lm_error 
 	tally->run = *run;
 	tally->sent = run->count;
 	tally->known = true;
-	return 0;
+	return tally->sent_ns ? 0 : schedule_make(&tally->schedule, run, err);
 }
 
 void tally_free(struct tally *tally)
 {
 	free(tally->arrival);
+	schedule_free(&tally->schedule);
 	tally->arrival = NULL;
 }
 
 static bool same_run(const struct gen_run *a, const struct gen_run *b)
 {
-	return gen_run_id(a) == gen_run_id(b) && a->count == b->count && a->cmds == b->cmds;
+	return gen_run_id(a) == gen_run_id(b) && a->count == b->count && a->cmds == b->cmds &&
+	       a->poisson == b->poisson;
 }
 
 static void add_latency(struct tally *tally, uint32_t seq, uint64_t when_ns)
 {
-	uint64_t sent_ns = tally->run.start_ns + gen_run_due_ns(&tally->run, seq);
+	uint64_t sent_ns = tally->run.start_ns + schedule_due_ns(&tally->schedule, seq);
 
 	if (tally->sent_ns)
 		sent_ns = tally->sent_ns[seq];
@@ -53,8 +55,13 @@ int tally_message(struct tally *tally, const struct gen_message *message, uint64
 		tally->foreign++;
 		return 0;
 	}
-	if (tally->run.rate_pps == 0) /* known from a token so far */
+	if (tally->run.rate_pps == 0 && message->run.rate_pps != 0) {
+		/* known from tokens so far */
 		tally->run = message->run;
+		rc = schedule_make(&tally->schedule, &tally->run, err);
+		if (rc != 0)
+			return rc;
+	}
 
 	enum gen_cmd cmd = gen_run_cmd(&tally->run, message->seq);
 
@@ -104,6 +111,6 @@ bool tally_complete(const struct tally *tally)
 bool tally_sent_after_ns(uint64_t *after_ns, const struct tally *tally, uint32_t seq)
 {
 	*after_ns = tally->sent_ns ? tally->sent_ns[seq] - tally->sent_ns[0]
-				   : gen_run_due_ns(&tally->run, seq);
+				   : schedule_due_ns(&tally->schedule, seq);
 	return tally->sent_ns || tally->run.rate_pps != 0;
 }

@@ -2,11 +2,12 @@
 /*
  * What came of a run: which packets arrived, in which order, how late, and what else came.
  *
- * One thread uses a tally. Memory: 4 bytes for each packet of the run, taken when the run is known.
+ * One thread uses a tally. Memory: 4 bytes for each packet of the run, taken when the run is known,
+ * and its schedule.
  */
 #pragma once
 
-#include "message.h"
+#include "schedule.h"
 #include "stats.h"
 
 #define TALLY_LATENCY_MAX_NS UINT64_C(3600000000000) /* longer: the two clocks are not one */
@@ -16,8 +17,9 @@ struct tally { /* all zero: empty, the run not known */
 	struct gen_run run;      /* the first that was seen, or the one that is being sent */
 	uint32_t sent;           /* packets of it that were sent: run.count, or fewer */
 	uint32_t elsewhere;      /* run: kinds that go elsewhere and are not expected; mask */
-	const uint64_t *sent_ns; /* run: when each left; NULL: as the run's start and rate say */
-	uint32_t *arrival;       /* by seq: 1 + place in the order of arrival; 0: not arrived */
+	const uint64_t *sent_ns; /* run: when each left; NULL: as the schedule says */
+	struct schedule schedule;
+	uint32_t *arrival; /* by seq: 1 + place in the order of arrival; 0: not arrived */
 	uint32_t arrivals;
 	uint64_t received[GEN_CMDS];
 	uint64_t duplicated[GEN_CMDS]; /* arrived once more */
@@ -33,7 +35,8 @@ void tally_free(struct tally *tally);
 
 /*
  * One message that arrived at when_ns. `again`: the replay filter has seen this very packet. The
- * first message makes its run known, if none is; -ENOMEM is only possible then.
+ * first message makes its run known, if none is, and the first that is no DROP its times; -ENOMEM
+ * is only possible then.
  */
 LM_MUST_CHECK int tally_message(struct tally *tally, const struct gen_message *message,
 				uint64_t when_ns, bool again, struct lm_error *err);

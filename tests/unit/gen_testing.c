@@ -12,7 +12,8 @@
 
 struct lm_error world_err;
 
-static void write_network(struct world *world, unsigned profile, uint64_t replay_capacity)
+static void write_network(struct world *world, unsigned profile, uint64_t replay_capacity,
+			  const struct lm_mix_params *mix)
 {
 	struct network network = {
 		.layers = LAYERS,
@@ -20,10 +21,7 @@ static void write_network(struct world *world, unsigned profile, uint64_t replay
 		.profile = profile,
 		.epoch = 7,
 		.port = 7000,
-		.mix = {.interval_us = 100000,
-			.min_batch = 1,
-			.min_neighbours = 1,
-			.max_wait_us = 1000000},
+		.mix = *mix,
 	};
 	char path[64];
 	FILE *config;
@@ -61,14 +59,15 @@ static void load_mixes(struct world *world)
 	}
 }
 
-struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_capacity)
+static struct world *make_mixing_world(unsigned profile, uint32_t cmds, uint64_t replay_capacity,
+				       const struct lm_mix_params *mix)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	void *memory = lm_secret_alloc(lm_packet_peeler_size());
 
 	assert_non_null(world);
 	assert_non_null(memory);
-	write_network(world, profile, replay_capacity);
+	write_network(world, profile, replay_capacity, mix);
 	load_mixes(world);
 	world->packet_len = lm_packet_len(profile);
 	for (unsigned i = 0; i < LM_BURST; i++)
@@ -88,6 +87,25 @@ struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_ca
 	lm_rand(&world->builder->run.nonce, sizeof(world->builder->run.nonce));
 	assert_int_equal(gen_builder_init(world->builder, "auto", &world_err), 0);
 	return world;
+}
+
+struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_capacity)
+{
+	static const struct lm_mix_params batch = {.strategy = LM_MIX_BATCH,
+						   .interval_us = 100000,
+						   .min_batch = 1,
+						   .min_neighbours = 1,
+						   .max_wait_us = 1000000};
+
+	return make_mixing_world(profile, cmds, replay_capacity, &batch);
+}
+
+struct world *make_poisson_world(uint32_t cmds, uint32_t mean_delay_us)
+{
+	const struct lm_mix_params poisson = {.strategy = LM_MIX_POISSON,
+					      .mean_delay_us = mean_delay_us};
+
+	return make_mixing_world(0, cmds, 1000, &poisson);
 }
 
 struct world *make_world(unsigned profile, uint32_t cmds)
@@ -140,6 +158,10 @@ void cross(struct world *world, uint8_t *packet, uint32_t first)
 		assert_int_equal(item.drop, LM_DROP_NONE);
 		assert_int_equal(item.cmd, LM_PACKET_FWD);
 		id = item.next_id;
+		world->peeled[layer - 1]++;
+		world->delays_us[layer - 1] += item.delay_us;
+		if (item.delay_us > world->longest_us[layer - 1])
+			world->longest_us[layer - 1] = item.delay_us;
 	}
 }
 

@@ -24,6 +24,9 @@ struct world {
 	uint8_t *packet[LM_BURST];
 	struct lm_packet_peeler *peeler;
 	struct mix_keys mix[LAYERS][PER_LAYER];
+	uint32_t peeled[LAYERS];     /* packets that have crossed a layer, */
+	uint64_t delays_us[LAYERS];  /* and the delays in them, together */
+	uint32_t longest_us[LAYERS]; /* and the longest one */
 };
 
 extern struct lm_error world_err;
@@ -31,6 +34,8 @@ extern struct lm_error world_err;
 /* A world for packets of these kinds; the generator's replay sets take replay_capacity tags. */
 struct world *make_world(unsigned profile, uint32_t cmds);
 struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_capacity);
+/* The same with poisson mixing, delays of this mean. */
+struct world *make_poisson_world(uint32_t cmds, uint32_t mean_delay_us);
 void free_world(struct world *world);
 
 /* Peels a packet at the mixes, from `first` until a gateway is next. */

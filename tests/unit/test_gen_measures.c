@@ -113,6 +113,45 @@ static void order_of_batches_is_not_taken_for_order_in_them(void **state)
 	free_world(world);
 }
 
+/* Order is left by nature where packets have delays: none is reported. */
+static void order_is_measured_in_batches_only(void **state)
+{
+	static uint32_t place[ORDERED];
+	struct world *world = make_poisson_world(0xf, 100000);
+	struct order order;
+
+	(void)state;
+	for (uint32_t seq = 0; seq < ORDERED; seq++)
+		place[seq] = seq + 1;
+	set_arrivals(world, place);
+	assert_int_equal(mixing_order(&order, &world->setup, &world->tally, &world_err), 0);
+	assert_int_equal(order.windows, 0);
+	free_world(world);
+}
+
+/* DROPs know neither rate nor nonce: the times are known when another packet has come. */
+static void times_of_poisson_arrivals_come_with_the_first_that_knows_them(void **state)
+{
+	struct world *world = make_world(0, 1u << GEN_DROP | 1u << GEN_EXIT);
+	struct schedule schedule;
+	uint64_t after_ns;
+
+	(void)state;
+	world->builder->run.poisson = true;
+	assert_int_equal(schedule_make(&schedule, &world->builder->run, &world_err), 0);
+	build_and_cross(world, 0, 20);
+	receive(world, &world->packet[1], 1);
+	assert_true(world->tally.run.poisson && world->tally.known);
+	assert_false(tally_sent_after_ns(&after_ns, &world->tally, 5));
+	receive(world, &world->packet[4], 1);
+	for (uint32_t seq = 0; seq < COUNT; seq++) {
+		assert_true(tally_sent_after_ns(&after_ns, &world->tally, seq));
+		assert_int_equal(after_ns, schedule_due_ns(&schedule, seq));
+	}
+	schedule_free(&schedule);
+	free_world(world);
+}
+
 static void order_of_unknown_times_is_not_measured(void **state)
 {
 	struct world *world = make_world(0, 1u << GEN_DROP);
@@ -137,6 +176,8 @@ int main(void)
 		cmocka_unit_test(without_a_start_there_is_no_latency),
 		cmocka_unit_test(order_as_sent_is_found),
 		cmocka_unit_test(order_of_batches_is_not_taken_for_order_in_them),
+		cmocka_unit_test(order_is_measured_in_batches_only),
+		cmocka_unit_test(times_of_poisson_arrivals_come_with_the_first_that_knows_them),
 		cmocka_unit_test(order_of_unknown_times_is_not_measured),
 	};
 

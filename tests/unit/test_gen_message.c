@@ -2,9 +2,10 @@
 /*
  * app/gen: how a packet is known again.
  */
+#include <math.h>
 #include <string.h>
 
-#include "message.h"
+#include "schedule.h"
 #include "testing.h"
 
 #define DATA_LEN 928
@@ -25,6 +26,7 @@ static struct gen_message make_message(uint32_t seq)
 			.count = 1000,
 			.rate_pps = 500,
 			.cmds = 0xf,
+			.poisson = seq % 2 == 1,
 			.start_ns = UINT64_C(1577836800000000000)},
 		.seq = seq,
 	};
@@ -36,6 +38,7 @@ static void assert_same_message(const struct gen_message *a, const struct gen_me
 	assert_int_equal(a->run.count, b->run.count);
 	assert_int_equal(a->run.rate_pps, b->run.rate_pps);
 	assert_int_equal(a->run.cmds, b->run.cmds);
+	assert_int_equal(a->run.poisson, b->run.poisson);
 	assert_true(a->run.start_ns == b->run.start_ns);
 	assert_int_equal(a->seq, b->seq);
 }
@@ -74,15 +77,104 @@ static void kinds_take_turns_and_are_counted_so(void **state)
 	}
 }
 
+static struct schedule make_schedule(const struct gen_run *run)
+{
+	struct schedule schedule;
+	struct lm_error err;
+
+	if (schedule_make(&schedule, run, &err) != 0)
+		fail_msg("%s", err.text);
+	return schedule;
+}
+
 static void packets_are_due_at_even_times(void **state)
 {
-	struct gen_run run = {.rate_pps = 3};
+	struct gen_run run = {.rate_pps = 3, .count = UINT32_MAX};
+	struct schedule schedule = make_schedule(&run);
 
 	(void)state;
-	assert_int_equal(gen_run_due_ns(&run, 0), 0);
-	assert_int_equal(gen_run_due_ns(&run, 1), 333333333);
-	assert_int_equal(gen_run_due_ns(&run, 3), 1000000000);
-	assert_true(gen_run_due_ns(&run, UINT32_MAX) == UINT32_MAX / 3 * UINT64_C(1000000000));
+	assert_int_equal(schedule_due_ns(&schedule, 0), 0);
+	assert_int_equal(schedule_due_ns(&schedule, 1), 333333333);
+	assert_int_equal(schedule_due_ns(&schedule, 3), 1000000000);
+	assert_true(schedule_due_ns(&schedule, UINT32_MAX) ==
+		    UINT32_MAX / 3 * UINT64_C(1000000000));
+	assert_int_equal(schedule_due(&schedule, 0, 0), 1);
+	assert_int_equal(schedule_due(&schedule, 333333333, 0), 1);
+	assert_int_equal(schedule_due(&schedule, 333333334, 1), 2);
+	assert_true(schedule_due(&schedule, UINT64_MAX, 2) == UINT32_MAX);
+	schedule_free(&schedule);
+}
+
+static void without_a_rate_all_is_due_at_once(void **state)
+{
+	struct gen_run run = {.count = 100, .poisson = true};
+	struct schedule schedule = make_schedule(&run);
+
+	(void)state;
+	assert_int_equal(schedule_due_ns(&schedule, 99), 0);
+	schedule_free(&schedule);
+}
+
+/*
+ * The gaps are exponential: mean and mean square within 5 deviations, and the share above the mean;
+ * no gap says anything about the next.
+ */
+static void poisson_arrivals_have_exponential_gaps(void **state)
+{
+	enum { COUNT = 100001, GAPS = COUNT - 1 };
+	struct gen_run run = {.nonce = {.b = {7}},
+			      .count = COUNT,
+			      .rate_pps = 2000,
+			      .poisson = true};
+	struct schedule schedule = make_schedule(&run);
+	double sum = 0, squares = 0, products = 0, before = 0;
+	unsigned above = 0;
+
+	(void)state;
+	assert_int_equal(schedule_due_ns(&schedule, 0), 0);
+	for (uint32_t seq = 1; seq < COUNT; seq++) {
+		double gap = (double)(schedule_due_ns(&schedule, seq) -
+				      schedule_due_ns(&schedule, seq - 1)) /
+			     500000;
+
+		sum += gap;
+		squares += gap * gap;
+		products += seq > 1 ? (gap - 1) * (before - 1) : 0;
+		above += gap > 1;
+		before = gap;
+	}
+	assert_true(fabs(sum / GAPS - 1) < 5 / sqrt(GAPS));
+	assert_true(fabs(squares / GAPS - 2) < 5 * sqrt(20) / sqrt(GAPS));
+	assert_true(fabs(products / GAPS) < 5 / sqrt(GAPS));
+	assert_true(fabs(above / (double)GAPS - exp(-1)) < 5 * 0.483 / sqrt(GAPS));
+	schedule_free(&schedule);
+}
+
+static void poisson_arrivals_belong_to_the_nonce(void **state)
+{
+	struct gen_run run = {.nonce = {.b = {7}}, .count = 50, .rate_pps = 2000, .poisson = true};
+	struct schedule one = make_schedule(&run), same = make_schedule(&run), other;
+	uint32_t known = 0;
+
+	(void)state;
+	run.nonce.b[15] = 1; /* no token has it */
+	other = make_schedule(&run);
+	for (uint32_t seq = 0; seq < 50; seq++) {
+		assert_int_equal(schedule_due_ns(&one, seq), schedule_due_ns(&same, seq));
+		if (seq > 0)
+			assert_int_not_equal(schedule_due_ns(&one, seq),
+					     schedule_due_ns(&other, seq));
+		known = schedule_due(&one, schedule_due_ns(&one, seq), known);
+		assert_int_equal(known, seq + 1);
+		if (seq < 49)
+			assert_int_equal(schedule_due(&one, schedule_due_ns(&one, seq + 1) - 1,
+						      known),
+					 seq + 1);
+	}
+	assert_int_equal(schedule_due(&one, UINT64_MAX, 3), 50);
+	schedule_free(&one);
+	schedule_free(&same);
+	schedule_free(&other);
 }
 
 static void data_is_read_back(void **state)
@@ -247,6 +339,9 @@ int main(void)
 		cmocka_unit_test(kinds_are_parsed_strictly),
 		cmocka_unit_test(kinds_take_turns_and_are_counted_so),
 		cmocka_unit_test(packets_are_due_at_even_times),
+		cmocka_unit_test(without_a_rate_all_is_due_at_once),
+		cmocka_unit_test(poisson_arrivals_have_exponential_gaps),
+		cmocka_unit_test(poisson_arrivals_belong_to_the_nonce),
 		cmocka_unit_test(data_is_read_back),
 		cmocka_unit_test(every_changed_bit_of_data_is_seen),
 		cmocka_unit_test(nobody_else_can_write_data),

@@ -207,6 +207,45 @@ static void packets_have_fresh_paths_and_tokens(void **state)
 	free_world(world);
 }
 
+/* Each kind, replies too: every layer's delays have the network's mean, and no two look alike. */
+static void every_hop_has_a_delay_of_its_own_under_poisson(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < GEN_CMDS; kind++) {
+		struct world *world = make_poisson_world(1u << kind, 50000);
+		uint64_t all_us = 0;
+
+		world->builder->run.count = 5 * LM_BURST;
+		for (uint32_t seq = 0; seq < 5 * LM_BURST; seq += LM_BURST) {
+			build_and_cross(world, seq, LM_BURST);
+			receive(world, world->packet, LM_BURST);
+		}
+		assert_true(tally_complete(&world->tally));
+		for (unsigned layer = 0; layer < LAYERS; layer++) {
+			assert_int_equal(world->peeled[layer], 5 * LM_BURST);
+			/* 320 of deviation 50000: five deviations of the mean */
+			assert_in_range(world->delays_us[layer] / (5 * LM_BURST), 36000, 64000);
+			assert_in_range(world->longest_us[layer], 150000, 27.6 * 50000);
+			assert_true(world->delays_us[layer] != all_us);
+			all_us = world->delays_us[layer];
+		}
+		free_world(world);
+	}
+}
+
+static void no_hop_has_a_delay_in_batches(void **state)
+{
+	struct world *world = make_world(0, 0xf);
+
+	(void)state;
+	build_and_cross(world, 0, LM_BURST);
+	for (unsigned layer = 0; layer < LAYERS; layer++) {
+		assert_int_equal(world->peeled[layer], LM_BURST);
+		assert_int_equal(world->longest_us[layer], 0);
+	}
+	free_world(world);
+}
+
 static void stock_gives_every_packet_in_order_and_stops_when_told(void **state)
 {
 	struct world *world = make_world(0, 0xf);
@@ -251,6 +290,8 @@ int main(void)
 		cmocka_unit_test(strangers_are_foreign),
 		cmocka_unit_test(frames_that_hold_no_packet_are_foreign),
 		cmocka_unit_test(packets_have_fresh_paths_and_tokens),
+		cmocka_unit_test(every_hop_has_a_delay_of_its_own_under_poisson),
+		cmocka_unit_test(no_hop_has_a_delay_in_batches),
 		cmocka_unit_test(stock_gives_every_packet_in_order_and_stops_when_told),
 	};
 
