@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * linemix-gen check: which packets of a run stand in a capture of frames that reached the
- * generator. The capture is hostile: it is whatever the network delivered.
+ * generator, and, from captures at every mix, how well messages were hidden. Captures are hostile:
+ * they are whatever the network delivered.
  */
 #include <errno.h>
-#include <pcap/pcap.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "capture.h"
 #include "commands.h"
+#include "entropy_captures.h"
 #include "mixing.h"
 #include "options.h"
-#include "progress.h"
 #include "receive.h"
 #include "report.h"
 
-#define NS UINT64_C(1000000000)
-
 struct options {
 	const char *config, *capture;
+	const char **relay; /* "ID=FILE"; room for all arguments */
+	unsigned relays;
 	bool json;
 };
 
 static const struct argp_option rows[] = {
 	{"config", 'c', "FILE", 0, "The generator's configuration (required)", 0},
+	{"relay", 'r', "ID=FILE", 0,
+	 "A capture at mix ID, of what came and what left; one or more of every mix, from before "
+	 "anything was sent: gives the entropy of messages under poisson mixing",
+	 0},
 	{"json", 'j', NULL, 0, "Report as JSON", 0},
 	{0},
 };
@@ -36,6 +40,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'c':
 		options->config = arg;
+		return 0;
+	case 'r':
+		options->relay[options->relays++] = arg;
 		return 0;
 	case 'j':
 		options->json = true;
@@ -56,90 +63,65 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* A burst of packets on their way from the file to the receiver. */
+/* Packets on their way from the file to the receiver, a burst at a time. */
 struct burst {
+	struct gen_receiver *receiver;
+	const struct view *view;
 	unsigned n;
 	struct gen_arrival arrival[LM_BURST];
 	uint8_t packet[LM_BURST][LM_PACKET_MAX];
 };
 
-static int flush(struct gen_receiver *receiver, struct burst *burst, struct lm_error *err)
+static int flush(struct burst *burst, struct lm_error *err)
 {
-	int rc = burst->n ? gen_receive_burst(receiver, burst->arrival, burst->n, err) : 0;
+	int rc = burst->n ? gen_receive_burst(burst->receiver, burst->arrival, burst->n, err) : 0;
 
 	burst->n = 0;
 	return rc;
 }
 
 /* Puts the packet of one captured frame into the burst, or counts why not. */
-static void add_frame(struct burst *burst, struct gen_receiver *receiver, const struct view *view,
-		      const struct pcap_pkthdr *record, const uint8_t *frame)
+static int add_frame(void *context, uint64_t at_ns, const uint8_t *frame, size_t len,
+		     struct lm_error *err)
 {
+	struct burst *burst = context;
 	struct frame_parsed parsed =
-		frame_parse(&view->self, frame, record->caplen, (struct frame_checked){0});
-
-	if (!gen_receive_admit(receiver, parsed))
-		return;
-
+		frame_parse(&burst->view->self, frame, len, (struct frame_checked){0});
 	struct gen_arrival *arrival = &burst->arrival[burst->n];
 
+	if (!gen_receive_admit(burst->receiver, parsed))
+		return 0;
 	arrival->packet = burst->packet[burst->n++];
 	arrival->len = parsed.len;
-	arrival->when_ns = (uint64_t)record->ts.tv_sec * NS + (uint64_t)record->ts.tv_usec;
+	arrival->when_ns = at_ns;
 	memcpy(arrival->packet, frame + parsed.offset, parsed.len);
+	return burst->n == LM_BURST ? flush(burst, err) : 0;
 }
 
-static int read_capture(pcap_t *capture, const struct options *options,
-			struct gen_receiver *receiver, const struct view *view, uint64_t bytes,
+static int read_capture(struct gen_receiver *receiver, const struct view *view, const char *path,
 			struct lm_error *err)
 {
 	static struct burst burst;
-	struct pcap_pkthdr *record;
-	const u_char *frame;
-	struct progress progress;
-	uint64_t done = 0;
-	int rc = 0, got = 0;
+	int rc;
 
-	progress_start(&progress, "checking bytes");
-	while (rc == 0 && (got = pcap_next_ex(capture, &record, &frame)) == 1) {
-		add_frame(&burst, receiver, view, record, frame);
-		if (burst.n == LM_BURST)
-			rc = flush(receiver, &burst, err);
-		done += record->caplen;
-		progress_show(&progress, done, bytes);
-	}
-	progress_end(&progress);
-	if (rc == 0)
-		rc = flush(receiver, &burst, err);
-	if (rc == 0 && got != PCAP_ERROR_BREAK)
-		rc = lm_error_set(err, EIO, "%s: %s", options->capture, pcap_geterr(capture));
-	return rc;
-}
-
-static int open_capture(pcap_t **capture, uint64_t *bytes, const char *path, struct lm_error *err)
-{
-	char text[PCAP_ERRBUF_SIZE];
-	struct stat info;
-
-	if (stat(path, &info) != 0)
-		return lm_error_set(err, errno, "%s: %s", path, strerror(errno));
-	*bytes = (uint64_t)info.st_size;
-	*capture = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, text);
-	if (!*capture)
-		return lm_error_set(err, EIO, "%s: %s", path, text);
-	if (pcap_datalink(*capture) == DLT_EN10MB)
-		return 0;
-	pcap_close(*capture);
-	*capture = NULL;
-	return lm_error_set(err, EINVAL, "%s: not a capture of Ethernet frames", path);
+	burst.receiver = receiver;
+	burst.view = view;
+	rc = capture_read(path, add_frame, &burst, err);
+	return rc == 0 ? flush(&burst, err) : rc;
 }
 
 static int report(const struct options *options, const struct gen_setup *setup,
 		  const struct tally *tally, struct lm_error *err)
 {
 	struct report report = {.tally = tally};
+	struct entropy entropy;
 	int rc = mixing_order(&report.order, setup, tally, err);
 
+	if (rc == 0 && options->relays > 0) {
+		rc = entropy_of_captures(&entropy, setup->topology, options->relay, options->relays,
+					 err);
+		report.entropy = &entropy;
+	}
 	if (rc != 0)
 		return rc;
 	if (!(options->json ? report_json : report_text)(stdout, &report))
@@ -154,9 +136,8 @@ static int check(bool *complete, const struct options *options, struct lm_error 
 	struct tally *tally = calloc(1, sizeof(*tally));
 	struct gen_receiver *receiver = NULL;
 	struct view *view = NULL;
-	pcap_t *capture = NULL;
 	uint64_t bytes = 0;
-	int rc = tally ? open_capture(&capture, &bytes, options->capture, err)
+	int rc = tally ? capture_bytes(&bytes, options->capture, err)
 		       : lm_error_set(err, ENOMEM, "no memory for checking");
 
 	/* no more tags than there is room for packets in the capture */
@@ -170,7 +151,7 @@ static int check(bool *complete, const struct options *options, struct lm_error 
 		rc = -EINVAL;
 		goto out;
 	}
-	rc = read_capture(capture, options, receiver, view, bytes, err);
+	rc = read_capture(receiver, view, options->capture, err);
 	if (rc == 0)
 		rc = report(options, &setup, tally, err);
 	*complete = tally_complete(tally);
@@ -178,8 +159,6 @@ out:
 	gen_receiver_free(receiver);
 	free(view);
 	gen_setup_free(&setup);
-	if (capture)
-		pcap_close(capture);
 	if (tally)
 		tally_free(tally);
 	free(tally);
@@ -193,16 +172,23 @@ int check_main(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "CAPTURE",
 		.doc = "Finds the packets of a run in a capture of what reached the generator. "
-		       "Status 0 "
-		       "if all arrived once and undamaged, else 1.",
+		       "Status 0 if all arrived once and undamaged, else 1. With captures at every "
+		       "mix it says how many bits of entropy a message had for an observer of all "
+		       "links.",
 	};
-	struct options options = {0};
+	struct options options = {.relay = calloc((size_t)argc, sizeof(*options.relay))};
 	struct lm_error err;
 	bool complete = false;
+	int rc;
 
+	if (!options.relay) {
+		fprintf(stderr, "%s: no memory\n", argv[0]);
+		return 1;
+	}
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (check(&complete, &options, &err) == 0)
-		return complete ? 0 : 1;
-	fprintf(stderr, "%s: %s\n", argv[0], err.text);
-	return 1;
+	rc = check(&complete, &options, &err);
+	if (rc != 0)
+		fprintf(stderr, "%s: %s\n", argv[0], err.text);
+	free(options.relay);
+	return rc == 0 && complete ? 0 : 1;
 }

@@ -19,6 +19,9 @@
  * entropy is h_L = (L + ln Gamma(L) + (1 - L) psi(L)) / ln 2 bits for mu = 1. Where `rate` packets
  * a second enter, and many are held, the entropy is log2(rate / mu) + h_L: h_3 = 2.665.
  *
+ * The figure says what equal and independent exponential delays hide at the times that were seen;
+ * that relays keep to the delays is for tests of the mixing itself to show.
+ *
  * Every packet that comes to a mix must leave it, and nothing else may leave: own cover of relays
  * enters a mix unseen, and dropped packets are taken for ones still held. Only the order of events
  * at one mix counts, so clocks of mixes need not agree, but for which messages are measured: those
@@ -33,7 +36,7 @@
 #define ENTROPY_SETTLE   6
 #define ENTROPY_MESSAGES 16384 /* measured at most, evenly spread over all */
 
-/* A packet on a link. */
+/* A packet on a link. Between two mixes it goes from one layer to the next. */
 struct entropy_flight {
 	uint32_t from, to; /* mixes, 0 .. mixes - 1; ENTROPY_OUTSIDE: seen at one end only */
 	uint64_t left_ns;  /* `from`; not used if it is outside */
@@ -44,7 +47,7 @@ struct entropy_flight {
 struct entropy_seen {
 	const struct entropy_flight *flight;
 	uint32_t flights;
-	const unsigned *layer; /* of each mix: 1 .. layers; packets go from one to the next */
+	const unsigned *layer; /* of each mix: 1 .. layers */
 	uint32_t mixes;
 	unsigned layers;
 	double mean_s; /* of the delays of one hop */

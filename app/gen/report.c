@@ -81,6 +81,23 @@ static void print_sending(FILE *to, const struct tally *tally, const struct send
 		(unsigned long long)sending->port_full);
 }
 
+static void print_entropy(FILE *to, const struct entropy *entropy)
+{
+	if (!entropy)
+		return;
+	if (entropy->messages == 0) {
+		fputs("entropy: nothing to measure; capture for longer\n", to);
+		return;
+	}
+	fprintf(to,
+		"entropy: %.3f bits over %u messages, the least %.3f; the law says %.3f at %.1f "
+		"packets a second\n",
+		entropy->bits, entropy->messages, entropy->least_bits, entropy->law_bits,
+		entropy->rate_pps);
+	fprintf(to, "held: at least %.1f in every mix; entered %u, strays %u\n",
+		entropy->least_held, entropy->entered, entropy->strays);
+}
+
 static const char *arrivals(const struct tally *tally)
 {
 	return tally->run.poisson ? "poisson" : "constant";
@@ -106,6 +123,7 @@ bool report_text(FILE *to, const struct report *report)
 	print_drops(to, tally);
 	print_latency(to, &tally->latency_ns);
 	print_order(to, &report->order);
+	print_entropy(to, report->entropy);
 	return fflush(to) == 0 && !ferror(to);
 }
 
@@ -171,6 +189,17 @@ static json_t *json_of_sending(const struct tally *tally, const struct sending *
 			 (json_int_t)sending->behind_us);
 }
 
+static json_t *json_of_entropy(const struct entropy *entropy)
+{
+	if (!entropy || entropy->messages == 0)
+		return json_null();
+	return json_pack("{s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:I}", "bits", entropy->bits,
+			 "least_bits", entropy->least_bits, "law_bits", entropy->law_bits,
+			 "messages", (json_int_t)entropy->messages, "rate_pps", entropy->rate_pps,
+			 "least_held", entropy->least_held, "entered", (json_int_t)entropy->entered,
+			 "strays", (json_int_t)entropy->strays);
+}
+
 bool report_json(FILE *to, const struct report *report)
 {
 	const struct tally *tally = report->tally;
@@ -187,6 +216,7 @@ bool report_json(FILE *to, const struct report *report)
 	json_object_set_new(all, "drops", json_of_drops(tally));
 	json_object_set_new(all, "latency_us", json_of_latency(&tally->latency_ns));
 	json_object_set_new(all, "order", json_of_order(&report->order));
+	json_object_set_new(all, "entropy", json_of_entropy(report->entropy));
 	json_object_set_new(all, "sending", json_of_sending(tally, report->sending));
 
 	bool written = json_dumpf(all, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0 &&

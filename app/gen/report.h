@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "entropy.h"
 #include "tally.h"
 
 /* How the sending went; `run` only. */
@@ -20,6 +21,7 @@ struct report {
 	const struct tally *tally;
 	struct order order;
 	const struct sending *sending; /* or NULL */
+	const struct entropy *entropy; /* or NULL: not measured */
 };
 
 /* False if it could not be written. */
