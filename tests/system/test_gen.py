@@ -20,9 +20,9 @@ def through_mixes(net, capture):
 class Arrived:
     """A network, and the frames of a run that reached the generator."""
 
-    def __init__(self, count=80, rate=2000, cmds="exit,mbox,drop,surb", options=()):
+    def __init__(self, count=80, rate=2000, cmds="exit,mbox,drop,surb", options=(), make=()):
         self.net = Network(*options)
-        capture = self.net.make("in.pcap", "--cmds", cmds, count=count, rate=rate)
+        capture = self.net.make("in.pcap", "--cmds", cmds, *make, count=count, rate=rate)
         self.capture = through_mixes(self.net, capture)
         self.frames = read_capture(self.capture)
 
@@ -44,6 +44,7 @@ class Check(unittest.TestCase):
         with Arrived() as arrived:
             report = arrived.check(arrived.frames, ok=True)
             self.assertEqual((report["sent"], report["received"], report["lost"]), (80, 80, 0))
+            self.assertEqual(report["arrivals"], "constant")
             self.assertEqual((report["damaged"], report["foreign"], report["drops"]), (0, 0, {}))
             self.assertEqual(set(report["commands"]), {"exit", "mbox", "drop", "surb"})
             for command in report["commands"].values():
@@ -135,6 +136,16 @@ class Check(unittest.TestCase):
             report = arrived.check(arrived.frames, ok=True)
             self.assertEqual(report["order"]["correlation"], 1)
 
+    def test_times_of_poisson_arrivals_are_known_again(self):
+        # evenly spaced, most of these would have been sent milliseconds earlier or later
+        with Arrived(count=2000, rate=10000, options=("--interval-us", "1"),
+                     make=("--arrivals", "poisson")) as arrived:
+            report = arrived.check(arrived.frames, ok=True)
+            self.assertEqual(report["arrivals"], "poisson")
+            self.assertIn(report["latency_us"]["count"], range(1980, 2001))
+            self.assertLess(report["latency_us"]["max"], 1000)
+            self.assertIsNone(report["entropy"])
+
     def test_text_says_the_same(self):
         with Arrived(count=40) as arrived:
             done = run(GEN, "check", "--config", arrived.net.config(1), arrived.capture)
@@ -175,6 +186,17 @@ class Make(unittest.TestCase):
             self.assertEqual([time_us - start for time_us, _ in frames],
                              [1000 * i for i in range(50)])
             self.assertEqual({len(frame) for _, frame in frames}, {42 + 1348})
+
+    def test_poisson_arrivals_scatter_as_they_should(self):
+        with Network() as net:
+            frames = read_capture(net.make("in.pcap", "--arrivals", "poisson", count=1000))
+            times = [time_us for time_us, _ in frames]
+            gaps = sorted(after - before for before, after in zip(times, times[1:]))
+            # at 2000 a second: mean 500 us, median 347 us, a twentieth above 1498 us
+            self.assertEqual(len(gaps), 999)
+            self.assertIn(sum(gaps) // 999, range(420, 580))
+            self.assertIn(gaps[500], range(280, 420))
+            self.assertIn(sum(gap > 1498 for gap in gaps), range(20, 85))
 
     def test_first_mixes_are_drawn_evenly(self):
         with Network("--per-layer", "4") as net:
@@ -231,6 +253,29 @@ class MakeUp(unittest.TestCase):
             node = next(n for n in net.topology["nodes"] if n["id"] == 21)
             self.assertEqual((node["ipv4"], node["ipv6"]), ("192.0.2.21", "2001:db8::15"))
 
+    def test_strategy_and_cover_stand_in_the_topology(self):
+        nothing = {"loop_interval_us": 0, "drop_interval_us": 0}
+        for options, mixing, cover in (
+                ((), {"strategy": "batch", "interval_us": 100000, "min_batch": 1,
+                      "min_neighbours": 1, "max_wait_us": 1000000}, nothing),
+                (("--interval-us", "5", "--min-batch", "32", "--min-neighbours", "2",
+                  "--max-wait-us", "7", "--loop-interval-us", "3", "--drop-interval-us", "4"),
+                 {"strategy": "batch", "interval_us": 5, "min_batch": 32, "min_neighbours": 2,
+                  "max_wait_us": 7}, {"loop_interval_us": 3, "drop_interval_us": 4}),
+                (("--strategy", "pool", "--interval-us", "9", "--threshold", "10", "--flush-ppm",
+                  "11", "--stay-ppm", "12"),
+                 {"strategy": "pool", "interval_us": 9, "threshold": 10, "flush_ppm": 11,
+                  "stay_ppm": 12}, nothing),
+                (("--strategy", "pool"), {"strategy": "pool", "interval_us": 100000,
+                                          "threshold": 100, "flush_ppm": 100000,
+                                          "stay_ppm": 300000}, nothing),
+                (("--strategy", "poisson"), {"strategy": "poisson", "mean_delay_us": 200000},
+                 nothing),
+                (("--strategy", "poisson", "--mean-delay-us", "13"),
+                 {"strategy": "poisson", "mean_delay_us": 13}, nothing)):
+            with self.subTest(options), Network(*options) as net:
+                self.assertEqual((net.topology["mixing"], net.topology["cover"]), (mixing, cover))
+
     def test_nothing_is_overwritten_and_nothing_half_done_stays(self):
         with Network() as net:
             before = {path.name: path.read_bytes() for path in net.path.iterdir()}
@@ -247,7 +292,12 @@ class MakeUp(unittest.TestCase):
     def test_networks_that_cannot_be_are_refused(self):
         with Network() as net:
             for options, words in ((("--subnet", "192.0.2.0/28"), "no address for node 21"),
-                                   (("--max-wait-us", "10"), "max_wait_us")):
+                                   (("--max-wait-us", "10"), "max_wait_us"),
+                                   (("--min-neighbours", "65535"), "min_neighbours"),
+                                   (("--strategy", "pool", "--stay-ppm", "1000000"), "stay_ppm"),
+                                   (("--strategy", "poisson", "--mean-delay-us", "0"),
+                                    "mean_delay_us"),
+                                   (("--loop-interval-us", "3600000001"), "loop_interval_us")):
                 out = net.path / "other"
                 done = run(GEN, "network", *options, "--out", out, ok=False)
                 self.assertEqual(done.returncode, 1)
@@ -262,6 +312,9 @@ class Usage(unittest.TestCase):
                       ("make", "--config", "x", "--out", "y", "--count", "1x"),
                       ("make", "--config", "x", "--out", "y", "--count", "1", "--cmds", "fwd"),
                       ("make", "--config", "x", "--out", "y", "--count", "1", "--dest", "00"),
+                      ("make", "--config", "x", "--out", "y", "--count", "1", "--arrivals", "even"),
+                      ("check", "-c", "x", "y", "--relay"), ("network", "--out", "x", "--strategy",
+                                                             "bath"),
                       ("check", "--config", "x"), ("check", "y"), ("check", "-c", "x", "y", "z"),
                       ("run", "--config", "x"), ("run", "-c", "x", "-n", "1", "--seconds", "1"),
                       ("network",), ("network", "--out", "x", "--layers", "5"),
