@@ -2,9 +2,10 @@
 /*
  * See entropy.h. Each mix has its events in order of time, each with the number of packets held
  * after it. A group of messages is traced at once, a lane each: layer by layer from the last, the
- * mixes of a layer one by one, back over the events from the last one that touches the group. A
- * flight carries the probabilities that it is the message, `mass`, from the mix that it came to, to
- * the one that it left.
+ * mixes of a layer one by one, back over the events from the last one that touches the group. The
+ * probability that a packet is the message, its mass, waits at the event at which it left a mix,
+ * until that mix is traced. Events and masses lie in the order in which they are walked: the time
+ * goes into reading them.
  */
 #include "entropy.h"
 
@@ -12,8 +13,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "progress.h"
+
 #define LANES      8
-#define NEGLIGIBLE 1e-9 /* probability that is left where the tracing ends */
+#define NEGLIGIBLE 1e-8 /* probability that is left where the tracing ends */
 #define NS         1e9
 #define EULER      0.57721566490153286
 
@@ -21,14 +24,15 @@
 struct event {
 	uint64_t at_ns;
 	uint32_t flight;
-	uint32_t held; /* after it */
+	uint32_t held;       /* after it */
+	uint32_t source;     /* of a coming: the event at which the packet left the mix before */
+	uint32_t source_mix; /* and that mix; ENTROPY_OUTSIDE: it entered here */
 	bool leaves;
 };
 
 struct mix {
-	struct event *event;
-	uint32_t events;
-	uint32_t first, last; /* leavings of the group lie at first .. last; none: first > last */
+	uint32_t first_event, events; /* in trace->event */
+	uint32_t from, to;            /* leavings of the group lie at from .. to; none: from > to */
 };
 
 struct mass {
@@ -37,11 +41,11 @@ struct mass {
 
 struct trace {
 	const struct entropy_seen *seen;
-	struct event *event;
+	struct event *event; /* of all mixes, one mix after the other */
+	struct mass *mass;   /* by event */
 	struct mix *mix;
-	uint32_t *place; /* of a flight: its leaving among the events of the mix that it left */
-	struct mass *mass;
-	uint32_t *message; /* flights that leave the last layer in time, by time */
+	uint32_t *left;    /* by flight: the event at which it left a mix */
+	uint32_t *message; /* events at which packets left the last layer, in time */
 	uint32_t messages;
 	struct mass bits; /* of the group's messages, so far */
 };
@@ -75,26 +79,29 @@ static void count_event(struct trace *trace, uint32_t mix)
 		trace->mix[mix].events++;
 }
 
-static void put_event(struct trace *trace, uint32_t mix, uint32_t flight, uint64_t at_ns,
-		      bool leaves)
+static void put_event(struct trace *trace, uint32_t m, uint32_t flight, uint64_t at_ns, bool leaves)
 {
-	if (mix != ENTROPY_OUTSIDE)
-		trace->mix[mix].event[trace->mix[mix].events++] =
-			(struct event){.at_ns = at_ns, .flight = flight, .leaves = leaves};
+	struct mix *mix;
+
+	if (m == ENTROPY_OUTSIDE)
+		return;
+	mix = &trace->mix[m];
+	trace->event[mix->first_event + mix->events++] =
+		(struct event){.at_ns = at_ns, .flight = flight, .leaves = leaves};
 }
 
-/* Lays out the events of all mixes in trace->event, each mix's in order. */
+/* Lays out the events of all mixes, each mix's in order of time. */
 static void put_events(struct trace *trace)
 {
 	const struct entropy_seen *seen = trace->seen;
-	struct event *next = trace->event;
+	uint32_t next = 0;
 
 	for (uint32_t i = 0; i < seen->flights; i++) {
 		count_event(trace, seen->flight[i].from);
 		count_event(trace, seen->flight[i].to);
 	}
 	for (uint32_t m = 0; m < seen->mixes; m++) {
-		trace->mix[m].event = next;
+		trace->mix[m].first_event = next;
 		next += trace->mix[m].events;
 		trace->mix[m].events = 0;
 	}
@@ -105,32 +112,58 @@ static void put_events(struct trace *trace)
 		put_event(trace, flight->to, i, flight->came_ns, false);
 	}
 	for (uint32_t m = 0; m < seen->mixes; m++)
-		qsort(trace->mix[m].event, trace->mix[m].events, sizeof(struct event),
-		      compare_events);
+		qsort(&trace->event[trace->mix[m].first_event], trace->mix[m].events,
+		      sizeof(struct event), compare_events);
 }
 
-/* Sets how many are held after each event, and the places of leavings. -EDOM: fewer than none. */
-static int count_held(struct entropy *entropy, struct trace *trace)
+/* Sets how many are held after each event of a mix. -EDOM: fewer than none. */
+static int count_held(struct entropy *entropy, struct trace *trace, uint32_t m)
 {
-	for (uint32_t m = 0; m < trace->seen->mixes; m++) {
-		struct mix *mix = &trace->mix[m];
-		uint32_t held = 0;
+	struct mix *mix = &trace->mix[m];
+	uint32_t held = 0;
 
-		mix->first = UINT32_MAX;
-		for (uint32_t i = 0; i < mix->events; i++) {
-			struct event *event = &mix->event[i];
+	mix->from = UINT32_MAX;
+	for (uint32_t i = mix->first_event; i < mix->first_event + mix->events; i++) {
+		struct event *event = &trace->event[i];
 
-			if (event->leaves && held == 0) {
-				entropy->broken_mix = m;
-				entropy->broken_at_ns = event->at_ns;
-				return -EDOM;
-			}
-			event->held = held += event->leaves ? -1 : 1;
-			if (event->leaves)
-				trace->place[event->flight] = i;
+		if (event->leaves && held == 0) {
+			entropy->broken_mix = m;
+			entropy->broken_at_ns = event->at_ns;
+			return -EDOM;
 		}
+		held += event->leaves ? -1 : 1;
+		event->held = held;
+		if (event->leaves)
+			trace->left[event->flight] = i;
 	}
 	return 0;
+}
+
+/* Joins each coming with the leaving at the other end of its link. */
+static void join_events(struct trace *trace)
+{
+	for (uint32_t m = 0; m < trace->seen->mixes; m++) {
+		const struct mix *mix = &trace->mix[m];
+
+		for (uint32_t i = mix->first_event; i < mix->first_event + mix->events; i++) {
+			struct event *event = &trace->event[i];
+
+			event->source = trace->left[event->flight];
+			event->source_mix = trace->seen->flight[event->flight].from;
+		}
+	}
+}
+
+static int make_events(struct entropy *entropy, struct trace *trace)
+{
+	int rc = 0;
+
+	put_events(trace);
+	for (uint32_t m = 0; m < trace->seen->mixes && rc == 0; m++)
+		rc = count_held(entropy, trace, m);
+	if (rc == 0)
+		join_events(trace);
+	return rc;
 }
 
 /* ---- What is measured ---- */
@@ -161,19 +194,11 @@ static struct span count_entered(struct entropy *entropy, const struct entropy_s
 	return span;
 }
 
-static const struct event *event_of(const struct trace *trace, uint32_t flight)
-{
-	const struct mix *mix = &trace->mix[trace->seen->flight[flight].from];
-
-	return &mix->event[trace->place[flight]];
-}
-
 static int compare_messages(const void *a, const void *b, void *context)
 {
-	const struct event *left = event_of(context, *(const uint32_t *)a);
-	const struct event *right = event_of(context, *(const uint32_t *)b);
+	const struct event *event = context;
 
-	return compare_events(left, right);
+	return compare_events(&event[*(const uint32_t *)a], &event[*(const uint32_t *)b]);
 }
 
 static void choose_messages(struct trace *trace, const struct span *span)
@@ -186,25 +211,25 @@ static void choose_messages(struct trace *trace, const struct span *span)
 		if (flight->from != ENTROPY_OUTSIDE && flight->to == ENTROPY_OUTSIDE &&
 		    seen->layer[flight->from] == seen->layers && flight->left_ns >= span->from_ns &&
 		    flight->left_ns <= span->to_ns)
-			trace->message[trace->messages++] = i;
+			trace->message[trace->messages++] = trace->left[i];
 	}
 	qsort_r(trace->message, trace->messages, sizeof(trace->message[0]), compare_messages,
-		trace);
+		trace->event);
 }
 
 /* The number held by a mix, averaged over a time. */
-static double mean_held(const struct mix *mix, const struct span *span)
+static double mean_held(const struct event *event, uint32_t events, const struct span *span)
 {
 	uint64_t from_ns = span->from_ns;
 	uint32_t held = 0;
 	double sum = 0;
 
-	for (uint32_t i = 0; i < mix->events && mix->event[i].at_ns <= span->to_ns; i++) {
-		if (mix->event[i].at_ns > from_ns) {
-			sum += (double)(mix->event[i].at_ns - from_ns) * held;
-			from_ns = mix->event[i].at_ns;
+	for (uint32_t i = 0; i < events && event[i].at_ns <= span->to_ns; i++) {
+		if (event[i].at_ns > from_ns) {
+			sum += (double)(event[i].at_ns - from_ns) * held;
+			from_ns = event[i].at_ns;
 		}
-		held = mix->event[i].held;
+		held = event[i].held;
 	}
 	sum += (double)(span->to_ns - from_ns) * held;
 	return sum / (double)(span->to_ns - span->from_ns);
@@ -215,22 +240,20 @@ static double least_held(const struct trace *trace, const struct span *span)
 	double least = INFINITY;
 
 	for (uint32_t m = 0; m < trace->seen->mixes; m++)
-		least = fmin(least, mean_held(&trace->mix[m], span));
+		least = fmin(least, mean_held(&trace->event[trace->mix[m].first_event],
+					      trace->mix[m].events, span));
 	return least;
 }
 
 /* ---- Tracing ---- */
 
-/* The group may have left its mix by this flight. */
-static void touch(struct trace *trace, uint32_t flight)
+/* The group may have left a mix at this event. */
+static void touch(struct mix *mix, uint32_t event)
 {
-	struct mix *mix = &trace->mix[trace->seen->flight[flight].from];
-	uint32_t place = trace->place[flight];
-
-	if (mix->first > mix->last || place < mix->first)
-		mix->first = place;
-	if (place > mix->last)
-		mix->last = place;
+	if (mix->from > mix->to || event < mix->from)
+		mix->from = event;
+	if (event > mix->to)
+		mix->to = event;
 }
 
 static double largest(const struct mass *mass)
@@ -242,19 +265,19 @@ static double largest(const struct mass *mass)
 	return largest;
 }
 
-/* The share of the pool that is the packet which comes, one of `held`. */
-static void come(struct trace *trace, struct mass *pool, uint32_t flight, uint32_t held)
+/* The share of the pool that is the packet which comes, one of those held then. */
+static void come(struct trace *trace, struct mass *pool, const struct event *event)
 {
-	double share = 1.0 / held;
+	double share = 1.0 / event->held;
 	struct mass came;
 
 	for (unsigned lane = 0; lane < LANES; lane++) {
 		came.lane[lane] = pool->lane[lane] * share;
 		pool->lane[lane] -= came.lane[lane];
 	}
-	if (trace->seen->flight[flight].from != ENTROPY_OUTSIDE) {
-		trace->mass[flight] = came;
-		touch(trace, flight);
+	if (event->source_mix != ENTROPY_OUTSIDE) {
+		trace->mass[event->source] = came;
+		touch(&trace->mix[event->source_mix], event->source);
 		return;
 	}
 	for (unsigned lane = 0; lane < LANES; lane++) {
@@ -268,25 +291,25 @@ static void trace_mix(struct trace *trace, struct mix *mix)
 {
 	struct mass pool = {{0}};
 
-	if (mix->first > mix->last)
+	if (mix->from > mix->to)
 		return;
-	for (uint32_t i = mix->last + 1; i-- > 0;) {
-		const struct event *event = &mix->event[i];
+	for (uint32_t i = mix->to + 1; i-- > mix->first_event;) {
+		struct mass *mass = &trace->mass[i];
 
-		if (event->leaves) {
-			struct mass *mass = &trace->mass[event->flight];
-
-			for (unsigned lane = 0; lane < LANES; lane++)
-				pool.lane[lane] += mass->lane[lane];
-			memset(mass, 0, sizeof(*mass));
+		if (i < mix->from && largest(&pool) < NEGLIGIBLE)
+			break;
+		if (!trace->event[i].leaves) {
+			come(trace, &pool, &trace->event[i]);
 			continue;
 		}
-		if (i < mix->first && largest(&pool) < NEGLIGIBLE)
-			break;
-		come(trace, &pool, event->flight, event->held);
+		if (i < mix->from)
+			continue;
+		for (unsigned lane = 0; lane < LANES; lane++)
+			pool.lane[lane] += mass->lane[lane];
+		memset(mass, 0, sizeof(*mass));
 	}
-	mix->first = UINT32_MAX;
-	mix->last = 0;
+	mix->from = UINT32_MAX;
+	mix->to = 0;
 }
 
 /* Sets trace->bits for n messages from message[0]. */
@@ -295,7 +318,7 @@ static void trace_group(struct trace *trace, const uint32_t *message, unsigned n
 	memset(&trace->bits, 0, sizeof(trace->bits));
 	for (unsigned lane = 0; lane < n; lane++) {
 		trace->mass[message[lane]].lane[lane] = 1;
-		touch(trace, message[lane]);
+		touch(&trace->mix[trace->event[message[lane]].source_mix], message[lane]);
 	}
 	for (unsigned layer = trace->seen->layers; layer > 0; layer--) {
 		for (uint32_t m = 0; m < trace->seen->mixes; m++) {
@@ -309,8 +332,10 @@ static void trace_all(struct entropy *entropy, struct trace *trace)
 {
 	uint32_t groups = (trace->messages + LANES - 1) / LANES;
 	uint32_t traced = groups < ENTROPY_MESSAGES / LANES ? groups : ENTROPY_MESSAGES / LANES;
+	struct progress progress;
 	double sum = 0;
 
+	progress_start(&progress, "tracing messages");
 	entropy->least_bits = INFINITY;
 	for (uint32_t i = 0; i < traced; i++) {
 		uint32_t from = (uint32_t)((uint64_t)i * groups / traced) * LANES;
@@ -323,7 +348,9 @@ static void trace_all(struct entropy *entropy, struct trace *trace)
 			entropy->least_bits = fmin(entropy->least_bits, trace->bits.lane[lane]);
 		}
 		entropy->messages += n;
+		progress_show(&progress, i, traced);
 	}
+	progress_end(&progress);
 	entropy->bits = sum / entropy->messages;
 }
 
@@ -331,13 +358,12 @@ static int trace_alloc(struct trace *trace, const struct entropy_seen *seen)
 {
 	trace->seen = seen;
 	trace->event = calloc((size_t)seen->flights * 2 + 1, sizeof(*trace->event));
+	trace->mass = calloc((size_t)seen->flights * 2 + 1, sizeof(*trace->mass));
 	trace->mix = calloc((size_t)seen->mixes + 1, sizeof(*trace->mix));
-	trace->place = calloc((size_t)seen->flights + 1, sizeof(*trace->place));
+	trace->left = calloc((size_t)seen->flights + 1, sizeof(*trace->left));
 	trace->message = calloc((size_t)seen->flights + 1, sizeof(*trace->message));
-	trace->mass = calloc((size_t)seen->flights + 1, sizeof(*trace->mass));
-	return trace->event && trace->mix && trace->place && trace->message && trace->mass
-		       ? 0
-		       : -ENOMEM;
+	return trace->event && trace->mass && trace->mix && trace->left && trace->message ? 0
+											  : -ENOMEM;
 }
 
 int entropy_measure(struct entropy *entropy, const struct entropy_seen *seen)
@@ -348,10 +374,8 @@ int entropy_measure(struct entropy *entropy, const struct entropy_seen *seen)
 	int rc = trace_alloc(&trace, seen);
 
 	memset(entropy, 0, sizeof(*entropy));
-	if (rc != 0)
-		goto out;
-	put_events(&trace);
-	rc = count_held(entropy, &trace);
+	if (rc == 0)
+		rc = make_events(entropy, &trace);
 	if (rc != 0)
 		goto out;
 	span = count_entered(entropy, seen);
@@ -366,9 +390,9 @@ int entropy_measure(struct entropy *entropy, const struct entropy_seen *seen)
 		trace_all(entropy, &trace);
 out:
 	free(trace.event);
-	free(trace.mix);
-	free(trace.place);
-	free(trace.message);
 	free(trace.mass);
+	free(trace.mix);
+	free(trace.left);
+	free(trace.message);
 	return rc;
 }

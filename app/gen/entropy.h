@@ -34,7 +34,7 @@
 
 #define ENTROPY_OUTSIDE  UINT32_MAX
 #define ENTROPY_SETTLE   6
-#define ENTROPY_MESSAGES 16384 /* measured at most, evenly spread over all */
+#define ENTROPY_MESSAGES 8192 /* measured at most, evenly spread over all */
 
 /* A packet on a link. Between two mixes it goes from one layer to the next. */
 struct entropy_flight {
@@ -46,7 +46,7 @@ struct entropy_flight {
 /* What was seen, and what the observer knows. */
 struct entropy_seen {
 	const struct entropy_flight *flight;
-	uint32_t flights;
+	uint32_t flights;      /* at most 2^31 - 1 */
 	const unsigned *layer; /* of each mix: 1 .. layers */
 	uint32_t mixes;
 	unsigned layers;
@@ -67,7 +67,7 @@ struct entropy {
 };
 
 /*
- * 0; -ENOMEM; or -EDOM if a mix sends a packet while it can hold none. Takes about 150 bytes a
+ * 0; -ENOMEM; or -EDOM if a mix sends a packet while it can hold none. Takes about 200 bytes a
  * flight, and time in proportion to ENTROPY_MESSAGES and the number that a mix holds.
  */
 LM_MUST_CHECK int entropy_measure(struct entropy *entropy, const struct entropy_seen *seen);

@@ -4,7 +4,7 @@
  * come to a mix or leave it, and sightings of the same bytes become flights (entropy.h).
  *
  * Needs no key. Frames are hostile: whatever stands in a capture. One thread; memory grows with the
- * sightings, 40 bytes each, until _free.
+ * sightings, 32 bytes each, until _free.
  */
 #pragma once
 

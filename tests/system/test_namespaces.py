@@ -28,7 +28,7 @@ def why_not():
 
 @unittest.skipIf(why_not(), why_not())
 class Interfaces(unittest.TestCase):
-    def loop(self, device, *options):
+    def loop(self, device, *options, arrivals="constant"):
         """The generator sends through one relay to itself over a bridge; its report and the books."""
         net = self.enterContext(Network("--layers", "1", "--interval-us", "20000", *options))
         for node in net.topology["nodes"]:
@@ -44,17 +44,20 @@ class Interfaces(unittest.TestCase):
             live.wait(lambda: "next hops resolved" in live.said())
             done = network.run(*hosts.nodes[1].inside([network.GEN, "run", "--config",
                                                       net.path / "node-1.yaml", "--count", 300,
-                                                      "--rate", 600, "--json"]), ok=False)
+                                                      "--rate", 600, "--arrivals", arrivals,
+                                                      "--json"]), ok=False)
             if not done.stdout:
                 raise AssertionError(done.stderr)
             return json.loads(done.stdout), live.stop()
 
     def test_over_af_packet_nothing_is_lost(self):
-        for subnet in ("10.77.0.0/24", "fd77::/64"):
+        for subnet, arrivals in (("10.77.0.0/24", "constant"), ("fd77::/64", "poisson")):
             with self.subTest(subnet):
                 report, books = self.loop(
                     f"net_af_packet0,iface={netns.PORT},blocksz=65536,framesz=2048,"
-                    "framecnt=4096,qdisc_bypass=1", "--subnet", subnet)
+                    "framecnt=4096,qdisc_bypass=1", "--subnet", subnet,
+                    arrivals=arrivals)
+                self.assertEqual(report["arrivals"], arrivals)
                 self.assertEqual((report["received"], report["lost"]), (300, 0))
                 self.assertTrue(books["closed"])
 
