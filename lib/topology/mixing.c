@@ -19,10 +19,11 @@ struct mixing_field {
 	size_t offset, width;
 };
 
-#define MIXING_FIELD(member, min, max)                                     \
-	{                                                                  \
-#member, min, max, offsetof(struct lm_mix_params, member), \
-			sizeof(((struct lm_mix_params *)0)->member)        \
+#define MIXING_FIELD(member, least, most)                            \
+	{                                                            \
+		.name = #member, .min = (least), .max = (most),      \
+		.offset = offsetof(struct lm_mix_params, member),    \
+		.width = sizeof(((struct lm_mix_params *)0)->member) \
 	}
 
 #define MIXING_FIELDS 4 /* of one strategy, at most */
@@ -79,6 +80,7 @@ int lm_topology_read_mixing(struct lm_mix_params *mix, const struct reader *read
 				      strategy, right);
 	if (rc)
 		return rc;
+	LM_ASSERT((size_t)mix->strategy < LM_COUNT(mixing_fields));
 	field = mixing_fields[mix->strategy];
 	for (unsigned i = 0; field[i].name; i++)
 		names[i + 1] = field[i].name;
