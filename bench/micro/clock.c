@@ -112,3 +112,16 @@ void measure(struct figure *operation, struct figure *baseline, const struct ben
 	*baseline = middle(taken + samples, samples);
 	free(taken);
 }
+
+struct figure measure_baseline(enum baseline which, unsigned samples)
+{
+	double *taken = calloc(samples, sizeof(*taken));
+	struct figure figure;
+
+	LM_ASSERT(taken);
+	for (unsigned i = 0; i < samples; i++)
+		taken[i] = time_baseline(which);
+	figure = middle(taken, samples);
+	free(taken);
+	return figure;
+}

@@ -123,6 +123,8 @@ int main(int argc, char **argv)
 	report_start(options.json, cpu, tsc);
 	for (unsigned i = 0; i < LM_COUNT(suites); i++)
 		ran += run_suite(suites[i], &options, tsc);
+	ran += replay_benchmarks(options.filter, options.backend, options.json, options.samples,
+				 tsc);
 	if (ran == 0)
 		fprintf(stderr, "micro: no benchmark of that name and backend on this CPU\n");
 	return ran > 0 ? 0 : 1;

@@ -49,8 +49,16 @@ struct figure {
 void measure(struct figure *operation, struct figure *baseline, const struct benchmark *benchmark,
 	     void *context, unsigned n, unsigned samples);
 
+/* The same of the baseline alone. */
+struct figure measure_baseline(enum baseline which, unsigned samples);
+
 /* ---- report.c ---- */
 
 void report_start(bool json, int cpu, double tsc);
 void report(bool json, const struct benchmark *benchmark, const char *backend, unsigned n,
 	    struct figure operation, struct figure baseline, double tsc);
+
+/* ---- replay.c: benchmarks that time themselves; returns how many ran ---- */
+
+unsigned replay_benchmarks(const char *filter, const char *backend, bool json, unsigned samples,
+			   double tsc);
