@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Cover traffic: when a relay's own packets leave, what they are, and what their return says
+ * (Piotrowska et al., "The Loopix anonymity system", 2017; Danezis & Sassaman, "Heartbeat traffic
+ * to counter (n-1) attacks", 2003).
+ *
+ *   schedules   when the next loop or drop packet is due: Poisson processes
+ *   building    the packets themselves, made as any sender makes its own
+ *   the table   loops on their way, shared by who makes, sends and receives them
+ *   the judge   what the share of lost loops means: OK, WARN, PAUSE
+ *
+ * Time comes from the caller in microseconds, randomness for choices from the caller's generator,
+ * seeds and tokens from lm_rand. Nothing here allocates. Tokens and seeds are secret until the
+ * packet is back.
+ */
+#pragma once
+
+#include "lm_packet.h"
+#include "lm_topology.h"
+
+/* ---- Schedules: one thread each; packet path ---- */
+
+/*
+ * Who was away for longer than this does not make up for it: a burst of cover at one moment would
+ * be known for what it is. A Poisson process has no memory, so starting it anew is no trace.
+ */
+#define LM_COVER_CATCH_UP_US 100000
+
+/* A Poisson process: gaps are exponential with this mean, rounded to microseconds. */
+struct lm_cover_schedule {
+	uint32_t mean_us; /* 0: nothing is ever due */
+	uint64_t next_us; /* UINT64_MAX: never */
+};
+
+/* Starts the process at now_us: the first event is a gap away. */
+void lm_cover_schedule_init(struct lm_cover_schedule *schedule, struct lm_prng *prng,
+			    uint32_t mean_us, uint64_t now_us);
+
+/*
+ * How many events are due at now_us and have not been told, `max` at most; what is above it is told
+ * by the next call. Events missed by more than LM_COVER_CATCH_UP_US are forgotten.
+ */
+LM_MUST_CHECK unsigned lm_cover_due(struct lm_cover_schedule *schedule, struct lm_prng *prng,
+				    uint64_t now_us, unsigned max);
+
+/* ---- Building: one thread ---- */
+
+/* Who builds for which network. */
+struct lm_cover_maker {
+	const struct lm_topology *topology;
+	const struct lm_topology_node *self; /* of this topology */
+	bool ending;       /* less than lm_cover_path_us is left of the epoch: kids of the next */
+	uint64_t slack_us; /* that a hop may take beside the mix's stay: the wire, queues */
+	struct lm_prng *prng;
+};
+
+/* What the relay must know of a packet of cover beside its bytes. */
+struct lm_cover_way {
+	const struct lm_topology_node *first; /* where it is sent */
+	uint32_t delay_us;                    /* for this relay's own mix, drawn like any other */
+	uint64_t wait_us; /* a loop that enters the mix at t is back by t + wait_us, or lost */
+};
+
+/*
+ * A loop: the layers after self, a gateway, the layers up to self, which recognises the random
+ * token that the packet brings. A drop packet ends at a gateway. Both draw mixes, kids and delays
+ * as senders do. `build` lacks its place (`packet`) only.
+ */
+void lm_cover_plan_loop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
+			struct lm_packet_build *build);
+void lm_cover_plan_drop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
+			struct lm_packet_build *build);
+
+/*
+ * Fills the payloads with random bytes and builds n packets, 1 <= n <= LM_BURST. Returns the mask
+ * of those built; see lm_packet_build. Wipes `build`.
+ */
+LM_MUST_CHECK uint64_t lm_cover_build(struct lm_packet_builder *builder,
+				      struct lm_packet_build *build, unsigned n);
+
+/* The longest wait_us that a loop of this topology can get. */
+uint64_t lm_cover_path_us(const struct lm_topology *topology, uint64_t slack_us);
+
+/* ---- The table of loops ---- */
+
+/*
+ * One thread makes loops and collects what became of them (control), one sends them (the mixer),
+ * any number recognise returning ones (workers). Wait-free. A place's number stands in the low bits
+ * of the token of its loop; the other bits, 108 at least, are random, and only the relay that made
+ * a loop ever sees them. So a packet from outside either carries a token of ours or changes
+ * nothing, and costs one look at one place: there is nothing to flood.
+ */
+struct lm_cover_table;
+
+#define LM_COVER_ALIGN     64
+#define LM_COVER_LOOPS_MIN 64
+#define LM_COVER_LOOPS_MAX (1u << 20)
+
+/* Bytes for `capacity` loops, a power of two in LM_COVER_LOOPS_MIN .. _MAX. */
+size_t lm_cover_table_size(uint32_t capacity);
+struct lm_cover_table *lm_cover_table_init(void *memory, uint32_t capacity);
+
+/*
+ * control: a place for a loop that is being built, which is to be back wait_us after it is sent.
+ * Sets *loop and puts its number into the token, whose other bits stay. False if all are taken.
+ */
+LM_MUST_CHECK bool lm_cover_table_add(struct lm_cover_table *table, uint32_t *loop,
+				      struct lm_packet_token *token, uint64_t wait_us);
+
+/* mixer, once for each loop that was added: it has entered the mix; or it is thrown away. */
+void lm_cover_table_sent(struct lm_cover_table *table, uint32_t loop, uint64_t now_us);
+void lm_cover_table_discard(struct lm_cover_table *table, uint32_t loop);
+
+/*
+ * workers: a DROP with this token has come. True if it is a loop of ours that was on its way, the
+ * first time; the time that takes does not depend on the token's random bits.
+ */
+LM_MUST_CHECK bool lm_cover_table_back(struct lm_cover_table *table,
+				       const struct lm_packet_token *token, uint64_t now_us);
+
+/* What became of loops. */
+struct lm_cover_news {
+	uint32_t back; /* in time */
+	uint32_t lost; /* not in time */
+	uint32_t late; /* lost ones that came after all */
+};
+
+/*
+ * control: what was not told before. Linear in the loops that have a place. The place of a lost
+ * loop is kept as long again as its wait, to tell that it came late; then it is given away.
+ */
+struct lm_cover_news lm_cover_table_collect(struct lm_cover_table *table, uint64_t now_us);
+
+/* control: loops that have a place. */
+uint32_t lm_cover_table_loops(const struct lm_cover_table *table);
+
+/* ---- The judge: one thread ---- */
+
+#define LM_COVER_WINDOW_MIN 16
+#define LM_COVER_WINDOW_MAX 4096
+
+enum lm_cover_verdict {
+	LM_COVER_OK,
+	LM_COVER_WARN,  /* loops are missing: somebody should look */
+	LM_COVER_PAUSE, /* this relay may be isolated: nothing should pass */
+};
+
+const char *lm_cover_verdict_name(enum lm_cover_verdict verdict); /* "ok", "warn", "pause" */
+
+struct lm_cover_limits {
+	uint32_t window; /* loops that are looked back upon, LM_COVER_WINDOW_MIN .. _MAX */
+	/* lost loops in percent at which the verdict rises, 1 .. 100; 0: it never does */
+	uint32_t warn_percent;
+	uint32_t pause_percent;
+	uint64_t retry_us; /* see lm_cover_judge; 0: never */
+};
+
+struct lm_cover_judge {
+	struct lm_cover_limits limits;
+	enum lm_cover_verdict verdict;
+	uint32_t n, lost; /* in the window */
+	uint32_t next;    /* place of the next one */
+	uint64_t calm_us; /* before this time nothing is paused */
+	uint64_t paused_us;
+	uint64_t bit[LM_COVER_WINDOW_MAX / 64]; /* 1: lost */
+};
+
+void lm_cover_judge_init(struct lm_cover_judge *judge, const struct lm_cover_limits *limits,
+			 uint64_t now_us);
+
+/*
+ * Takes news into the window and returns the verdict.
+ *
+ * It rises when the share of lost loops in the window reaches a limit, and falls when the share is
+ * below three quarters of it. It stays what it was (OK at the start) while fewer than a quarter of
+ * `window` have been heard of.
+ *
+ * Relays that pause lose each other's loops, so with few mixes in a layer all could wait for each
+ * other for ever. Hence retry_us: that long after its start a relay warns but does not pause; and a
+ * pause that has lasted so long ends in WARN with an empty window, for a quarter of that time at
+ * least, to see whether loops come back. With 0 a pause is declared at once and lasts until the
+ * loops sent meanwhile return.
+ */
+LM_MUST_CHECK enum lm_cover_verdict
+lm_cover_judge(struct lm_cover_judge *judge, const struct lm_cover_news *news, uint64_t now_us);
