@@ -140,7 +140,8 @@ static int set_view(struct replay *replay, struct lm_error *err)
 	view_self_init(&replay->self, relay->node, mac, (uint16_t)relay->config->node.port.vlan);
 	relay->shared.view = view_make(relay->topology, relay->node, &replay->self,
 				       &relay->keys.ring, &relay->links, view_resolve_static, NULL);
-	return relay->shared.view ? 0 : lm_error_set(err, ENOMEM, "too little memory");
+	relay->ready = relay->shared.view != NULL;
+	return relay->ready ? 0 : lm_error_set(err, ENOMEM, "too little memory");
 }
 
 static void write_frame(struct replay *replay, struct rte_mbuf *mbuf)
@@ -188,7 +189,8 @@ static void settle(struct replay *replay)
 	unsigned moved;
 
 	do {
-		moved = mixer_step(&relay->mixer, replay->now_us);
+		moved = cover_step(relay, replay->now_us, UINT64_MAX);
+		moved += mixer_step(&relay->mixer, replay->now_us);
 		for (unsigned i = 0; i < relay->workers; i++) {
 			moved += worker_step(relay->worker[i], replay->now_us);
 			while (rte_ring_dequeue(replay->tx[i], (void **)&mbuf) == 0)
@@ -201,12 +203,12 @@ static void settle(struct replay *replay)
 	} while (moved > 0);
 }
 
-/* Lets the virtual clock run to `until_us`, stopping wherever the mixer has something to give. */
+/* Lets the virtual clock run to `until_us`, stopping wherever the mixer has something to do. */
 static void advance(struct replay *replay, uint64_t until_us)
 {
 	uint64_t next_us;
 
-	while ((next_us = lm_mix_next_us(replay->relay->mixer.mix)) <= until_us) {
+	while ((next_us = mixer_next_us(&replay->relay->mixer)) <= until_us) {
 		if (next_us > replay->now_us)
 			replay->now_us = next_us;
 		settle(replay);
@@ -270,6 +272,8 @@ static int run_capture(struct replay *replay, struct lm_error *err)
 		receive(replay, replay->header, replay->bytes);
 		show_progress(replay);
 	}
+	settle(replay);
+	cover_end(&replay->relay->cover);
 	settle(replay);
 	advance(replay, UINT64_MAX - 1);
 	if (replay->read == PCAP_ERROR_BREAK)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lm_cover.h"
 #include "lm_packet.h"
 
 const char *const config_idle_names[] = {"auto", "spin", "yield", NULL};
@@ -38,6 +39,10 @@ static const struct lm_conf_table service_table = {
 	.size = sizeof(struct config_service),
 };
 
+#define COVER_UINT(member, least, most, otherwise, text)                                    \
+	NODE_CONFIG_UINT(struct relay_config, cover, member, "cover." #member, least, most, \
+			 otherwise, text)
+
 static const struct lm_conf_key relay_keys[] = {
 	NODE_CONFIG_ROWS(struct relay_config, node),
 	{
@@ -58,6 +63,24 @@ static const struct lm_conf_key relay_keys[] = {
 		.offset = offsetof(struct relay_config, mailboxes),
 		.help = "gateway: UDP address:port that takes every MBOX packet; empty: none",
 	},
+	COVER_UINT(stock, 16, 16384, "256",
+		   "own loops, and drop packets, that are built ahead: of each so many"),
+	COVER_UINT(loops, LM_COVER_LOOPS_MIN, LM_COVER_LOOPS_MAX, "8192",
+		   "own loops ready and on their way at most, a power of two"),
+	COVER_UINT(slack_us, 0, 60000000, "100000",
+		   "what a loop may take at each hop beside its delay, before it is lost"),
+	COVER_UINT(window, LM_COVER_WINDOW_MIN, LM_COVER_WINDOW_MAX, "128",
+		   "latest loops by which the share of lost ones is judged"),
+	COVER_UINT(warn_percent, 0, 100, "10",
+		   "share of lost loops that raises the alarm; 0: none"),
+	COVER_UINT(
+		pause_percent, 0, 100, "0",
+		"share of lost loops at which all that arrives is dropped until loops come back; "
+		"more than the share that passes any one relay; 0: none"),
+	COVER_UINT(
+		retry_us, 0, UINT64_C(86400000000), "60000000",
+		"no pause so long after the start, and one that has lasted so long ends for a try; "
+		"0: it begins at once and only loops end it"),
 };
 
 const struct lm_conf_table relay_config_table = {
@@ -174,6 +197,24 @@ static int check_services(const struct relay_config *config, const char *path, s
 	return 0;
 }
 
+static int check_cover(struct relay_config *config, const char *path, struct lm_error *err)
+{
+	uint64_t loops = config->cover.loops;
+
+	if (loops & (loops - 1))
+		return lm_error_set(err, EINVAL, "%s: cover.loops: %llu is no power of two; try %u",
+				    path, (unsigned long long)loops,
+				    2u << (31 - __builtin_clz((unsigned)loops)));
+	if (config->cover.pause_percent > 0 &&
+	    config->cover.pause_percent < config->cover.warn_percent)
+		return lm_error_set(err, EINVAL,
+				    "%s: cover.pause_percent: below cover.warn_percent; make it at "
+				    "least %llu, or 0 for no pause",
+				    path, (unsigned long long)config->cover.warn_percent);
+	config->node.limits.own = 2 * config->cover.stock + LM_BURST;
+	return 0;
+}
+
 int relay_config_load(struct relay_config *config, const char *path, struct lm_error *err)
 {
 	int rc = lm_conf_load(config, &relay_config_table, path, err);
@@ -182,5 +223,7 @@ int relay_config_load(struct relay_config *config, const char *path, struct lm_e
 		rc = node_config_finish(&config->node, path, err);
 	if (rc == 0)
 		rc = check_services(config, path, err);
+	if (rc == 0)
+		rc = check_cover(config, path, err);
 	return rc;
 }

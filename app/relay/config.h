@@ -40,6 +40,7 @@ struct node_config {
 	} memory;
 	struct {
 		uint64_t held, ring, replay;
+		uint64_t own; /* packets that the program itself keeps ready; no row */
 	} limits;
 	char x25519[32], symmetric[32];
 	char file_prefix[64];
@@ -56,6 +57,11 @@ struct relay_config {
 	struct config_service service[CONFIG_SERVICES];
 	unsigned services;
 	char mailboxes[CONFIG_ENDPOINT + 1];
+	struct {
+		uint64_t stock, loops;
+		uint64_t window, warn_percent, pause_percent;
+		uint64_t slack_us, retry_us;
+	} cover;
 };
 
 /* The rows of struct node_config, for the table of a program whose struct S has it as member M. */

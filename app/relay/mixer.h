@@ -9,6 +9,7 @@
 #include <rte_ring.h>
 
 #include "counters.h"
+#include "cover.h"
 #include "lm_mix.h"
 #include "worker.h"
 
@@ -19,13 +20,17 @@ struct mixer {
 	struct worker *const *worker;
 	unsigned workers;
 	struct rte_ring *to_sink; /* of mbufs */
-	uint32_t held;            /* published for readers: items in the mix */
+	struct cover *cover;
+	uint32_t held; /* published for readers: items in the mix */
 	bool draining;
 	struct counters count;
 };
 
 /* One step at time now_us: take from the rings, give what is due. Returns how much it moved. */
 unsigned mixer_step(void *mixer, uint64_t now_us);
+
+/* When mixer_step has something to do, if nothing is handed over: for a virtual clock. */
+uint64_t mixer_next_us(const struct mixer *mixer);
 
 /* Frees all that is still held, as LM_DROP_STOPPED: when no lcore runs any more. */
 void mixer_stop(struct mixer *mixer);

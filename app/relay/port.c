@@ -49,10 +49,10 @@ struct port_memory port_memory(const struct node_config *config, size_t packet_l
 	unsigned workers = config->cpus.workers_count;
 	uint64_t per_worker = config->port.rx_descriptors + config->port.tx_descriptors +
 			      2 * config->limits.ring + 4 * LM_BURST + PORT_MBUF_CACHE * 3 / 2;
-	/* the mixer's pool; the rings of the sink, to and from the kernel; caches of mixer and
-	 * control */
-	uint64_t shared = config->limits.held + 3 * config->limits.ring + LM_BURST +
-			  2 * (PORT_MBUF_CACHE * 3 / 2);
+	/* the mixer's pool; own packets; the rings of the sink, to and from the kernel; caches of
+	 * mixer and control */
+	uint64_t shared = config->limits.held + config->limits.own + 3 * config->limits.ring +
+			  LM_BURST + 2 * (PORT_MBUF_CACHE * 3 / 2);
 	struct port_memory memory = {
 		.mbufs = (unsigned)(workers * per_worker + shared),
 		.mbuf_bytes = (unsigned)(sizeof(struct rte_mbuf) + data_room(packet_len)),

@@ -76,14 +76,15 @@ void relay_describe(FILE *to, const struct relay *relay)
 	fprintf(to, "mixer: CPU %u; control: CPU %u (sleeps)\n", (unsigned)config->cpus.mixer,
 		(unsigned)config->cpus.control);
 	fprintf(to,
-		"memory: %u buffers of %u bytes = held %llu + rings, descriptors and caches: %.1f "
-		"MiB\n",
+		"memory: %u buffers of %u bytes = held %llu + own cover %llu + rings, descriptors "
+		"and caches: %.1f MiB\n",
 		memory.mbufs, memory.mbuf_bytes, (unsigned long long)config->limits.held,
-		(double)memory.bytes / (1 << 20));
+		(unsigned long long)config->limits.own, (double)memory.bytes / (1 << 20));
 	fprintf(to, "memory: mixer %.1f MiB, replay sets %u x %llu tags: %.1f MiB\n",
 		(double)mix / (1 << 20), relay->keys.ring.n,
 		(unsigned long long)config->limits.replay,
 		(double)(replay * relay->keys.ring.n) / (1 << 20));
+	cover_describe(to, relay);
 }
 
 /* A ring on the port's NUMA node, of mbufs or of mixer items. */
@@ -149,6 +150,7 @@ static int make_mixer(struct relay *relay, int socket, uint64_t now_us, struct l
 	mixer->worker = relay->worker;
 	mixer->workers = relay->workers;
 	mixer->to_sink = relay->sink.ring;
+	mixer->cover = &relay->cover;
 	lm_rand(seed, sizeof(seed));
 	mixer->mix = lm_mix_init(memory, capacity, &relay->topology->mix, seed, now_us);
 	lm_rand(seed, sizeof(seed));
@@ -176,6 +178,8 @@ int relay_build(struct relay *relay, int socket, uint64_t now_us, struct lm_erro
 		rc = make_worker(relay, i, socket, err);
 	if (rc == 0)
 		rc = make_mixer(relay, socket, now_us, err);
+	if (rc == 0)
+		rc = cover_open(relay, socket, now_us, err);
 	return rc;
 }
 
@@ -222,6 +226,7 @@ void relay_free(struct relay *relay)
 		if (relay->worker[i]->peeler)
 			lm_wipe(relay->worker[i]->peeler, lm_packet_peeler_size());
 	}
+	cover_close(&relay->cover);
 	tap_close(&relay->tap);
 	free((void *)(uintptr_t)view);
 	mix_keys_free(&relay->keys);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "cover.h"
 #include "eal.h"
 #include "keys.h"
 #include "mixer.h"
@@ -26,6 +27,7 @@ struct relay {
 	unsigned workers;
 	struct worker *worker[CONFIG_WORKERS];
 	struct mixer mixer;
+	struct cover cover;
 	struct sink sink;
 	struct tap tap;
 	bool ready; /* every next hop has a link-layer address; written by control */

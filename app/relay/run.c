@@ -180,7 +180,9 @@ static int control(struct run *run, struct lm_error *err)
 
 	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
 	while (rc == 0 && !signals_take(run->signals)) {
-		if (tap_exchange(&run->relay->tap) == 0)
+		if (tap_exchange(&run->relay->tap) +
+			    cover_step(run->relay, lcore_clock_us(), UINT64_MAX) ==
+		    0)
 			(void)poll(fds, LM_COUNT(fds), POLL_MS);
 		rc = maybe_refresh(run, err);
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * route: step 10 of the packet format, which needs the topology: where a packet goes. What may go
- * on leaves for the mixer as 16 bytes; the mixer touches no packet memory.
+ * on leaves for the mixer as 16 bytes; the mixer touches no packet memory. Own loops that return
+ * are marked; in a pause of the mix (lib/cover) all else ends here.
  */
 #include "worker.h"
 
@@ -35,13 +36,26 @@ static enum lm_drop route_on(const struct worker *worker, struct lm_mix_item *ou
 	return LM_DROP_NONE;
 }
 
+/* Cover that ends here. A pause takes all but own loops. */
+static enum lm_drop route_drop(const struct worker *worker, const struct lm_packet_peel *item,
+			       bool paused)
+{
+	bool own = lm_cover_table_back(worker->shared->loops, &item->token, worker->now_us);
+
+	return own || !paused ? LM_DROP_COVER : LM_DROP_PAUSED;
+}
+
 /* Decides for one peeled packet; sets the mixer's item if it goes on. */
 static enum lm_drop route(const struct worker *worker, struct lm_mix_item *out,
-			  struct rte_mbuf *mbuf, const struct lm_packet_peel *item)
+			  struct rte_mbuf *mbuf, const struct lm_packet_peel *item, bool paused)
 {
 	*out = (struct lm_mix_item){.packet = mbuf, .delay_us = item->delay_us};
 	if (item->drop != LM_DROP_NONE)
 		return item->drop;
+	if (item->cmd == LM_PACKET_DROP)
+		return route_drop(worker, item, paused);
+	if (paused)
+		return LM_DROP_PAUSED;
 	switch (item->cmd) {
 	case LM_PACKET_FWD:
 		return route_on(worker, out, item->next_id);
@@ -49,19 +63,21 @@ static enum lm_drop route(const struct worker *worker, struct lm_mix_item *out,
 	case LM_PACKET_MBOX:
 		return route_end(worker, mbuf, item);
 	case LM_PACKET_DROP:
-		return LM_DROP_COVER;
+		break;
 	}
 	return LM_DROP_CMD;
 }
 
 /* A client's packet: first_id, then the packet as it goes to the first layer. */
 static enum lm_drop route_handed(const struct worker *worker, struct lm_mix_item *out,
-				 struct rte_mbuf *mbuf)
+				 struct rte_mbuf *mbuf, bool paused)
 {
 	uint32_t first_id = lm_load_u32(rte_pktmbuf_mtod(mbuf, const uint8_t *));
 
 	*out = (struct lm_mix_item){.packet = mbuf};
 	LM_ASSERT(rte_pktmbuf_adj(mbuf, sizeof(first_id)) != NULL);
+	if (paused)
+		return LM_DROP_PAUSED;
 	return route_on(worker, out, first_id);
 }
 
@@ -84,13 +100,14 @@ static void hand_over(struct worker *worker, struct lm_mix_item *item, unsigned 
 unsigned stage_route(struct worker *worker)
 {
 	struct burst *burst = worker->peeled;
+	bool paused = __atomic_load_n(&worker->shared->paused, __ATOMIC_RELAXED);
 	struct lm_mix_item out[LM_BURST];
 	unsigned n = 0;
 
 	if (!burst)
 		return 0;
 	for (unsigned i = 0; i < burst->n; i++) {
-		enum lm_drop drop = route(worker, &out[n], burst->mbuf[i], &burst->item[i]);
+		enum lm_drop drop = route(worker, &out[n], burst->mbuf[i], &burst->item[i], paused);
 
 		if (drop == LM_DROP_NONE)
 			n++;
@@ -98,7 +115,7 @@ unsigned stage_route(struct worker *worker)
 			stage_drop(worker, burst->mbuf[i], drop);
 	}
 	for (unsigned i = 0; i < burst->handed; i++) {
-		enum lm_drop drop = route_handed(worker, &out[n], burst->handed_mbuf[i]);
+		enum lm_drop drop = route_handed(worker, &out[n], burst->handed_mbuf[i], paused);
 
 		if (drop == LM_DROP_NONE)
 			n++;

@@ -40,11 +40,30 @@ static void add_books(const struct relay *relay, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "kernel_lost", total.kernel_lost);
 }
 
+static void add_count(struct rte_tel_data *data, const char *name, const uint64_t *counter)
+{
+	rte_tel_data_add_dict_u64(data, name, __atomic_load_n(counter, __ATOMIC_RELAXED));
+}
+
+static void add_cover(const struct cover *cover, struct rte_tel_data *data)
+{
+	add_count(data, "cover_starved", &cover->starved);
+	add_count(data, "loops_sent", &cover->sent);
+	add_count(data, "loops_back", &cover->back);
+	add_count(data, "loops_lost", &cover->lost);
+	add_count(data, "loops_late", &cover->late);
+	add_count(data, "alarm_loop_loss", &cover->alarms);
+	rte_tel_data_add_dict_string(data, "loop_verdict",
+				     lm_cover_verdict_name(
+					     __atomic_load_n(&cover->verdict, __ATOMIC_RELAXED)));
+}
+
 static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 {
 	struct rte_eth_stats stats = {0};
 
 	add_books(relay, data);
+	add_cover(&relay->cover, data);
 	(void)rte_eth_stats_get(relay->port.id, &stats);
 	rte_tel_data_add_dict_u64(data, "rx_missed", stats.imissed + stats.rx_nombuf);
 	rte_tel_data_add_dict_u64(data, "uptime_us", lm_clock_us() - started_us);

@@ -2,7 +2,7 @@
 /*
  * The relay's counters over DPDK telemetry: totals only, never anything about one packet.
  *
- *   /linemix/stats    the books, frames of the kernel, missed frames, readiness
+ *   /linemix/stats    the books, own loops, frames of the kernel, missed frames, readiness
  *   /linemix/lcores   what runs where, and the busy share of each lcore's rounds
  */
 #pragma once

@@ -19,7 +19,7 @@ unsigned worker_step(void *context, uint64_t now_us)
 	struct worker *worker = context;
 	unsigned moved = 0;
 
-	(void)now_us;
+	worker->now_us = now_us;
 	worker->view = __atomic_load_n(&worker->shared->view, __ATOMIC_ACQUIRE);
 	worker->filling = NULL;
 	worker->peeled = NULL;

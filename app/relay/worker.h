@@ -12,6 +12,7 @@
 #include <rte_ring.h>
 
 #include "counters.h"
+#include "lm_cover.h"
 #include "lm_mix.h"
 #include "lm_packet.h"
 #include "port.h"
@@ -45,7 +46,9 @@ enum phase {
 struct shared {
 	const struct view *view; /* read and swapped with atomic operations */
 	enum phase phase;        /* the same */
+	bool paused;             /* own loops do not come back; the same, written by control */
 	struct services services;
+	struct lm_cover_table *loops; /* own ones on their way */
 };
 
 struct worker {
@@ -59,6 +62,7 @@ struct worker {
 	struct lm_packet_peeler *peeler;
 	struct lm_prng prng;
 
+	uint64_t now_us;         /* of this step */
 	const struct view *view; /* of this step */
 	struct burst burst[WORKER_BURSTS];
 	struct burst *filling; /* of this step, between rx and peel; NULL: nothing came */

@@ -89,11 +89,11 @@ class Replay(unittest.TestCase):
     def test_small_batches_wait_for_company_and_not_for_ever(self):
         with Network("--interval-us", "50000", "--min-batch", "40",
                      "--max-wait-us", "400000") as net:
-            # 20 a interval: every second interval has 40; the last 20 wait for nobody
+            # 20 a interval: every second interval has 40; the last 20 get 20 of own cover
             frames = read_capture(net.make("in.pcap", count=100, rate=400))
-            _, out = net.replay(net.config(11), net.path / "in.pcap", "out.pcap")
+            books, out = net.replay(net.config(11), net.path / "in.pcap", "out.pcap")
             left = read_capture(out)
-            self.assertEqual(len(left), 100)
+            self.assertEqual((len(left), books["cover"]), (120, 20))
             start = frames[0][0]
             self.assertTrue(all(time_us >= start + 100000 for time_us, _ in left))
             last = max(time_us for time_us, _ in left)
