@@ -26,8 +26,10 @@
 #include "lm_base.h"
 #include "lm_packet.h"
 
-/* As the runtime folder: objects of anonymous memory that die with the process; the key file is
- * only read. A key then meets an empty set at every start: for generators, captures, laboratories.
+/*
+ * As the runtime folder: keys in locked memory and sets in plain memory, which die with the
+ * process; the key file is only read. A key then meets an empty set at every start: for generators,
+ * captures and laboratories.
  */
 #define LM_EPOCH_THROWAWAY "none"
 

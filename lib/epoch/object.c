@@ -72,10 +72,8 @@ static int guard(const struct folder *folder, void *memory, size_t bytes, struct
 {
 	if (madvise(memory, bytes, MADV_DONTDUMP) != 0)
 		return lm_error_set(err, errno, "madvise: %s", strerror(errno));
-	if (folder->fd < 0) { /* throwaway: the key is locked, its set where the limit allows */
-		(void)mlock2(memory, bytes, MLOCK_ONFAULT);
+	if (folder->fd < 0) /* throwaway: the key is in locked memory, and only its set here */
 		return 0;
-	}
 	if (folder->huge || mlock(memory, bytes) == 0)
 		return 0;
 	return lm_error_set(err, errno,
@@ -141,20 +139,25 @@ static int make_file(const struct folder *folder, const char *name, size_t bytes
 	return no_memory(folder, bytes, code, err);
 }
 
-/* The magic comes last: what has it is whole. */
-static void fill(struct object *object, uint32_t node, uint32_t epoch,
-		 const struct lm_secret *secret, uint64_t capacity)
+/* The key as this process sees it, with an empty set. */
+static void begin(struct object *object, uint32_t node, uint32_t epoch,
+		  const struct lm_secret *secret, uint64_t capacity)
 {
-	struct head *head = object->memory;
-
 	object->key.epoch = epoch;
 	object->key.replay = lm_replay_init(set_of(object), capacity);
 	lm_packet_key_init(&object->key.key, node, (uint8_t)epoch, secret);
-	head->node = node;
-	head->epoch = epoch;
+}
+
+/* And as the next process finds it. The magic comes last: what has it is whole. */
+static void write_head(struct object *object, uint64_t capacity)
+{
+	struct head *head = object->memory;
+
+	head->node = object->key.key.id;
+	head->epoch = object->key.epoch;
 	head->capacity = capacity;
 	head->bytes = object->bytes;
-	head->secret = *secret;
+	head->secret = object->key.key.secret;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	memcpy(head->magic, MAGIC, sizeof(MAGIC));
 }
@@ -174,7 +177,8 @@ static int make_in_folder(struct object *object, const struct folder *folder, ui
 	rc = map(object, folder, fd, false, err);
 	close(fd);
 	if (rc == 0) {
-		fill(object, node, epoch, secret, capacity);
+		begin(object, node, epoch, secret, capacity);
+		write_head(object, capacity);
 		if (renameat(folder->fd, made, folder->fd, name) != 0)
 			rc = lm_error_set(err, errno, "%s/%s: %s", folder->path, name,
 					  strerror(errno));
@@ -201,7 +205,7 @@ struct object *object_make(const struct folder *folder, uint32_t node, uint32_t 
 	} else if (folder->fd < 0) {
 		rc = map(object, folder, -1, false, err);
 		if (rc == 0)
-			fill(object, node, epoch, secret, capacity);
+			begin(object, node, epoch, secret, capacity);
 	} else {
 		rc = make_in_folder(object, folder, node, epoch, secret, capacity, err);
 	}

@@ -90,14 +90,20 @@ static int add_existing(void *context, uint32_t epoch, const char *name)
 	return 0;
 }
 
+static double in_mib(uint64_t bytes)
+{
+	return (double)bytes / (1 << 20);
+}
+
 static int too_little(const struct lm_epoch_place *place, uint64_t bytes, uint64_t room,
 		      const char *where, const char *remedy, struct lm_error *err)
 {
 	return lm_error_set(err, ENOMEM,
-			    "no memory for %u replay sets of %" PRIu64 " tags, %" PRIu64
-			    " MiB each: %s has %" PRIu64
-			    " MiB free; lower limits.max_packets_per_second or limits.replay%s",
-			    LM_EPOCH_SETS, place->capacity, bytes >> 20, where, room >> 20, remedy);
+			    "no memory for %u replay sets of %" PRIu64 " tags, %.1f "
+			    "MiB each: %s has %.1f MiB free; lower limits.max_packets_per_second "
+			    "or limits.replay%s",
+			    LM_EPOCH_SETS, place->capacity, in_mib(bytes), where, in_mib(room),
+			    remedy);
 }
 
 static int check_sizes(const struct lm_epoch_place *place, const struct folder *folder,
@@ -128,11 +134,11 @@ static int check_sizes(const struct lm_epoch_place *place, const struct folder *
 				  ", or mount it larger (mount -o remount,size=)", err);
 	if (!folder->huge && !may_lock(LM_EPOCH_SETS * one))
 		return lm_error_set(err, ENOMEM,
-				    "the kernel does not lock %u replay sets of %" PRIu64
-				    " MiB; raise the limit of locked memory (ulimit -l; "
+				    "the kernel does not lock %u replay sets of %.1f MiB; raise "
+				    "the limit of locked memory (ulimit -l; "
 				    "LimitMEMLOCK= of a service), or lower "
 				    "limits.max_packets_per_second or limits.replay",
-				    LM_EPOCH_SETS, one >> 20);
+				    LM_EPOCH_SETS, in_mib(one));
 	return 0;
 }
 
