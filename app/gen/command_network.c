@@ -21,6 +21,7 @@ enum {
 	KEY_GATEWAYS,
 	KEY_PROFILE,
 	KEY_EPOCH,
+	KEY_AHEAD,
 	KEY_STRATEGY,
 	KEY_INTERVAL,
 	KEY_MIN_BATCH,
@@ -45,6 +46,8 @@ static const struct argp_option rows[] = {
 	{"gateways", KEY_GATEWAYS, "G", 0, "Gateways beside node 1 (default 0)", 0},
 	{"profile", KEY_PROFILE, "P", 0, "Packet profile: 0 small (default), 1 jumbo", 0},
 	{"epoch", KEY_EPOCH, "E", 0, "Number of the key epoch (default 1)", 0},
+	{"epochs-ahead", KEY_AHEAD, "N", 0,
+	 "Keys, and topology-E.json, for N epochs more (default 0)", 0},
 	{"strategy", KEY_STRATEGY, "NAME", 0, "batch (default), pool or poisson", 0},
 	{"interval-us", KEY_INTERVAL, "US", 0,
 	 "batch: interval; pool: time between draws (default 100000)", 0},
@@ -174,6 +177,10 @@ static error_t parse_shape(int key, char *arg, struct argp_state *state, struct 
 		return 0;
 	case KEY_EPOCH:
 		network->epoch = (uint32_t)options_number(state, "epoch", arg, 0, UINT32_MAX);
+		return 0;
+	case KEY_AHEAD:
+		network->epochs_ahead =
+			(unsigned)options_number(state, "epochs-ahead", arg, 0, NETWORK_AHEAD_MAX);
 		return 0;
 	case KEY_PORT:
 		network->port = (uint16_t)options_number(state, "port", arg, 1, UINT16_MAX);

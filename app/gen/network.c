@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * See network.h. Secret keys pass through one stack frame and the buffer that is written, both
- * wiped; jansson sees public keys only.
+ * See network.h. Secret keys pass through locked memory and lib/epoch, which writes them; jansson
+ * sees public keys only.
  */
 #include "network.h"
 
@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "frame.h"
+#include "lm_epoch.h"
 #include "lm_packet.h"
 
 #define NAME_LEN     32
-#define KEYS_TEXT    512
-#define TOPOLOGY     "topology.json"
+#define KEYS_MAX     (LM_PACKET_KIDS + NETWORK_AHEAD_MAX)
+#define TOPOLOGY     "topology"
+#define LABEL_LEN    12
 #define HEX_LEN      (2 * 32 + 1)
 #define GENERATOR_ID 1
 
@@ -27,8 +29,10 @@
 struct writing {
 	const struct network *network;
 	int folder;
-	json_t *nodes;
+	json_t *nodes; /* as in the document, with keys by full epoch: `keys_of` picks */
 };
+
+_Static_assert(KEYS_MAX <= LM_X25519_BURST && KEYS_MAX <= LM_EPOCH_KEYS_MAX, "one burst");
 
 bool network_parse_prefix(struct network *network, const char *text)
 {
@@ -105,14 +109,10 @@ static int write_file(int folder, const char *name, mode_t mode, const char *tex
 	return lm_error_set(err, code, "%s: %s", name, strerror(code));
 }
 
-/* The kids of the previous, this and the next epoch; epoch 0 has no previous one. */
-static unsigned kids_of(uint8_t kid[LM_PACKET_KIDS], uint32_t epoch)
+/* The previous epoch, or epoch 0, which has none. */
+static uint32_t epoch_before(uint32_t epoch)
 {
-	unsigned n = 0;
-
-	for (uint32_t e = epoch ? epoch - 1 : 0; e <= (uint64_t)epoch + 1; e++)
-		kid[n++] = (uint8_t)e;
-	return n;
+	return epoch ? epoch - 1 : 0;
 }
 
 static void keys_name(char name[NAME_LEN], uint32_t id)
@@ -124,37 +124,28 @@ static void keys_name(char name[NAME_LEN], uint32_t id)
 static int make_keys(json_t *public, const struct writing *writing, uint32_t id,
 		     struct lm_error *err)
 {
-	struct lm_secret secret[LM_PACKET_KIDS];
-	struct lm_point point[LM_PACKET_KIDS];
-	uint8_t kid[LM_PACKET_KIDS];
-	unsigned n = kids_of(kid, writing->network->epoch);
-	char text[KEYS_TEXT], hex[HEX_LEN], name[NAME_LEN], label[4];
-	int used = snprintf(text, sizeof(text),
-			    "{\"format\": \"linemix-keys-v1\", \"id\": %u, "
-			    "\"keys\": {",
-			    id);
+	const struct network *network = writing->network;
+	struct lm_secret *secret = lm_secret_alloc(KEYS_MAX * sizeof(*secret));
+	uint32_t first = epoch_before(network->epoch);
+	unsigned n = network->epoch - first + 2 + network->epochs_ahead;
+	char hex[HEX_LEN], name[NAME_LEN], label[LABEL_LEN];
+	struct lm_point point[KEYS_MAX];
+	int rc;
 
-	lm_rand(secret, sizeof(secret));
+	if (!secret)
+		return lm_error_set(err, ENOMEM,
+				    "the kernel locks no memory for keys; raise the limit of "
+				    "locked memory (ulimit -l)");
+	lm_rand(secret, n * sizeof(*secret));
 	lm_x25519_base_burst(point, secret, n);
-	for (unsigned i = 0; i < n; i++) {
-		snprintf(label, sizeof(label), "%u", kid[i]);
+	keys_name(name, id);
+	rc = lm_epoch_write_keys(writing->folder, name, id, first, secret, n, err);
+	lm_secret_free(secret);
+	for (unsigned i = 0; rc == 0 && i < n; i++) { /* none: there is no file of ours */
+		snprintf(label, sizeof(label), "%u", first + i);
 		lm_hex_encode(hex, point[i].b, sizeof(point[i].b));
 		json_object_set_new(public, label, json_string(hex));
-		lm_hex_encode(hex, secret[i].b, sizeof(secret[i].b));
-		used += snprintf(text + used, sizeof(text) - (size_t)used, "%s\"%s\": \"%s\"",
-				 i ? ", " : "", label, hex);
 	}
-	used += snprintf(text + used, sizeof(text) - (size_t)used, "}}\n");
-	LM_ASSERT((size_t)used < sizeof(text));
-	keys_name(name, id);
-
-	int rc = write_file(writing->folder, name, 0600, text, (size_t)used, err);
-
-	if (rc != 0)
-		json_object_clear(public); /* says that there is no file of ours */
-	lm_wipe(secret, sizeof(secret));
-	lm_wipe(text, sizeof(text));
-	lm_wipe(hex, sizeof(hex));
 	return rc;
 }
 
@@ -237,32 +228,84 @@ static json_t *mixing_object(const struct lm_mix_params *mix)
 			 (json_int_t)mix->mean_delay_us);
 }
 
-static json_t *topology_document(const struct writing *writing)
+/* The nodes with the keys that a document of this epoch lists, by kid. */
+static json_t *nodes_in_epoch(const json_t *nodes, uint32_t epoch)
+{
+	json_t *picked = json_deep_copy(nodes), *node;
+	char label[LABEL_LEN];
+	size_t i;
+
+	json_array_foreach(picked, i, node)
+	{
+		const json_t *all = json_object_get(json_array_get(nodes, i), "keys");
+		json_t *keys = json_object();
+
+		for (uint64_t e = epoch_before(epoch); e <= (uint64_t)epoch + 1; e++) {
+			snprintf(label, sizeof(label), "%u", (unsigned)e);
+			json_t *key = json_object_get(all, label);
+
+			snprintf(label, sizeof(label), "%u", (uint8_t)e);
+			json_object_set(keys, label, key);
+		}
+		json_object_set_new(node, "keys", keys);
+	}
+	return picked;
+}
+
+static json_t *topology_document(const struct writing *writing, uint32_t epoch)
 {
 	const struct network *network = writing->network;
 
-	return json_pack("{s:s, s:I, s:i, s:o, s:{s:I, s:I}, s:i, s:O}", "format",
-			 "linemix-topology-v1", "epoch", (json_int_t)network->epoch, "profile",
+	return json_pack("{s:s, s:I, s:i, s:o, s:{s:I, s:I}, s:i, s:o}", "format",
+			 "linemix-topology-v1", "epoch", (json_int_t)epoch, "profile",
 			 (int)network->profile, "mixing", mixing_object(&network->mix), "cover",
 			 "loop_interval_us", (json_int_t)network->cover.loop_interval_us,
 			 "drop_interval_us", (json_int_t)network->cover.drop_interval_us, "layers",
-			 (int)network->layers, "nodes", writing->nodes);
+			 (int)network->layers, "nodes", nodes_in_epoch(writing->nodes, epoch));
+}
+
+static void topology_name(char name[NAME_LEN], const struct network *network, uint32_t epoch)
+{
+	if (epoch == network->epoch)
+		snprintf(name, NAME_LEN, TOPOLOGY ".json");
+	else
+		snprintf(name, NAME_LEN, TOPOLOGY "-%u.json", epoch);
 }
 
 /* What was asked for may make no valid network: that is found by reading it before writing it. */
-static int write_topology(const struct writing *writing, struct lm_error *err)
+static int write_topology(const struct writing *writing, uint32_t epoch, struct lm_error *err)
 {
-	json_t *document = topology_document(writing);
+	json_t *document = topology_document(writing, epoch);
 	char *text = json_dumps(document, JSON_INDENT(2));
 	struct lm_topology *topology = NULL;
-	int rc = text ? lm_topology_parse(&topology, text, strlen(text), TOPOLOGY, err)
-		      : lm_error_set(err, ENOMEM, "no memory for the topology");
+	char name[NAME_LEN];
+	int rc;
 
+	topology_name(name, writing->network, epoch);
+	rc = text ? lm_topology_parse(&topology, text, strlen(text), name, err)
+		  : lm_error_set(err, ENOMEM, "no memory for the topology");
 	if (rc == 0)
-		rc = write_file(writing->folder, TOPOLOGY, 0644, text, strlen(text), err);
+		rc = write_file(writing->folder, name, 0644, text, strlen(text), err);
 	lm_topology_free(topology);
 	free(text);
 	json_decref(document);
+	return rc;
+}
+
+/* That of this epoch and those of the epochs ahead; on failure none is left. */
+static int write_topologies(const struct writing *writing, struct lm_error *err)
+{
+	uint32_t epoch = writing->network->epoch, last = epoch + writing->network->epochs_ahead;
+	char name[NAME_LEN];
+	uint32_t e = epoch;
+	int rc = 0;
+
+	for (; rc == 0 && e <= last; e++)
+		rc = write_topology(writing, e, err);
+	for (e -= 1; rc != 0 && e-- > epoch;) { /* all before the one that failed */
+		topology_name(name, writing->network, e);
+		unlinkat(writing->folder, name, 0);
+	}
 	return rc;
 }
 
@@ -286,6 +329,8 @@ int network_write(const struct network *network, const char *out, struct lm_erro
 	struct writing writing = {.network = network};
 	int rc;
 
+	if (network->epoch > UINT32_MAX - 1 - network->epochs_ahead)
+		return lm_error_set(err, ERANGE, "--epoch: no epoch follows the last one");
 	if (mkdir(out, 0755) != 0 && errno != EEXIST)
 		return lm_error_set(err, errno, "%s: %s", out, strerror(errno));
 	writing.folder = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -294,7 +339,7 @@ int network_write(const struct network *network, const char *out, struct lm_erro
 	writing.nodes = json_array();
 	rc = add_nodes(&writing, err);
 	if (rc == 0)
-		rc = write_topology(&writing, err);
+		rc = write_topologies(&writing, err);
 	if (rc != 0) {
 		remove_keys(&writing);
 		lm_error_prefix(err, out);

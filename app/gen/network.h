@@ -7,6 +7,9 @@
 #include "lm_base.h"
 #include "lm_topology.h"
 
+/* Further epochs that a network may be written for. */
+#define NETWORK_AHEAD_MAX 60
+
 /* An address of a node is the prefix plus its id. */
 struct network_prefix {
 	bool given;
@@ -19,6 +22,7 @@ struct network {
 	unsigned gateways; /* beside node 1, which is the generator */
 	unsigned profile;
 	uint32_t epoch;
+	unsigned epochs_ahead; /* NETWORK_AHEAD_MAX at most */
 	uint16_t port;
 	struct lm_mix_params mix;
 	struct lm_topology_cover cover;
@@ -37,7 +41,9 @@ uint32_t network_mix_id(const struct network *network, unsigned layer, unsigned 
 
 /*
  * Writes topology.json and keys-ID.json (mode 0600) for every node into the folder `out`, made if
- * need be. No file is overwritten, and on failure none is left. -errno and a message.
+ * need be; and topology-E.json for each of the epochs_ahead epochs E that follow, of the same nodes
+ * with their keys of those epochs. No file is overwritten, and on failure none is left. -errno and
+ * a message.
  */
 LM_MUST_CHECK int network_write(const struct network *network, const char *out,
 				struct lm_error *err);

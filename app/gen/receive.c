@@ -160,7 +160,7 @@ static uint64_t find_replays(const struct gen_receiver *receiver, struct lm_pack
 				which |= UINT64_C(1) << i;
 		}
 		if (which)
-			fresh |= lm_replay_insert(mix_key_replay(ring->key[k]), tag, which, n,
+			fresh |= lm_replay_insert(lm_epoch_replay(ring->key[k]), tag, which, n,
 						  &refused);
 		full |= refused;
 	}

@@ -37,11 +37,17 @@ static int find_self(struct gen_setup *setup, struct lm_error *err)
 
 static int load_keys(struct gen_setup *setup, uint64_t replay_capacity, struct lm_error *err)
 {
-	int rc = mix_keys_load(&setup->mix_keys, setup->config.node.keys, setup->self,
-			       replay_capacity, err);
+	struct lm_epoch_place place = mix_keys_place(&setup->config.node);
+	int rc;
 
+	place.runtime = LM_EPOCH_THROWAWAY;
+	place.capacity = replay_capacity;
+	rc = mix_keys_load(&setup->mix_keys, &place, setup->topology, setup->self, err);
 	if (rc != 0)
 		return rc;
+	if (setup->mix_keys.lost > 0)
+		return lm_error_set(err, ENOKEY, "%s: has no key of epoch %u", place.keys,
+				    (unsigned)setup->mix_keys.lost_epoch[0]);
 	setup->keys = lm_secret_alloc(sizeof(*setup->keys));
 	if (!setup->keys)
 		return lm_error_set(err, ENOMEM,
@@ -81,8 +87,7 @@ void gen_setup_free(struct gen_setup *setup)
 {
 	lm_secret_free(setup->keys);
 	free(setup->links);
-	if (setup->mix_keys.key)
-		mix_keys_free(&setup->mix_keys);
+	mix_keys_free(&setup->mix_keys);
 	lm_topology_free(setup->topology);
 	memset(setup, 0, sizeof(*setup));
 }

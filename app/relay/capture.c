@@ -163,7 +163,7 @@ static void write_delivery(struct replay *replay, struct rte_mbuf *mbuf)
 	static const uint8_t nobody[6];
 	struct sink *sink = &replay->relay->sink;
 	const struct endpoint *endpoint =
-		services_find_header(sink->services, rte_pktmbuf_mtod(mbuf, const uint8_t *));
+		services_find_header(&sink->services, rte_pktmbuf_mtod(mbuf, const uint8_t *));
 	struct lm_topology_node service = {.has_ipv4 = !endpoint->ipv6,
 					   .has_ipv6 = endpoint->ipv6,
 					   .port = endpoint->port};

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "lm_cover.h"
-#include "lm_packet.h"
+#include "lm_epoch.h"
 
 const char *const config_idle_names[] = {"auto", "spin", "yield", NULL};
 
@@ -145,6 +145,25 @@ static bool is_file_prefix(const char *text)
 	return text[0] != '.' && text[0] != '-' && text[strspn(text, allowed)] == '\0';
 }
 
+/* The default needs a file prefix that is a plain name. */
+static int finish_runtime(struct node_config *config, const char *path, struct lm_error *err)
+{
+	if (config->runtime[0] == '\0')
+		snprintf(config->runtime, sizeof(config->runtime), "/dev/shm/%s",
+			 config->file_prefix);
+	if (strcmp(config->runtime, LM_EPOCH_THROWAWAY) == 0)
+		return 0;
+	return resolve_path(config->runtime, path, "runtime", err);
+}
+
+uint64_t node_config_replay(const struct node_config *config)
+{
+	if (config->limits.replay > 0)
+		return config->limits.replay;
+	return LM_PACKET_KIDS * config->limits.epoch_seconds *
+	       config->limits.max_packets_per_second;
+}
+
 int node_config_finish(struct node_config *config, const char *path, struct lm_error *err)
 {
 	int rc = resolve_path(config->topology, path, "topology", err);
@@ -158,6 +177,9 @@ int node_config_finish(struct node_config *config, const char *path, struct lm_e
 				    "%s: file_prefix: is no plain name; use letters, digits and "
 				    "\"-\", \"_\" or \".\" within",
 				    path);
+	rc = finish_runtime(config, path, err);
+	if (rc != 0)
+		return rc;
 	if (config->limits.ring & (config->limits.ring - 1))
 		return lm_error_set(err, EINVAL, "%s: limits.ring: %llu is no power of two; try %u",
 				    path, (unsigned long long)config->limits.ring,

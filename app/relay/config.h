@@ -21,6 +21,7 @@ struct node_config {
 	uint64_t node;
 	char topology[CONFIG_PATH_MAX + 1];
 	char keys[CONFIG_PATH_MAX + 1];
+	char runtime[CONFIG_PATH_MAX + 1];
 	struct {
 		char device[512];
 		char tap[16];
@@ -39,7 +40,8 @@ struct node_config {
 		uint64_t megabytes;
 	} memory;
 	struct {
-		uint64_t held, ring, replay;
+		uint64_t held, ring;
+		uint64_t max_packets_per_second, epoch_seconds, replay;
 		uint64_t own; /* packets that the program itself keeps ready; no row */
 	} limits;
 	char x25519[32], symmetric[32];
@@ -76,7 +78,12 @@ struct relay_config {
 	},                                                                                         \
 		NODE_CONFIG_STRING(S, M, topology, "topology", 1, NULL, "the topology document"),  \
 		NODE_CONFIG_STRING(S, M, keys, "keys", 1, NULL,                                    \
-				   "this node's secret mix keys, mode 0600"),                      \
+				   "secret mix keys of epochs to come, mode 0600; rewritten when " \
+				   "one comes into use"),                                          \
+		NODE_CONFIG_STRING(S, M, runtime, "runtime", 0, "",                                \
+				   "folder of the keys in use and their replay sets, on tmpfs "    \
+				   "without swap, ramfs or hugetlbfs; empty: /dev/shm/"            \
+				   "FILE_PREFIX; none: they die with the process"),                \
 		NODE_CONFIG_STRING(S, M, port.device, "port.device", 1, NULL,                      \
 				   "PCI address, or DPDK virtual device with its arguments"),      \
 		NODE_CONFIG_STRING(S, M, port.tap, "port.tap", 0, "",                              \
@@ -126,8 +133,14 @@ struct relay_config {
 				 "packets that the mixer holds at most"),                          \
 		NODE_CONFIG_UINT(S, M, limits.ring, "limits.ring", CONFIG_RING_MIN, 65536, "1024", \
 				 "places in each ring, a power of two"),                           \
-		NODE_CONFIG_UINT(S, M, limits.replay, "limits.replay", 1024, UINT64_C(1) << 36,    \
-				 "1048576", "tags that the replay set of one key takes"),          \
+		NODE_CONFIG_UINT(S, M, limits.max_packets_per_second,                              \
+				 "limits.max_packets_per_second", 1, 1000000000, "10000",          \
+				 "packets a second that replay sets have room for"),               \
+		NODE_CONFIG_UINT(S, M, limits.epoch_seconds, "limits.epoch_seconds", 1, 86400,     \
+				 "1200", "length of a key epoch; a key is accepted for three"),    \
+		NODE_CONFIG_UINT(S, M, limits.replay, "limits.replay", 0, UINT64_C(1) << 36, "0",  \
+				 "tags that the replay set of one key takes; 0: as many as the "   \
+				 "two above need"),                                                \
 		NODE_CONFIG_STRING(S, M, x25519, "x25519", 1, "auto", "backend of lib/x25519"),    \
 		NODE_CONFIG_STRING(S, M, symmetric, "symmetric", 1, "auto",                        \
 				   "backend of lib/symmetric"),                                    \
@@ -157,11 +170,14 @@ LM_MUST_CHECK int relay_config_load(struct relay_config *config, const char *pat
 				    struct lm_error *err);
 
 /*
- * What no table can say about a node's file: paths are made relative to the folder of `path`, and
- * ring sizes must be powers of two.
+ * What no table can say about a node's file: paths are made relative to the folder of `path`, ring
+ * sizes must be powers of two, and the runtime folder has a default.
  */
 LM_MUST_CHECK int node_config_finish(struct node_config *config, const char *path,
 				     struct lm_error *err);
+
+/* Tags that the replay set of one key takes: limits.replay, or rate times three epochs. */
+uint64_t node_config_replay(const struct node_config *config);
 
 /* "192.0.2.1:53" or "[2001:db8::1]:53" as a socket address. */
 struct endpoint {

@@ -1,36 +1,58 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A node's mix keys, each with the replay set that lives and dies with it.
+ * The mix keys that a topology lists for a node, taken from lib/epoch: which epochs they are of,
+ * and what becomes of those that are nowhere.
  */
 #pragma once
 
-#include "lm_packet.h"
+#include <stdio.h>
+
+#include "config.h"
+#include "lm_epoch.h"
 #include "lm_topology.h"
 
-/* One mix key in use. The first member is what lib/packet sees, so its pointer finds the set. */
-struct mix_key {
-	struct lm_packet_key key;
-	struct lm_replay *replay;
+struct mix_keys {
+	struct lm_epoch *epoch;        /* owns the keys */
+	struct lm_packet_keyring ring; /* those of the topology's epochs that are there */
+	unsigned lost;                 /* those that are not */
+	uint32_t lost_epoch[LM_PACKET_KIDS];
 };
 
-struct mix_keys {
-	struct mix_key *key; /* locked memory */
-	void *replay_memory[LM_PACKET_KIDS];
-	struct lm_packet_keyring ring;
-};
+/* Where a node's configuration says that its keys are. Points into config. */
+struct lm_epoch_place mix_keys_place(const struct node_config *config);
 
 /*
- * Reads the key file of node `node`: JSON, {"format": "linemix-keys-v1", "id": ID, "keys": {"KID":
- * "64 hex digits"}}, readable by its owner alone. Every kid that the topology lists for the node
- * must be there and fit its public key. Makes an empty replay set of replay_capacity tags for each.
- * -errno and a message that names the file; keys is then empty.
+ * Opens the place, takes the keys into use that the topology lists for the node, and retires all
+ * older ones. A key that is lost is no failure while there is another; packets of its kid are then
+ * dropped. -errno and a message; keys is then empty.
  */
-LM_MUST_CHECK int mix_keys_load(struct mix_keys *keys, const char *path,
-				const struct lm_topology_node *node, uint64_t replay_capacity,
-				struct lm_error *err);
+LM_MUST_CHECK int mix_keys_load(struct mix_keys *keys, const struct lm_epoch_place *place,
+				const struct lm_topology *topology,
+				const struct lm_topology_node *node, struct lm_error *err);
 
-/* Wipes and frees. */
+/*
+ * The keys for another topology beside those of `now`, with which they share all that both list.
+ * `now` is as before; mix_keys_retire when it is no longer read.
+ */
+LM_MUST_CHECK int mix_keys_renew(struct mix_keys *next, const struct mix_keys *now,
+				 const struct lm_epoch_place *place,
+				 const struct lm_topology *topology,
+				 const struct lm_topology_node *node, struct lm_error *err);
+
+/* Erases all keys of epochs that the topology no longer accepts. */
+LM_MUST_CHECK int mix_keys_retire(struct mix_keys *keys, const struct lm_topology *topology,
+				  struct lm_error *err);
+
+/* Looks where the keys are and prints it, changing nothing. Fails as mix_keys_load would. */
+LM_MUST_CHECK int mix_keys_check(FILE *to, const struct lm_epoch_place *place,
+				 const struct lm_topology *topology,
+				 const struct lm_topology_node *node, struct lm_error *err);
+
+/* Names the epochs of lost keys and what that means; nothing if there are none. */
+void mix_keys_warn(FILE *to, const struct mix_keys *keys);
+
+/* Names the epochs whose replay sets are full, and the remedy. */
+void mix_keys_warn_full(FILE *to, const struct mix_keys *keys);
+
+/* Gives the keys back: what is in use stays in the runtime folder. */
 void mix_keys_free(struct mix_keys *keys);
-
-/* The replay set of a key that a peel item points to. */
-struct lm_replay *mix_key_replay(const struct lm_packet_key *key);

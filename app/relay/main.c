@@ -126,10 +126,20 @@ static int print_balance(const struct relay *relay, bool json, struct lm_error *
 				     "linemix; please report it with the line above");
 }
 
-static int run(struct relay *relay, const struct relay_config *config,
-	       const struct options *options, struct lm_error *err)
+static int check_keys(const struct relay *relay, struct lm_error *err)
 {
-	int rc = relay_load(relay, config, err);
+	struct lm_epoch_place place = mix_keys_place(&relay->config->node);
+
+	return mix_keys_check(stdout, &place, relay->topology, relay->node, err);
+}
+
+static int run(struct relay *relay, struct relay_config *config, const struct options *options,
+	       struct lm_error *err)
+{
+	enum relay_purpose purpose = options->check    ? RELAY_CHECK
+				     : options->replay ? RELAY_REPLAY
+						       : RELAY_RUN;
+	int rc = relay_load(relay, config, purpose, err);
 
 	if (rc != 0)
 		return rc;
@@ -137,9 +147,10 @@ static int run(struct relay *relay, const struct relay_config *config,
 		struct eal_plan plan;
 
 		rc = eal_plan_make(&plan, &config->node, err);
-		if (rc == 0)
-			relay_describe(stdout, relay);
-		return rc;
+		if (rc != 0)
+			return rc;
+		relay_describe(stdout, relay);
+		return check_keys(relay, err);
 	}
 	rc = options->replay ? relay_replay(relay, options->replay, options->out, err)
 			     : relay_run(relay, err);
@@ -153,7 +164,8 @@ int main(int argc, char **argv)
 		.parser = parse_option,
 		.doc = "A mix relay: peels one layer of each packet, mixes, and sends on.\v"
 		       "SIGINT and SIGTERM stop receiving, send what is held in mixed order, print "
-		       "the balance and exit. A second signal drops what is held.",
+		       "the balance and exit. A second signal drops what is held. SIGHUP reads the "
+		       "configuration and the topology again.",
 	};
 	static struct relay relay;
 	static struct relay_config config;
@@ -167,6 +179,7 @@ int main(int argc, char **argv)
 		lm_conf_describe(stdout, &relay_config_table);
 		return EXIT_SUCCESS;
 	}
+	relay.config_path = options.config;
 	rc = lm_base_init(&err);
 	if (rc == 0 && options.seed)
 		rc = use_seed(options.seed, &err);

@@ -26,14 +26,56 @@ static int check_backends(const struct node_config *node, unsigned profile, stru
 	return rc;
 }
 
-int relay_load(struct relay *relay, const struct relay_config *config, struct lm_error *err)
+struct services *relay_make_services(const struct relay_config *config)
+{
+	struct services *services = malloc(sizeof(*services));
+
+	if (services)
+		services_init(services, config);
+	return services;
+}
+
+int relay_check_services(const struct relay_config *config, const struct lm_topology_node *node,
+			 struct lm_error *err)
+{
+	if (node->role == LM_TOPOLOGY_GATEWAY ||
+	    (config->services == 0 && config->mailboxes[0] == '\0'))
+		return 0;
+	return lm_error_set(err, EINVAL,
+			    "services, mailboxes: node %u is a mix; only a gateway delivers",
+			    node->id);
+}
+
+static int load_keys(struct relay *relay, enum relay_purpose purpose, struct lm_error *err)
+{
+	struct lm_epoch_place place = mix_keys_place(&relay->config->node);
+	int rc;
+
+	if (purpose == RELAY_CHECK)
+		return 0;
+	if (purpose == RELAY_REPLAY)
+		place.runtime = LM_EPOCH_THROWAWAY;
+	rc = mix_keys_load(&relay->keys, &place, relay->topology, relay->node, err);
+	if (rc != 0)
+		return rc;
+	mix_keys_warn(stderr, &relay->keys);
+	if (purpose == RELAY_RUN && lm_epoch_folder(relay->keys.epoch) < 0)
+		fprintf(stderr, "linemix-relay: runtime: none: replay sets die with this process; "
+				"the next one takes packets again that this one has seen\n");
+	return 0;
+}
+
+int relay_load(struct relay *relay, struct relay_config *config, enum relay_purpose purpose,
+	       struct lm_error *err)
 {
 	const struct node_config *node = &config->node;
 	int rc;
 
 	relay->config = config;
 	relay->tap.fd = -1;
-	services_init(&relay->shared.services, config);
+	relay->shared.services = relay_make_services(config);
+	if (!relay->shared.services)
+		return lm_error_set(err, ENOMEM, "too little memory");
 	rc = lm_topology_load(&relay->topology, node->topology, err);
 	if (rc == 0)
 		rc = check_backends(node, relay->topology->profile, err);
@@ -46,13 +88,25 @@ int relay_load(struct relay *relay, const struct relay_config *config, struct lm
 		return lm_error_set(err, ENOENT,
 				    "%s: has no node %u: is `node` in the config right?",
 				    node->topology, (unsigned)node->node);
-	if (relay->node->role == LM_TOPOLOGY_MIX &&
-	    (config->services > 0 || config->mailboxes[0] != '\0'))
-		return lm_error_set(
-			err, EINVAL,
-			"services, mailboxes: node %u is a mix; only a gateway delivers",
-			relay->node->id);
-	return mix_keys_load(&relay->keys, node->keys, relay->node, node->limits.replay, err);
+	rc = relay_check_services(config, relay->node, err);
+	return rc == 0 ? load_keys(relay, purpose, err) : rc;
+}
+
+/* How the size of replay sets comes about, and what they take. */
+static void describe_replay(FILE *to, const struct node_config *config)
+{
+	uint64_t tags = node_config_replay(config);
+	double mib = (double)lm_epoch_bytes(tags) / (1 << 20);
+
+	if (config->limits.replay == 0)
+		fprintf(to, "replay: %llu packets/s x %u epochs x %llu s = ",
+			(unsigned long long)config->limits.max_packets_per_second, LM_PACKET_KIDS,
+			(unsigned long long)config->limits.epoch_seconds);
+	else
+		fprintf(to, "replay: limits.replay = ");
+	fprintf(to, "%llu tags, %.1f MiB a set; %u sets while epochs change: %.1f MiB in %s\n",
+		(unsigned long long)tags, mib, LM_EPOCH_SETS, LM_EPOCH_SETS * mib,
+		strcmp(config->runtime, LM_EPOCH_THROWAWAY) == 0 ? "memory" : config->runtime);
 }
 
 void relay_describe(FILE *to, const struct relay *relay)
@@ -60,7 +114,6 @@ void relay_describe(FILE *to, const struct relay *relay)
 	const struct node_config *config = &relay->config->node;
 	const struct lm_topology *topology = relay->topology;
 	struct port_memory memory = port_memory(config, lm_packet_len(topology->profile));
-	size_t replay = lm_replay_size(config->limits.replay);
 	size_t mix = lm_mix_size((uint32_t)config->limits.held);
 
 	fprintf(to, "node %u: %s", relay->node->id,
@@ -80,10 +133,8 @@ void relay_describe(FILE *to, const struct relay *relay)
 		"and caches: %.1f MiB\n",
 		memory.mbufs, memory.mbuf_bytes, (unsigned long long)config->limits.held,
 		(unsigned long long)config->limits.own, (double)memory.bytes / (1 << 20));
-	fprintf(to, "memory: mixer %.1f MiB, replay sets %u x %llu tags: %.1f MiB\n",
-		(double)mix / (1 << 20), relay->keys.ring.n,
-		(unsigned long long)config->limits.replay,
-		(double)(replay * relay->keys.ring.n) / (1 << 20));
+	fprintf(to, "memory: mixer %.1f MiB\n", (double)mix / (1 << 20));
+	describe_replay(to, config);
 	cover_describe(to, relay);
 }
 
@@ -163,7 +214,7 @@ int relay_build(struct relay *relay, int socket, uint64_t now_us, struct lm_erro
 {
 	int rc = 0;
 
-	relay->sink.services = &relay->shared.services;
+	sink_init(&relay->sink, relay->shared.services);
 	relay->sink.ring = make_ring(relay, "to-sink", 0, sizeof(void *),
 				     RING_F_SP_ENQ | RING_F_SC_DEQ, socket);
 	relay->tap.to_kernel =
@@ -230,5 +281,6 @@ void relay_free(struct relay *relay)
 	tap_close(&relay->tap);
 	free((void *)(uintptr_t)view);
 	mix_keys_free(&relay->keys);
+	free((void *)(uintptr_t)relay->shared.services);
 	lm_topology_free(relay->topology);
 }

@@ -16,7 +16,8 @@
 #include "worker.h"
 
 struct relay {
-	const struct relay_config *config;
+	const char *config_path; /* where config was read, for SIGHUP */
+	struct relay_config *config;
 	struct eal_plan plan;
 	struct lm_topology *topology;
 	const struct lm_topology_node *node;
@@ -30,12 +31,19 @@ struct relay {
 	struct cover cover;
 	struct sink sink;
 	struct tap tap;
+	uint64_t alarm_replay_full; /* seconds in which a full replay set refused packets */
 	bool ready; /* every next hop has a link-layer address; written by control */
 };
 
-/* Topology, keys, backends: all that can be checked without DPDK. `relay` starts zeroed. */
-LM_MUST_CHECK int relay_load(struct relay *relay, const struct relay_config *config,
-			     struct lm_error *err);
+/* What a relay is loaded for: its port, a capture with keys of this process alone, or a look. */
+enum relay_purpose { RELAY_RUN, RELAY_REPLAY, RELAY_CHECK };
+
+/*
+ * Topology, keys, backends: all that can be checked without DPDK; for RELAY_CHECK without the keys.
+ * `relay` starts zeroed but for config_path.
+ */
+LM_MUST_CHECK int relay_load(struct relay *relay, struct relay_config *config,
+			     enum relay_purpose purpose, struct lm_error *err);
 
 /*
  * Prints what the configuration means: placement, queues, and the arithmetic of memory; what
@@ -62,6 +70,13 @@ LM_MUST_CHECK int relay_run(struct relay *relay, struct lm_error *err);
 /* Runs a capture through the stages on a virtual clock. */
 LM_MUST_CHECK int relay_replay(struct relay *relay, const char *in_path, const char *out_path,
 			       struct lm_error *err);
+
+/* A table of services for workers, from a configuration; NULL: too little memory. For free(). */
+LM_MUST_CHECK struct services *relay_make_services(const struct relay_config *config);
+
+/* Services and mailboxes are a gateway's. */
+LM_MUST_CHECK int relay_check_services(const struct relay_config *config,
+				       const struct lm_topology_node *node, struct lm_error *err);
 
 /* Frees what is not DPDK's, and wipes the keys. */
 void relay_free(struct relay *relay);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,12 +15,14 @@
 #include "neighbours.h"
 #include "polling.h"
 #include "relay.h"
+#include "reload.h"
 #include "signals.h"
 #include "telemetry.h"
 
 #define POLL_MS            2        /* frames for the kernel wait in a ring that wakes nobody */
 #define REFRESH_HURRY_US   200000   /* while a next hop is unresolved */
 #define REFRESH_US         10000000 /* to notice what the kernel lets grow old */
+#define WATCH_US           1000000
 #define UNRESOLVED_WARN_US 5000000
 #define DRAIN_LIMIT_US     10000000 /* without progress: then what is left is dropped and counted */
 
@@ -32,6 +35,9 @@ struct run {
 	int signals;
 	uint64_t refresh_us; /* when neighbours are looked at again */
 	uint64_t warn_us;    /* when unresolved ones are named; 0: they have been */
+	uint64_t watch_us;   /* when replay sets are looked at again */
+	uint64_t refused;    /* packets that full ones have refused */
+	bool told_full;
 };
 
 static void set_phase(struct run *run, enum phase phase)
@@ -39,6 +45,20 @@ static void set_phase(struct run *run, enum phase phase)
 	__atomic_store_n(&run->relay->shared.phase, phase, __ATOMIC_RELEASE);
 	/* every lcore has begun a new round, and so seen it */
 	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
+}
+
+/* Gives the lcores a new view; none reads the old one, or what belongs to it, after this. */
+static void swap_view(struct run *run, struct view *view)
+{
+	struct relay *relay = run->relay;
+	const struct view *old = relay->shared.view;
+
+	__atomic_store_n(&relay->shared.view, view, __ATOMIC_RELEASE);
+	__atomic_store_n(&relay->ready, view->unresolved == 0, __ATOMIC_RELAXED);
+	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
+	free((void *)(uintptr_t)old);
+	fprintf(stderr, "linemix-relay: node %u: %u of %u next hops resolved\n", relay->node->id,
+		view->peers - view->unresolved, view->peers);
 }
 
 /* Looks at the neighbours, and gives the lcores a new view if anything has changed. */
@@ -56,13 +76,40 @@ static int refresh_view(struct run *run, struct lm_error *err)
 		free(view);
 		return 0;
 	}
-	__atomic_store_n(&relay->shared.view, view, __ATOMIC_RELEASE);
-	__atomic_store_n(&relay->ready, view->unresolved == 0, __ATOMIC_RELAXED);
-	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
-	free((void *)(uintptr_t)old);
-	fprintf(stderr, "linemix-relay: node %u: %u of %u next hops resolved\n", relay->node->id,
-		view->peers - view->unresolved, view->peers);
+	swap_view(run, view);
 	return 0;
+}
+
+/* Takes what SIGHUP asks for into use, whole or not at all. No packet is lost. */
+static void reload(struct run *run)
+{
+	struct relay *relay = run->relay;
+	const struct services *services = relay->shared.services;
+	struct reload *next;
+	struct lm_error err;
+	struct view *view;
+
+	if (reload_prepare(&next, relay, &err) != 0) {
+		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", err.text);
+		return;
+	}
+	view = view_make(next->topology, next->node, &run->self, &next->keys.ring, &relay->links,
+			 neighbours_resolve, &run->neighbours);
+	if (!view) {
+		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: too little memory for "
+				"the table of next hops\n");
+		reload_abandon(next);
+		return;
+	}
+	/* the sink first: nothing comes for a service that it does not know yet */
+	sink_set_services(&relay->sink, next->services);
+	__atomic_store_n(&relay->shared.services, next->services, __ATOMIC_RELEASE);
+	swap_view(run, view);
+	free((void *)(uintptr_t)services);
+	reload_finish(relay, next);
+	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
+	run->refresh_us = 0;
+	run->told_full = false;
 }
 
 static void warn_unresolved(const struct view *view)
@@ -168,6 +215,36 @@ static int maybe_refresh(struct run *run, struct lm_error *err)
 	return rc;
 }
 
+/* Raises the alarm in every second in which a full replay set has refused packets. */
+static void watch_sets(struct run *run)
+{
+	struct relay *relay = run->relay;
+	uint64_t now_us = lm_clock_us(), held;
+	struct counters total;
+
+	if (now_us < run->watch_us)
+		return;
+	run->watch_us = now_us + WATCH_US;
+	relay_books(relay, &total, &held);
+	if (total.drop[LM_DROP_REPLAY_FULL] == run->refused)
+		return;
+	run->refused = total.drop[LM_DROP_REPLAY_FULL];
+	count_add(&relay->alarm_replay_full, 1);
+	if (!run->told_full)
+		mix_keys_warn_full(stderr, &relay->keys);
+	run->told_full = true;
+}
+
+/* True if a signal says stop; SIGHUP is obeyed on the way. */
+static bool stop_asked(struct run *run)
+{
+	int number = signals_take(run->signals);
+
+	if (number == SIGHUP)
+		reload(run);
+	return number != 0 && number != SIGHUP;
+}
+
 /* The control thread's life: until a signal says stop. */
 static int control(struct run *run, struct lm_error *err)
 {
@@ -179,12 +256,13 @@ static int control(struct run *run, struct lm_error *err)
 	int rc = 0;
 
 	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
-	while (rc == 0 && !signals_take(run->signals)) {
+	while (rc == 0 && !stop_asked(run)) {
 		if (tap_exchange(&run->relay->tap) +
 			    cover_step(run->relay, lcore_clock_us(), UINT64_MAX) ==
 		    0)
 			(void)poll(fds, LM_COUNT(fds), POLL_MS);
 		rc = maybe_refresh(run, err);
+		watch_sets(run);
 	}
 	return rc;
 }
@@ -213,8 +291,9 @@ static void wait_until_empty(struct run *run)
 
 	for (;;) {
 		uint64_t held = held_now(run);
+		int number = signals_take(run->signals);
 
-		if (held == 0 || signals_take(run->signals) || lm_clock_us() > limit_us)
+		if (held == 0 || number == SIGINT || number == SIGTERM || lm_clock_us() > limit_us)
 			return;
 		if (held < least) {
 			least = held;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Where packets that end at a gateway go: EXIT to the service that its dest names, MBOX to the one
- * writer of mailboxes. Read-only after start.
+ * writer of mailboxes. A table does not change: a reload makes another.
  */
 #pragma once
 

@@ -56,12 +56,25 @@ static bool send_datagram(const struct sink *sink, const struct endpoint *endpoi
 	return false;
 }
 
+static bool find_endpoint(struct endpoint *endpoint, struct sink *sink, const uint8_t *bytes)
+{
+	const struct endpoint *found;
+
+	pthread_mutex_lock(&sink->lock);
+	found = services_find_header(&sink->services, bytes);
+	if (found)
+		*endpoint = *found;
+	pthread_mutex_unlock(&sink->lock);
+	return found != NULL;
+}
+
 static void deliver(struct sink *sink, struct rte_mbuf *mbuf)
 {
 	const uint8_t *bytes = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-	const struct endpoint *endpoint = services_find_header(sink->services, bytes);
+	struct endpoint endpoint;
 
-	if (endpoint && send_datagram(sink, endpoint, bytes, rte_pktmbuf_data_len(mbuf)))
+	if (find_endpoint(&endpoint, sink, bytes) &&
+	    send_datagram(sink, &endpoint, bytes, rte_pktmbuf_data_len(mbuf)))
 		count_add(&sink->count.delivered, 1);
 	else
 		count_add(&sink->count.drop[LM_DROP_SINK_ERROR], 1);
@@ -87,6 +100,19 @@ static void *sink_main(void *context)
 		if (n == 0)
 			nanosleep(&idle, NULL);
 	}
+}
+
+void sink_init(struct sink *sink, const struct services *services)
+{
+	pthread_mutex_init(&sink->lock, NULL);
+	sink->services = *services;
+}
+
+void sink_set_services(struct sink *sink, const struct services *services)
+{
+	pthread_mutex_lock(&sink->lock);
+	sink->services = *services;
+	pthread_mutex_unlock(&sink->lock);
 }
 
 int sink_start(struct sink *sink, struct lm_error *err)

@@ -13,14 +13,22 @@
 #include "services.h"
 
 struct sink {
-	struct rte_ring *ring; /* of mbufs that start with a service header */
-	const struct services *services;
+	struct rte_ring *ring;    /* of mbufs that start with a service header */
+	pthread_mutex_t lock;     /* of services; no lcore takes it */
+	struct services services; /* the sink's copy */
 	int socket_ipv4, socket_ipv6;
 	pthread_t thread;
 	bool stop;
 	unsigned in_hand; /* taken from the ring and not yet counted */
 	struct counters count;
 };
+
+/* The first thing for a sink. */
+void sink_init(struct sink *sink, const struct services *services);
+
+/* From now on this table; what is in the ring for a service that is not in it is lost, and counted.
+ */
+void sink_set_services(struct sink *sink, const struct services *services);
 
 /* Opens the sockets and starts the thread. */
 LM_MUST_CHECK int sink_start(struct sink *sink, struct lm_error *err);

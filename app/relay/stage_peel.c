@@ -27,7 +27,7 @@ unsigned stage_peel(struct worker *worker)
 		return 0;
 	}
 	if (filling)
-		LM_ASSERT(lm_packet_peel_submit(worker->peeler, worker->view->keyring,
+		LM_ASSERT(lm_packet_peel_submit(worker->peeler, &worker->view->keyring,
 						filling->item, filling->n) == 0);
 
 	unsigned n = lm_packet_peel_collect(worker->peeler, &item, &authentic);

@@ -4,7 +4,7 @@
  * one that a later step of the peel has refused. A tag seen before names the drop, whatever else
  * was wrong.
  */
-#include "keys.h"
+#include "lm_epoch.h"
 #include "worker.h"
 
 /* The items of `which` that were made for the key of item `first`. */
@@ -31,7 +31,7 @@ unsigned stage_replay(struct worker *worker)
 	for (uint64_t left = burst->authentic; left != 0;) {
 		unsigned first = (unsigned)__builtin_ctzll(left);
 		uint64_t which = same_key(burst, left, first), full = 0;
-		uint64_t fresh = lm_replay_insert(mix_key_replay(burst->item[first].key), tag,
+		uint64_t fresh = lm_replay_insert(lm_epoch_replay(burst->item[first].key), tag,
 						  which, burst->n, &full);
 
 		for (uint64_t bad = which & ~fresh; bad != 0; bad &= bad - 1) {

@@ -17,7 +17,8 @@ static enum lm_drop route_end(const struct worker *worker, struct rte_mbuf *mbuf
 
 	if (worker->view->node->role != LM_TOPOLOGY_GATEWAY)
 		return LM_DROP_ROLE;
-	if (!services_find(&worker->shared->services, item->cmd, &item->dest))
+	if (!services_find(__atomic_load_n(&worker->shared->services, __ATOMIC_ACQUIRE), item->cmd,
+			   &item->dest))
 		return LM_DROP_SERVICE;
 	service_header_write((uint8_t *)rte_pktmbuf_adj(mbuf, body - SERVICE_HEADER), item->cmd,
 			     &item->dest, &item->token);

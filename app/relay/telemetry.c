@@ -66,6 +66,8 @@ static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 	add_cover(&relay->cover, data);
 	(void)rte_eth_stats_get(relay->port.id, &stats);
 	rte_tel_data_add_dict_u64(data, "rx_missed", stats.imissed + stats.rx_nombuf);
+	rte_tel_data_add_dict_u64(data, "alarm_replay_full",
+				  __atomic_load_n(&relay->alarm_replay_full, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_u64(data, "uptime_us", lm_clock_us() - started_us);
 	rte_tel_data_add_dict_int(data, "ready", __atomic_load_n(&relay->ready, __ATOMIC_RELAXED));
 }

@@ -125,7 +125,8 @@ struct view *view_make(const struct lm_topology *topology, const struct lm_topol
 	view->topology = topology;
 	view->node = node;
 	view->self = *self;
-	view->keyring = keyring;
+	if (keyring)
+		view->keyring = *keyring;
 	view->packet_len = lm_packet_len(topology->profile);
 	for (unsigned i = 0; (next = next_node(topology, node, i)) != NULL; i++)
 		add_peer(view, next, links_number(links, next->id), resolve, context);

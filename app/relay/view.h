@@ -22,7 +22,7 @@ struct view_peer {
 struct view {
 	const struct lm_topology *topology;
 	const struct lm_topology_node *node; /* this one */
-	const struct lm_packet_keyring *keyring;
+	struct lm_packet_keyring keyring;    /* the keys themselves are lib/epoch's */
 	struct frame_self self;
 	size_t packet_len;
 	unsigned peers, unresolved;
@@ -42,8 +42,9 @@ typedef bool view_resolve(void *context, uint8_t mac[6], const struct lm_topolog
 bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_node *node);
 
 /*
- * A new view; everything pointed to must outlive it, but for `links`, which gives new peers their
- * numbers. NULL if memory is short, or numbers are. Free with free().
+ * A new view; topology, node and the keys of the ring must outlive it. `links` gives new peers
+ * their numbers. Without a keyring there are no keys. NULL if memory is short, or numbers are. Free
+ * with free().
  */
 LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
 				     const struct lm_topology_node *node,

@@ -44,11 +44,11 @@ enum phase {
 
 /* What all lcores of a relay share. */
 struct shared {
-	const struct view *view; /* read and swapped with atomic operations */
-	enum phase phase;        /* the same */
-	bool paused;             /* own loops do not come back; the same, written by control */
-	struct services services;
-	struct lm_cover_table *loops; /* own ones on their way */
+	const struct view *view;         /* read and swapped with atomic operations */
+	enum phase phase;                /* the same */
+	bool paused;                     /* own loops do not come back; the same, set by control */
+	const struct services *services; /* the same */
+	struct lm_cover_table *loops;    /* own ones on their way */
 };
 
 struct worker {

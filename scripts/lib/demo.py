@@ -13,6 +13,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import netns
@@ -26,6 +27,9 @@ MIXES = [11, 21, 31]  # layers 1 to 3
 START_SECONDS = 30  # a relay that takes longer to come up is broken
 STOP_SECONDS = 20
 SEND_SLACK_SECONDS = 120  # for building packets ahead, and for the last ones to arrive
+USER_TAGS = 40000  # whose sets fit beside the rings in the 8 MiB that users may lock
+SWAPS = pathlib.Path("/proc/swaps")
+MEMORY = pathlib.Path("/dev/shm")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # each ends the demo, tidily
 INSIDE = "LINEMIX_DEMO_INSIDE"  # set in the user namespace
 
@@ -40,6 +44,7 @@ CONFIG = """\
 node: {node}
 topology: topology.json
 keys: keys-{node}.json
+runtime: {runtime}
 port:
   device: "net_af_packet0,iface={port},{ring},qdisc_bypass=1"
   tap: lm-tap
@@ -49,6 +54,7 @@ cpus:
   control: {cpu}
 limits:
   held: 8192
+  replay: {replay}
 memory:
   huge_pages: false
   megabytes: {megabytes}
@@ -71,6 +77,9 @@ class Demo:
         self.workspace = workspace.Workspace()
         self.folder = self.workspace.path
         os.environ["RUNTIME_DIRECTORY"] = str(self.folder)  # DPDK's sockets go there
+        # every packet of the demo
+        self.replay = max(8192, 2 * options.rate * options.seconds)
+        self.runtime = runtime_folder(self.replay)
         self.network = None
         self.relays = {}
         self.generator = None
@@ -93,6 +102,8 @@ class Demo:
             self.network.add(node)
             self.config(node).write_text(CONFIG.format(
                 node=node, port=netns.PORT, cpu=cpus[place % len(cpus)], prefix=prefix(node),
+                runtime=self.runtime and f"{self.runtime.name}/{node}" or "none",
+                replay=self.replay,
                 **self.profile))
 
     def config(self, node):
@@ -187,6 +198,21 @@ class Demo:
         if self.network:
             self.network.close()
         self.workspace.close()
+        if self.runtime:
+            self.runtime.cleanup()
+
+
+def runtime_folder(tags):
+    """A folder in memory for keys in use; None, with a line that says so, where there can be none."""
+    why = None
+    if len(SWAPS.read_text(encoding="utf-8").splitlines()) > 1:
+        why = "this machine has swap"
+    elif INSIDE in os.environ and tags > USER_TAGS:
+        why = f"a user may not lock the memory for {tags} packets"
+    if why:
+        say(f"{why}: keys in use stay in each relay's own memory (runtime: none)")
+        return None
+    return tempfile.TemporaryDirectory(prefix="linemix-demo-", dir=MEMORY)
 
 
 def say(text):

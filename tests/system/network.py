@@ -5,6 +5,7 @@ Programs are found through BUILD, the build directory."""
 import json
 import os
 import pathlib
+import shutil
 import signal
 import struct
 import subprocess
@@ -15,12 +16,15 @@ BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve()
 SEEDED = os.environ.get("SEEDED") == "1"  # programs of this build accept --seed
 RELAY = BUILD / "app/relay/linemix-relay"
 GEN = BUILD / "app/gen/linemix-gen"
+# With swap no folder on tmpfs is good enough for keys in use.
+SWAP = len(pathlib.Path("/proc/swaps").read_text().splitlines()) > 1
 REPLAY_CHECK = BUILD / "tests/system/replay-check"
 
 CONFIG = """\
 node: {node}
 topology: topology.json
 keys: keys-{node}.json
+runtime: {runtime}
 file_prefix: {prefix}
 port:
   device: "{device}"
@@ -30,7 +34,7 @@ cpus:
   mixer: 0
   idle: yield
 memory: {{megabytes: {megabytes}}}
-limits: {{held: {held}, ring: 256, replay: 65536}}
+limits: {{held: {held}, ring: 256, replay: {replay}}}
 """
 
 
@@ -44,12 +48,20 @@ def run(*command, ok=True, **options):
 
 
 class Network:
-    """A made-up network; files live until close()."""
+    """A made-up network; files live until close().
+
+    A relay on its port moves keys from its key file into a runtime folder in memory, one for each
+    node. What judges it afterwards, like replay-check, reads the key files as they were made.
+    """
 
     def __init__(self, *options):
         self.folder = tempfile.TemporaryDirectory(prefix="linemix-test-")
         self.path = pathlib.Path(self.folder.name)
+        self.memory = tempfile.TemporaryDirectory(prefix=f"linemix-test-{os.getpid()}-",
+                                                  dir="/dev/shm")
         run(GEN, "network", "--static-macs", *options, "--out", self.path)
+        for keys in self.path.glob("keys-*.json"):
+            shutil.copy2(keys, f"{keys}.made")
         self.topology = json.loads((self.path / "topology.json").read_text())
 
     def __enter__(self):
@@ -57,13 +69,19 @@ class Network:
 
     def __exit__(self, *unused):
         self.folder.cleanup()
+        self.memory.cleanup()
+
+    def runtime(self, node):
+        """The runtime folder of a node's relay; where there is swap, none."""
+        return "none" if SWAP else pathlib.Path(self.memory.name) / str(node)
 
     def config(self, node, device="net_null0", workers=(0,), vlan=0, megabytes=192, held=4096,
-               extra=""):
+               extra="", replay=65536, runtime=None):
         """Writes node's configuration and returns its path; workers: the CPU of each."""
         path = self.path / f"node-{node}.yaml"
         path.write_text(CONFIG.format(
             node=node, device=device, vlan=vlan, megabytes=megabytes, held=held,
+            replay=replay, runtime=runtime or self.runtime(node),
             workers=list(workers), prefix=self.prefix(node)) + extra)
         return path
 
@@ -82,12 +100,20 @@ class Network:
     def replay(self, config, capture, out, *options):
         """Replays a capture; the balance and the path of what came out."""
         out = self.path / out
+        config = self.with_keys_as_made(config)
         done = run(RELAY, "--config", config, "--replay", capture, "--out", out, "--json", *options)
         return json.loads(done.stdout), out
 
     def replay_check(self, config, capture, out):
         """Judges every packet of a replay with lib/packet alone."""
-        run(REPLAY_CHECK, config, capture, out)
+        run(REPLAY_CHECK, self.with_keys_as_made(config), capture, out)
+
+    @staticmethod
+    def with_keys_as_made(config):
+        """The same configuration with the key file as it was made."""
+        made = config.with_suffix(".made.yaml")
+        made.write_text(config.read_text().replace(".json\nruntime:", ".json.made\nruntime:"))
+        return made
 
     def check(self, capture, config=None, ok=True):
         """What the generator says of a capture of frames that reached it."""

@@ -114,7 +114,7 @@ static void judge_packet(struct check *check, uint8_t *packet, size_t len)
 	    lm_packet_peel_collect(check->peeler, &back, &authentic) != 1)
 		die("the peeler does not answer");
 	if (authentic)
-		fresh = lm_replay_insert(mix_key_replay(item.key), &item.replay_tag, 1, 1, &full);
+		fresh = lm_replay_insert(lm_epoch_replay(item.key), &item.replay_tag, 1, 1, &full);
 	if (!fresh || item.drop != LM_DROP_NONE || item.cmd == LM_PACKET_DROP)
 		check->dropped++;
 	else if (item.cmd == LM_PACKET_FWD)
@@ -188,6 +188,7 @@ static void each_frame(struct check *check, const char *path,
 static void load(struct check *check, const char *config_path)
 {
 	const struct node_config *node = &check->config.node;
+	struct lm_epoch_place place;
 	struct lm_error err;
 	uint8_t mac[6];
 
@@ -197,7 +198,9 @@ static void load(struct check *check, const char *config_path)
 	check->node = lm_topology_find(check->topology, (uint32_t)node->node);
 	if (!check->node)
 		die("no such node in the topology");
-	if (mix_keys_load(&check->keys, node->keys, check->node, 1 << 20, &err) != 0)
+	place = mix_keys_place(node);
+	place.runtime = LM_EPOCH_THROWAWAY;
+	if (mix_keys_load(&check->keys, &place, check->topology, check->node, &err) != 0)
 		die(err.text);
 	services_init(&check->services, &check->config);
 	view_resolve_static(NULL, mac, check->node);

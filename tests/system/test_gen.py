@@ -239,9 +239,27 @@ class MakeUp(unittest.TestCase):
                 path = net.path / f"keys-{node}.json"
                 self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
                 keys = json.loads(path.read_text())
-                self.assertEqual(set(keys["keys"]), {"255", "0", "1"})
+                self.assertEqual(keys["format"], "linemix-keys-v2")
+                self.assertEqual(list(keys["keys"]), ["255", "256", "257"])
                 secrets += keys["keys"].values()
             self.assertEqual(len(set(secrets)), 3 * len(ids))
+
+    def test_later_epochs_have_documents_and_the_keys_for_them(self):
+        with Network("--layers", "1", "--epoch", "254", "--epochs-ahead", "3") as net:
+            keys = json.loads((net.path / "keys-11.json").read_text())["keys"]
+            self.assertEqual(list(keys), [str(epoch) for epoch in range(253, 259)])
+            seen = {}
+            for epoch in range(254, 258):
+                name = f"topology-{epoch}.json" if epoch > 254 else "topology.json"
+                document = json.loads((net.path / name).read_text())
+                self.assertEqual(document["epoch"], epoch)
+                self.assertEqual(len(document["nodes"]), len(net.topology["nodes"]))
+                for node in document["nodes"]:
+                    self.assertEqual(list(node["keys"]),
+                                     [str((epoch + i) % 256) for i in (-1, 0, 1)])
+                    for kid, public in node["keys"].items():
+                        self.assertEqual(seen.setdefault((node["id"], kid), public), public)
+            self.assertEqual(len(set(seen.values())), 6 * 2)
 
     def test_ids_stay_apart_in_wide_networks(self):
         with Network("--per-layer", "12", "--layers", "2") as net:

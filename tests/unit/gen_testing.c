@@ -50,10 +50,16 @@ static void load_mixes(struct world *world)
 			uint32_t id = layer * 10 + i;
 			char path[64];
 
+			struct lm_epoch_place place = {.runtime = LM_EPOCH_THROWAWAY,
+						       .keys = path,
+						       .node = id,
+						       .capacity = 1};
+
 			snprintf(path, sizeof(path), "%s/keys-%u.json", world->folder, id);
-			assert_int_equal(mix_keys_load(&world->mix[layer - 1][i - 1], path,
+			assert_int_equal(mix_keys_load(&world->mix[layer - 1][i - 1], &place,
+						       world->setup.topology,
 						       lm_topology_find(world->setup.topology, id),
-						       1, &world_err),
+						       &world_err),
 					 0);
 		}
 	}

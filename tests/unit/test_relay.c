@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The relay's parts that need no DPDK: the books, services, endpoints, the view's table of next
- * hops, and key files.
+ * hops, keys, and what may change while a relay runs.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "changes.h"
 #include "config.h"
 #include "counters.h"
 #include "keys.h"
@@ -220,122 +222,221 @@ static void write_file(const char *path, const char *text, mode_t mode)
 	close(fd);
 }
 
-#define SECRET       "77076d0a7318a57d3c16c17251b26645adc3c2c5c6cb9be6eb9b1ac41d8e3f3c"
-#define OTHER_SECRET "77076d0a7318a57d3c16c17251b26645db87b8b1d6d5c5a8a7e0a9fd60e3d1b5"
+/* A mix with keys of epochs 255 to 257, and a key file of those from `first` on. */
+struct keyed {
+	struct lm_topology topology;
+	struct lm_topology_node node;
+	char folder[32], runtime[48], keys[48];
+	struct lm_epoch_place place;
+};
 
-static void key_files_are_refused_for_what_is_wrong_with_them(void **state)
+static void make_keyed(struct keyed *keyed, uint32_t first)
 {
-	struct lm_topology_node node = {.id = 11, .keys = 1, .key[0].kid = 5};
-	char path[] = "/tmp/linemix-keys-XXXXXX";
-	struct lm_packet_key known;
-	struct lm_secret secret;
-	struct mix_keys keys;
+	struct lm_secret secret[6];
 	struct lm_error err;
-	const struct {
-		const char *text;
-		mode_t mode;
-		const char *message;
-	} bad[] = {
-		{"{\"format\":\"linemix-keys-v1\",\"id\":11,\"keys\":{\"5\":\"" SECRET "\"}}", 0640,
-		 "chmod 600"},
-		{"{\"format\":\"linemix-keys-v1\",\"id\":12,\"keys\":{\"5\":\"" SECRET "\"}}", 0600,
-		 "not the keys of node 11"},
-		{"{\"format\":\"linemix-keys-v2\",\"id\":11,\"keys\":{\"5\":\"" SECRET "\"}}", 0600,
-		 "format"},
-		{"{\"format\":\"linemix-keys-v1\",\"id\":11,\"keys\":{\"6\":\"" SECRET "\"}}", 0600,
-		 "keys.5"},
-		{"{\"format\":\"linemix-keys-v1\",\"id\":11,\"keys\":{\"5\":\"77\"}}", 0600,
-		 "64 hexadecimal"},
-		{"{\"format\":\"linemix-keys-v1\",\"id\":11,\"keys\":{\"5\":\"" OTHER_SECRET "\"}}",
-		 0600, "does not fit"},
-		{"{\"format\":", 0600, ": not a key file"},
-		{"", 0600, "not a key file"},
-	};
+	int folder;
 
-	(void)state;
-	close(mkstemp(path));
-	unhex(secret.b, SECRET, 32);
-	lm_packet_key_init(&known, 11, 5, &secret);
-	node.key[0].pk = known.public;
-	write_file(path, bad[0].text, 0600);
-	assert_int_equal(mix_keys_load(&keys, path, &node, 1000, &err), 0);
-	assert_int_equal(keys.ring.n, 1);
-	assert_memory_equal(&keys.ring.key[0]->secret, &secret, sizeof(secret));
-	assert_int_equal(lm_replay_count(mix_key_replay(keys.ring.key[0])), 0);
-	mix_keys_free(&keys);
-	for (unsigned i = 0; i < LM_COUNT(bad); i++) {
-		write_file(path, bad[i].text, bad[i].mode);
-		assert_int_not_equal(mix_keys_load(&keys, path, &node, 1000, &err), 0);
-		assert_non_null(strstr(err.text, bad[i].message));
-		assert_non_null(strstr(err.text, path));
-		assert_null(keys.key);
+	memset(keyed, 0, sizeof(*keyed));
+	strcpy(keyed->folder, "/dev/shm/linemix-keys-XXXXXX");
+	assert_non_null(mkdtemp(keyed->folder));
+	snprintf(keyed->keys, sizeof(keyed->keys), "%s/keys.json", keyed->folder);
+	snprintf(keyed->runtime, sizeof(keyed->runtime), "%s/run", keyed->folder);
+	keyed->place = (struct lm_epoch_place){keyed->runtime, keyed->keys, 11, 1000};
+	lm_rand(secret, sizeof(secret));
+	keyed->topology.epoch = 256;
+	keyed->node.id = 11;
+	keyed->node.keys = 3;
+	for (unsigned i = 0; i < 3; i++) {
+		keyed->node.key[i].kid = (uint8_t)(255 + i);
+		lm_x25519_base_burst(&keyed->node.key[i].pk, &secret[i], 1);
 	}
-	unlink(path);
-	assert_int_not_equal(mix_keys_load(&keys, path, &node, 1000, &err), 0);
+	folder = open(keyed->folder, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(lm_epoch_write_keys(folder, "keys.json", 11, first, &secret[first - 255],
+					     6 - (first - 255), &err),
+			 0);
+	close(folder);
 }
 
-static void key_files_are_regular_files_of_their_own(void **state)
+static void remove_keyed(const struct keyed *keyed)
 {
-	struct lm_topology_node node = {.id = 11, .keys = 1, .key[0].kid = 5};
-	char folder[] = "/tmp/linemix-keys-XXXXXX", fifo[64], link[64];
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -r %s", keyed->folder);
+	assert_int_equal(system(command), 0);
+}
+
+static void keys_are_found_by_the_full_number_of_their_epoch(void **state)
+{
 	struct mix_keys keys;
+	struct keyed keyed;
 	struct lm_error err;
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
-	snprintf(link, sizeof(link), "%s/link", folder);
-	assert_int_equal(mkfifo(fifo, 0600), 0);
-	assert_int_equal(symlink("fifo", link), 0);
-	assert_int_not_equal(mix_keys_load(&keys, fifo, &node, 1000, &err), 0);
-	assert_non_null(strstr(err.text, "is no regular file"));
-	assert_int_not_equal(mix_keys_load(&keys, folder, &node, 1000, &err), 0);
-	assert_non_null(strstr(err.text, "is no regular file"));
-	assert_int_not_equal(mix_keys_load(&keys, link, &node, 1000, &err), 0);
-	assert_non_null(strstr(err.text, "is a symbolic link"));
-	unlink(link);
-	unlink(fifo);
-	rmdir(folder);
+	make_keyed(&keyed, 255);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	assert_int_equal(keys.ring.n, 3);
+	assert_int_equal(keys.lost, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(keys.ring.key[i]->kid, (uint8_t)(255 + i));
+		assert_memory_equal(&keys.ring.key[i]->public, &keyed.node.key[i].pk, 32);
+	}
+	mix_keys_free(&keys);
+	remove_keyed(&keyed);
 }
 
-static void broken_key_files_are_not_quoted(void **state)
+static void lost_keys_are_named_and_the_others_serve(void **state)
 {
-	struct lm_topology_node node = {.id = 11, .keys = 1, .key[0].kid = 5};
-	char path[] = "/tmp/linemix-keys-XXXXXX";
+	char *text = NULL, *found;
+	size_t len = 0;
 	struct mix_keys keys;
+	struct keyed keyed;
+	struct lm_error err;
+	FILE *to;
+
+	(void)state;
+	make_keyed(&keyed, 257);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	assert_int_equal(keys.ring.n, 1);
+	assert_int_equal(keys.ring.key[0]->kid, 1);
+	to = open_memstream(&text, &len);
+	mix_keys_warn(to, &keys);
+	fclose(to);
+	found = strstr(text, "no key of epoch 255, 256: lost with the machine");
+	assert_non_null(found);
+	free(text);
+	mix_keys_free(&keys);
+	remove_keyed(&keyed);
+}
+
+static void without_any_key_nothing_is_erased(void **state)
+{
+	struct mix_keys keys;
+	struct keyed keyed;
 	struct lm_error err;
 
 	(void)state;
-	close(mkstemp(path));
-	write_file(path, "{\"format\":\"linemix-keys-v1\",\n\"keys\":{\"5\" 770765551237318}}",
-		   0600);
-	assert_int_not_equal(mix_keys_load(&keys, path, &node, 1000, &err), 0);
-	assert_non_null(strstr(err.text, ":2:"));
-	assert_null(strstr(err.text, "7707"));
-	unlink(path);
+	make_keyed(&keyed, 255);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	mix_keys_free(&keys);
+	keyed.topology.epoch = 512; /* the same kids */
+	assert_int_not_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err),
+			     0);
+	assert_non_null(strstr(err.text, "no key that the topology of epoch 512 lists"));
+	assert_int_not_equal(mix_keys_check(stderr, &keyed.place, &keyed.topology, &keyed.node,
+					    &err),
+			     0);
+	keyed.topology.epoch = 256;
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	assert_int_equal(keys.ring.n, 3);
+	mix_keys_free(&keys);
+	remove_keyed(&keyed);
 }
 
-static void replay_sets_beyond_the_machine_are_refused(void **state)
+static void full_replay_sets_are_named_with_the_remedy(void **state)
 {
-	struct lm_topology_node node = {.id = 11, .keys = 1, .key[0].kid = 5};
-	char path[] = "/tmp/linemix-keys-XXXXXX";
-	struct lm_packet_key known;
-	struct lm_secret secret;
+	struct lm_replay_tag tag[LM_BURST];
+	char *text = NULL;
+	size_t len = 0;
 	struct mix_keys keys;
+	struct keyed keyed;
 	struct lm_error err;
+	uint64_t full;
+	FILE *to;
 
 	(void)state;
-	close(mkstemp(path));
-	unhex(secret.b, SECRET, 32);
-	lm_packet_key_init(&known, 11, 5, &secret);
-	node.key[0].pk = known.public;
-	write_file(path,
-		   "{\"format\":\"linemix-keys-v1\",\"id\":11,\"keys\":{\"5\":\"" SECRET "\"}}",
-		   0600);
-	assert_int_not_equal(mix_keys_load(&keys, path, &node, UINT64_C(1) << 50, &err), 0);
-	assert_non_null(strstr(err.text, "lower limits.replay"));
-	assert_null(keys.key);
-	unlink(path);
+	make_keyed(&keyed, 255);
+	keyed.place.capacity = 32;
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	lm_rand(tag, sizeof(tag));
+	/* a set takes 32 at least: how many more is its own affair */
+	for (full = 0; full == 0; lm_rand(tag, sizeof(tag)))
+		(void)!lm_replay_insert(lm_epoch_replay(keys.ring.key[1]), tag, UINT64_MAX,
+					LM_BURST, &full);
+	to = open_memstream(&text, &len);
+	mix_keys_warn_full(to, &keys);
+	fclose(to);
+	assert_non_null(strstr(text, "full replay sets: epoch 256 ("));
+	assert_null(strstr(text, "epoch 255"));
+	assert_non_null(strstr(text, "raise limits.max_packets_per_second"));
+	free(text);
+	mix_keys_free(&keys);
+	remove_keyed(&keyed);
+}
+
+static void replay_sets_have_room_for_three_epochs(void **state)
+{
+	struct node_config config = {
+		.limits = {.max_packets_per_second = 1000000, .epoch_seconds = 86400}};
+
+	(void)state;
+	assert_true(node_config_replay(&config) == UINT64_C(259200000000));
+	config.limits.replay = 4096;
+	assert_true(node_config_replay(&config) == 4096);
+}
+
+static void what_must_not_change_is_named(void **state)
+{
+	static struct relay_config now, next;
+
+	(void)state;
+	now.node.cpus.workers_count = next.node.cpus.workers_count = 2;
+	strcpy(next.node.topology, "another.json");
+	strcpy(next.mailboxes, "127.0.0.1:9");
+	next.services = 1;
+	assert_null(changes_in_config(&now, &next));
+	next.node.cpus.workers[1] = 1;
+	assert_string_equal(changes_in_config(&now, &next), "cpus.workers");
+	next.node.cpus.workers[1] = 0;
+	next.node.cpus.workers_count = 1;
+	assert_string_equal(changes_in_config(&now, &next), "cpus.workers");
+	next.node.cpus.workers_count = 2;
+	next.node.limits.held = 1;
+	assert_string_equal(changes_in_config(&now, &next), "limits.held");
+	next.node.limits.held = 0;
+	next.node.memory.huge_pages = true;
+	assert_string_equal(changes_in_config(&now, &next), "memory.huge_pages");
+	next.node.memory.huge_pages = false;
+	next.node.cpus.idle = CONFIG_IDLE_SPIN;
+	assert_string_equal(changes_in_config(&now, &next), "cpus.idle");
+	next.node.cpus.idle = CONFIG_IDLE_AUTO;
+	strcpy(next.node.runtime, "none");
+	assert_string_equal(changes_in_config(&now, &next), "runtime");
+}
+
+static void a_topology_that_changes_this_node_is_refused(void **state)
+{
+	struct lm_topology now = {.epoch = 7, .layers = 3, .mix.interval_us = 1}, next;
+	struct lm_topology_node here = {.id = 11, .layer = 1, .port = 5}, there;
+	struct lm_error err;
+
+#define REFUSED_FOR(change, message)                                                              \
+	do {                                                                                      \
+		next = now;                                                                       \
+		there = here;                                                                     \
+		change;                                                                           \
+		assert_int_equal(changes_in_topology(&now, &here, &next, &there, "t.json", &err), \
+				 -EINVAL);                                                        \
+		assert_non_null(strstr(err.text, message));                                       \
+	} while (0)
+
+	(void)state;
+	next = now;
+	there = here;
+	next.epoch = 9;
+	next.layers = 2;
+	next.nodes = 5;
+	there.key[0].kid = 3;
+	assert_int_equal(changes_in_topology(&now, &here, &next, &there, "t.json", &err), 0);
+	REFUSED_FOR(next.epoch = 6, "t.json: epoch 6 is over; this relay is in epoch 7");
+	REFUSED_FOR(next.profile = 1, "t.json: profile: cannot change while the relay runs");
+	REFUSED_FOR(next.mix.interval_us = 2, "mixing: ");
+	REFUSED_FOR(next.mix.mean_delay_us = 2, "mixing: ");
+	REFUSED_FOR(next.cover.loop_interval_us = 2, "cover: ");
+	REFUSED_FOR(there.layer = 2, "this node's layer: ");
+	REFUSED_FOR(there.role = LM_TOPOLOGY_GATEWAY, "this node's role: ");
+	REFUSED_FOR(there.port = 6, "this node's address: ");
+	REFUSED_FOR(there.ipv6[15] = 6, "this node's address: ");
+#undef REFUSED_FOR
 }
 
 static void folders_of_others_are_no_file_prefix(void **state)
@@ -386,6 +487,13 @@ static void paths_in_a_config_start_at_its_folder(void **state)
 	assert_int_equal(node_config_finish(&config, "a/b/relay.yaml", &err), 0);
 	assert_string_equal(config.topology, "a/b/t.json");
 	assert_string_equal(config.keys, "/k.json");
+	assert_string_equal(config.runtime, "/dev/shm/p");
+	strcpy(config.runtime, "none");
+	assert_int_equal(node_config_finish(&config, "a/b/relay.yaml", &err), 0);
+	assert_string_equal(config.runtime, "none");
+	strcpy(config.runtime, "run");
+	assert_int_equal(node_config_finish(&config, "a/b/relay.yaml", &err), 0);
+	assert_string_equal(config.runtime, "a/b/run");
 	config.limits.ring = 65;
 	assert_int_not_equal(node_config_finish(&config, "relay.yaml", &err), 0);
 	assert_non_null(strstr(err.text, "power of two; try 128"));
@@ -401,10 +509,13 @@ int main(void)
 		cmocka_unit_test(view_knows_every_next_hop_and_which_are_unresolved),
 		cmocka_unit_test(a_link_keeps_its_number_when_other_nodes_come_and_go),
 		cmocka_unit_test(numbers_of_links_end_and_are_never_given_twice),
-		cmocka_unit_test(key_files_are_refused_for_what_is_wrong_with_them),
-		cmocka_unit_test(key_files_are_regular_files_of_their_own),
-		cmocka_unit_test(broken_key_files_are_not_quoted),
-		cmocka_unit_test(replay_sets_beyond_the_machine_are_refused),
+		cmocka_unit_test(keys_are_found_by_the_full_number_of_their_epoch),
+		cmocka_unit_test(lost_keys_are_named_and_the_others_serve),
+		cmocka_unit_test(without_any_key_nothing_is_erased),
+		cmocka_unit_test(full_replay_sets_are_named_with_the_remedy),
+		cmocka_unit_test(replay_sets_have_room_for_three_epochs),
+		cmocka_unit_test(what_must_not_change_is_named),
+		cmocka_unit_test(a_topology_that_changes_this_node_is_refused),
 		cmocka_unit_test(folders_of_others_are_no_file_prefix),
 		cmocka_unit_test(a_dest_belongs_to_one_service),
 		cmocka_unit_test(paths_in_a_config_start_at_its_folder),

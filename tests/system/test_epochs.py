@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Keys and replay sets of relays that run: what survives what, and what a SIGHUP changes.
+
+Frames go in over a veth pair in a namespace, exactly those of a capture and exactly when a test says.
+"""
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import unittest
+
+import netns
+import network
+import tap
+import telemetry
+from network import Live, Network, read_capture, write_capture
+
+HEADERS = 42  # Ethernet, IPv4, UDP
+KID = HEADERS + 2
+DEST = "5e" * 32
+
+# Sends the frames that come on stdin, each behind its length, a little apart; a line for each batch.
+SENDER = """\
+import socket, struct, sys, time
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("wire", 0))
+read = sys.stdin.buffer.read
+while (head := read(8)):
+    n, pause_us = struct.unpack("<II", head)
+    for frame in [read(struct.unpack("<I", read(4))[0]) for _ in range(n)]:
+        wire.send(frame)
+        time.sleep(pause_us / 1e6)
+    print("sent", flush=True)
+"""
+
+
+def why_not():
+    """Why this machine cannot run this, or None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if network.SWAP:
+        return "keys in use need a machine without swap"
+    try:
+        netns.Namespace().close()
+    except netns.NetworkError as error:
+        return str(error)
+    return None
+
+
+class Wire:
+    """A namespace with a port for a relay, and the other end of its cable."""
+
+    def __init__(self, net, node):
+        self.net, self.node = net, node
+        self.namespace = netns.Namespace()
+        self.namespace.setting("ipv6.conf.default.disable_ipv6=1")
+        mac = next(n for n in net.topology["nodes"] if n["id"] == node)["mac"]
+        self.namespace.ip(f"link add port address {mac} type veth peer name wire",
+                          "link set port up", "link set wire up")
+        self.sender = self.namespace.start([sys.executable, "-c", SENDER], stdin=subprocess.PIPE,
+                                           stdout=subprocess.PIPE)
+        self.sent = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.sender.stdin.close()
+        self.sender.wait()
+        self.sender.stdout.close()
+        self.namespace.close()
+
+    def config(self, **options):
+        return self.net.config(
+            self.node, "net_af_packet0,iface=port,blocksz=65536,framesz=2048,framecnt=4096,"
+            "qdisc_bypass=1", **options)
+
+    def start(self, config):
+        """A relay that polls its port."""
+        live = Live(config, inside=self.namespace.inside([]))
+        live.wait(lambda: self.stats().get("ready") == 1)
+        return live
+
+    def stats(self):
+        socket = telemetry.Telemetry(self.net.prefix(self.node))
+        answer = socket.stats()
+        socket.close()
+        return answer or {}
+
+    def begin(self, frames, pause_us=300):
+        self.sender.stdin.write(b"".join(
+            [struct.pack("<II", len(frames), pause_us)] +
+            [struct.pack("<I", len(frame)) + frame for frame in frames]))
+        self.sender.stdin.flush()
+
+    def end(self):
+        assert self.sender.stdout.readline() == b"sent\n"
+
+    def send(self, live, frames):
+        """Sends them, waits until the relay has judged each, and gives what its counters gained."""
+        before = self.stats()
+        self.begin(frames)
+        self.end()
+        live.wait(lambda: self.stats()["received"] - before["received"] == len(frames))
+        live.wait(lambda: self.stats()["held"] == 0)
+        return {name: value - before[name] for name, value in self.stats().items()}
+
+
+def frames_of(net, name="in.pcap", count=120, *options):
+    return [frame for _, frame in read_capture(net.make(name, *options, count=count))]
+
+
+def by_kid(frames):
+    kids = {}
+    for frame in frames:
+        kids.setdefault(frame[KID], []).append(frame)
+    return kids
+
+
+def hang_up(live, *words):
+    """Sends SIGHUP and waits until the relay has said these words once more."""
+    before = [live.said().count(word) for word in words]
+    live.process.send_signal(signal.SIGHUP)
+    live.wait(lambda: all(live.said().count(word) > n for word, n in zip(words, before)))
+
+
+def next_epoch(net, epoch):
+    shutil.copy(net.path / f"topology-{epoch}.json", net.path / "topology.json")
+
+
+@unittest.skipIf(why_not(), why_not())
+class Relays(unittest.TestCase):
+    def wired(self, *options, node=11, layers=3):
+        net = self.enterContext(Network("--layers", layers, "--interval-us", "5000",
+                                        "--epochs-ahead", "5", *options))
+        return net, self.enterContext(Wire(net, node))
+
+    def test_replays_are_refused_after_kill_9_and_an_orderly_restart(self):
+        net, wire = self.wired()
+        frames = frames_of(net)
+        config = wire.config()
+        with wire.start(config) as live:
+            self.assertEqual(wire.send(live, frames)["sent"], 120)
+            live.process.kill()
+            live.process.wait()
+        for _ in range(2):
+            with wire.start(config) as live:
+                gained = wire.send(live, frames)
+                self.assertEqual((gained["drop_replay"], gained["sent"]), (120, 0))
+                live.stop()
+
+    def test_replays_are_refused_after_sighup_and_on_both_sides_of_an_epochs_end(self):
+        net, wire = self.wired()
+        frames = frames_of(net)
+        kids = by_kid(frames)
+        self.assertEqual(set(kids), {0, 1, 2})
+        with wire.start(wire.config()) as live:
+            self.assertEqual(wire.send(live, frames)["sent"], 120)
+            hang_up(live, "SIGHUP: epoch 1")
+            self.assertEqual(wire.send(live, frames)["drop_replay"], 120)
+            for epoch in (2, 3, 4):
+                next_epoch(net, epoch)
+                hang_up(live, f"SIGHUP: epoch {epoch},")
+                gained = wire.send(live, frames)
+                past = sum(len(kids[kid]) for kid in kids if kid < epoch - 1)
+                self.assertEqual(gained["drop_kid"], past)
+                self.assertEqual(gained["drop_replay"], 120 - past)
+                self.assertEqual(sorted(p.name for p in net.runtime(11).iterdir()),
+                                 [f"epoch-{epoch + i}" for i in (-1, 0, 1)])
+                self.assertEqual(
+                    min(map(int, json.loads((net.path / "keys-11.json").read_text())["keys"])),
+                    epoch + 2)
+            self.assertTrue(live.stop()["closed"])
+
+    def test_an_epochs_end_under_traffic_loses_nothing(self):
+        net, wire = self.wired()
+        kids = by_kid(frames_of(net, count=2000))
+        both = kids[1] + kids[2]  # what epochs 1 and 2 accept
+        self.assertGreater(len(both), 1300)
+        with wire.start(wire.config()) as live:
+            wire.begin(both, pause_us=2000)
+            live.wait(lambda: wire.stats()["received"] > 200)
+            hang_up(live, "SIGHUP: epoch 1,")
+            next_epoch(net, 2)
+            hang_up(live, "SIGHUP: epoch 2,")
+            hang_up(live, "SIGHUP: epoch 2,")
+            self.assertLess(wire.stats()["received"], len(both) - 100)
+            wire.end()
+            live.wait(lambda: wire.stats()["received"] == len(both))
+            books = live.stop()
+            self.assertEqual((books["sent"], sum(books["drops"].values())), (len(both), 0))
+
+    def test_several_epochs_may_end_at_once(self):
+        net, wire = self.wired()
+        with wire.start(wire.config()) as live:
+            next_epoch(net, 5)
+            hang_up(live, "SIGHUP: epoch 5,")
+            gained = wire.send(live, frames_of(net))
+            self.assertEqual(set(by_kid(frames_of(net, "again.pcap"))), {4, 5, 6})
+            self.assertEqual((gained["sent"], gained["drop_kid"]), (120, 0))
+            live.stop()
+
+    def test_what_is_broken_or_must_not_change_changes_nothing(self):
+        net, wire = self.wired()
+        over = (net.path / "topology.json").read_text()
+        next_epoch(net, 2)
+        frames = frames_of(net, count=90)
+        config = wire.config()
+        good = config.read_text(), (net.path / "topology.json").read_text()
+        with wire.start(config) as live:
+            for words, change in (
+                    ("limits.held: cannot change",
+                     lambda c, t: (c.replace("held: 4096", "held: 4097"), t)),
+                    ("runtime: cannot change", lambda c, t: (c.replace("/11\n", "/12\n"), t)),
+                    ("not: is no key of this file", lambda c, t: (c + "not: 1\n", t)),
+                    ("topology.json:", lambda c, t: (c, t[:-20])),
+                    ("mixing: cannot change", lambda c, t: (c, t.replace("5000", "5001"))),
+                    ("epoch 1 is over", lambda c, t: (c, over)),
+                    ("has no node 11", lambda c, t: (c, t.replace('"id": 11', '"id": 12'))),
+                    ("does not fit node 11's public key", lambda c, t: (c, swap_keys(t)))):
+                with self.subTest(words):
+                    (net.path / "topology.json").write_text(change(*good)[1])
+                    config.write_text(change(*good)[0])
+                    hang_up(live, "SIGHUP: nothing has changed: ", words)
+            config.write_text(good[0])
+            (net.path / "topology.json").write_text(good[1])
+            self.assertEqual(wire.send(live, frames)["sent"], 90)
+            live.stop()
+
+    def test_neighbours_and_services_come_and_go(self):
+        net, wire = self.wired("--gateways", "1", node=2, layers=1)
+        net.make("in.pcap", "--to", 2, "--dest", DEST, "--cmds", "exit", count=60)
+        _, out = net.replay(net.config(11), net.path / "in.pcap", "out.pcap")
+        frames = [frame for _, frame in read_capture(out)]
+        config = wire.config()
+        with wire.start(config) as live:
+            self.assertEqual(wire.send(live, frames[:20])["drop_service"], 20)
+            with config.open("a") as more:
+                more.write(f'services: [{{dest: "{DEST}", address: "127.0.0.1:9"}}]\n')
+            hang_up(live, "1 services")
+            self.assertEqual(wire.send(live, frames[20:40])["delivered"], 20)
+            wire.config()
+            hang_up(live, "0 services")
+            self.assertEqual(wire.send(live, frames[40:])["drop_service"], 20)
+            live.stop()
+
+    def test_a_full_set_drops_by_name_raises_the_alarm_and_keeps_the_rest(self):
+        net, wire = self.wired()
+        frames = frames_of(net, count=600)
+        with wire.start(wire.config(replay=64)) as live:
+            gained = wire.send(live, frames)
+            self.assertGreater(gained["drop_replay_full"], 200)
+            self.assertGreaterEqual(gained["sent"], 3 * 64)
+            live.wait(lambda: wire.stats()["alarm_replay_full"] == 1)
+            live.wait(lambda: "full replay sets: epoch" in live.said())
+            again = wire.send(live, frames)
+            self.assertEqual(again["sent"], 0)
+            self.assertEqual(again["drop_replay"], gained["sent"])
+            live.wait(lambda: wire.stats()["alarm_replay_full"] > 1)
+            self.assertEqual(live.said().count("full replay sets"), 1)
+            live.stop()
+
+    def lose_the_machine(self, net, wire):
+        config = wire.config()
+        with wire.start(config) as live:
+            live.stop()
+        shutil.rmtree(net.runtime(11))
+        return config
+
+    def test_after_a_loss_of_the_machine_used_keys_stay_away(self):
+        net, wire = self.wired()
+        config = self.lose_the_machine(net, wire)
+        done = network.run(network.RELAY, "--config", config, ok=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no key that the topology of epoch 1 lists", done.stderr)
+        self.assertIn("a later epoch", done.stderr)
+        next_epoch(net, 2)
+        frames = frames_of(net, count=400)
+        kids = by_kid(frames)
+        with wire.start(config) as live:
+            self.assertIn("no key of epoch 1, 2: lost with the machine", live.said())
+            gained = wire.send(live, frames)
+            self.assertEqual(gained["sent"], len(kids[3]))
+            self.assertEqual(gained["drop_kid"], len(kids[1]) + len(kids[2]))
+            live.stop()
+
+    def test_two_relays_have_two_folders(self):
+        net, wire = self.wired()
+        config = wire.config()
+        with wire.start(config) as live:
+            done = network.run(network.RELAY, "--config", config, ok=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("another process has this runtime folder", done.stderr)
+            looked = network.run(network.RELAY, "--config", config, "--check-config")
+            self.assertIn("epoch 0 in use, epoch 1 in use, epoch 2 in use", looked.stdout)
+            live.stop()
+
+    def test_without_a_runtime_folder_the_relay_says_what_that_means(self):
+        net, wire = self.wired()
+        before = (net.path / "keys-11.json").read_bytes()
+        with wire.start(wire.config(runtime="none")) as live:
+            self.assertIn("runtime: none: replay sets die with this process", live.said())
+            self.assertEqual(wire.send(live, frames_of(net))["sent"], 120)
+            live.stop()
+        self.assertEqual((net.path / "keys-11.json").read_bytes(), before)
+
+
+def swap_keys(text):
+    topology = json.loads(text)
+    mine, other = [next(n for n in topology["nodes"] if n["id"] == i) for i in (11, 21)]
+    mine["keys"], other["keys"] = other["keys"], mine["keys"]
+    return json.dumps(topology)
+
+
+@unittest.skipIf(why_not(), why_not())
+class Machines(unittest.TestCase):
+    """Machines with too little of something, made of namespaces."""
+
+    def refused(self, net, config, prepare, *words):
+        for check in ([], ["--check-config"]):
+            done = network.run("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec",
+                               prepare + '\nexec "$@"', "sh", network.RELAY, "--config", config,
+                               *check, ok=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            for word in words:
+                self.assertIn(word, done.stderr)
+
+    def test_too_little_memory_is_refused_with_the_arithmetic(self):
+        with Network() as net:
+            config = net.config(11)
+            self.refused(net, config, f"mount -t tmpfs -o size=2m tmpfs {net.memory.name}",
+                         "no memory for 4 replay sets of 65536 tags", "0.7 MiB each", "2.0 MiB free",
+                         "lower limits.max_packets_per_second")
+            self.refused(net, config, "ulimit -l 1024", "does not lock 4 replay sets",
+                         "LimitMEMLOCK=")
+            config.write_text(config.read_text().replace(
+                "replay: 65536", "max_packets_per_second: 100000000, replay: 0"))
+            self.refused(net, config, "", "no memory for 4 replay sets of 360000000000 tags",
+                         "the machine has")
+
+    def test_swap_is_refused_with_its_remedy(self):
+        with Network() as net:
+            swaps = net.path / "swaps"
+            swaps.write_text("Filename Type Size Used Priority\n/swap file 1 0 -2\n")
+            self.refused(net, net.config(11), f"mount --bind {swaps} /proc/swaps",
+                         "this machine has swap", "swapoff -a")
+
+    def test_the_check_prints_the_arithmetic_of_replay_sets(self):
+        with Network() as net:
+            config = net.config(11)
+            config.write_text(config.read_text().replace(
+                "replay: 65536", "max_packets_per_second: 100, epoch_seconds: 60"))
+            said = network.run(network.RELAY, "--config", config, "--check-config").stdout
+            self.assertIn("replay: 100 packets/s x 3 epochs x 60 s = 18000 tags, ", said)
+            self.assertIn("4 sets while epochs change", said)
+            self.assertIn("epoch 1 waits in the key file", said)
+            self.assertFalse(net.runtime(11).exists())
+
+
+if __name__ == "__main__":
+    tap.main()
