@@ -16,9 +16,14 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "object.h"
+
+/* 3 s: a process that was killed keeps its lock while the kernel takes its memory apart. */
+#define LOCK_ATTEMPTS 60
+#define LOCK_PAUSE_NS 50000000
 
 /* True unless /proc/swaps lists none: it has a line of headings, then one for each swap area. */
 static bool swap_is_on(void)
@@ -127,8 +132,14 @@ int folder_look(struct folder *folder, const char *path, struct lm_error *err)
 
 int folder_lock(const struct folder *folder, struct lm_error *err)
 {
-	if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+	static const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
+	for (unsigned attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+		if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno == EWOULDBLOCK)
+			nanosleep(&pause, NULL);
+	}
 	if (errno != EWOULDBLOCK)
 		return lm_error_set(err, errno, "%s: cannot be locked: %s", folder->path,
 				    strerror(errno));

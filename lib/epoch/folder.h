@@ -23,7 +23,7 @@ LM_MUST_CHECK int folder_open(struct folder *folder, const char *path, struct lm
 /* The same without making it: where it is not there yet its parent is opened, and absent is set. */
 LM_MUST_CHECK int folder_look(struct folder *folder, const char *path, struct lm_error *err);
 
-/* No other process may have it: -EBUSY and a message. Until it is closed. */
+/* No other process may have it, until it is closed: waits 3 s for it, then -EBUSY and a message. */
 LM_MUST_CHECK int folder_lock(const struct folder *folder, struct lm_error *err);
 void folder_close(struct folder *folder);
 

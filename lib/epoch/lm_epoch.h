@@ -67,8 +67,9 @@ struct lm_epoch; /* a node's keys, opened */
 /*
  * Opens and locks the runtime folder and erases what a process left half done. Refused, with the
  * remedy in the message: a folder on a disk, on tmpfs with swap, of others, readable by others,
- * locked; or too little memory for the sets (lm_epoch_check_room). The key file is not looked at.
- * *epoch is for lm_epoch_close; NULL on failure.
+ * locked (for 3 s: a killed process takes a while to end); or too little memory for the sets
+ * (lm_epoch_check_room). The key file is not looked at. *epoch is for lm_epoch_close; NULL on
+ * failure.
  */
 LM_MUST_CHECK int lm_epoch_open(struct lm_epoch **epoch, const struct lm_epoch_place *place,
 				struct lm_error *err);

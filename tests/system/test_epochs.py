@@ -133,8 +133,8 @@ def next_epoch(net, epoch):
 
 @unittest.skipIf(why_not(), why_not())
 class Relays(unittest.TestCase):
-    def wired(self, *options, node=11, layers=3):
-        net = self.enterContext(Network("--layers", layers, "--interval-us", "5000",
+    def wired(self, *options, node=11, layers=3, interval_us=5000):
+        net = self.enterContext(Network("--layers", layers, "--interval-us", interval_us,
                                         "--epochs-ahead", "5", *options))
         return net, self.enterContext(Wire(net, node))
 
@@ -230,7 +230,7 @@ class Relays(unittest.TestCase):
             self.assertEqual(wire.send(live, frames)["sent"], 90)
             live.stop()
 
-    def test_neighbours_and_services_come_and_go(self):
+    def test_services_come_and_go(self):
         net, wire = self.wired("--gateways", "1", node=2, layers=1)
         net.make("in.pcap", "--to", 2, "--dest", DEST, "--cmds", "exit", count=60)
         _, out = net.replay(net.config(11), net.path / "in.pcap", "out.pcap")
@@ -246,6 +246,26 @@ class Relays(unittest.TestCase):
             hang_up(live, "0 services")
             self.assertEqual(wire.send(live, frames[40:])["drop_service"], 20)
             live.stop()
+
+    def test_what_is_held_for_a_neighbour_that_leaves_is_dropped_by_name(self):
+        net, wire = self.wired("--per-layer", "2", "--max-wait-us", "2000000",
+                               interval_us=1000000)
+        frames = frames_of(net)
+        with wire.start(wire.config()) as live:
+            wire.begin(frames)
+            wire.end()
+            live.wait(lambda: wire.stats()["received"] == len(frames))
+            net.topology["nodes"] = [n for n in net.topology["nodes"] if n["id"] != 22]
+            (net.path / "topology.json").write_text(json.dumps(net.topology))
+            hang_up(live, "1 of 1 next hops resolved")
+            live.wait(lambda: wire.stats()["held"] == 0)
+            books = live.stop()
+        # the generator draws one of two first nodes, and one of two next ones
+        mine = books["sent"] + books["drops"]["next_unknown"]
+        self.assertGreater(books["sent"], 10)
+        self.assertGreater(books["drops"]["next_unknown"], 10)
+        self.assertEqual(mine + books["drops"]["foreign"], len(frames))
+        self.assertTrue(books["closed"])
 
     def test_a_full_set_drops_by_name_raises_the_alarm_and_keeps_the_rest(self):
         net, wire = self.wired()

@@ -241,7 +241,8 @@ static void make_keyed(struct keyed *keyed, uint32_t first)
 	assert_non_null(mkdtemp(keyed->folder));
 	snprintf(keyed->keys, sizeof(keyed->keys), "%s/keys.json", keyed->folder);
 	snprintf(keyed->runtime, sizeof(keyed->runtime), "%s/run", keyed->folder);
-	keyed->place = (struct lm_epoch_place){keyed->runtime, keyed->keys, 11, 1000};
+	keyed->place = (struct lm_epoch_place){has_swap() ? LM_EPOCH_THROWAWAY : keyed->runtime,
+					       keyed->keys, 11, 1000};
 	lm_rand(secret, sizeof(secret));
 	keyed->topology.epoch = 256;
 	keyed->node.id = 11;

@@ -4,6 +4,7 @@
  */
 #include "testing.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -65,4 +66,17 @@ void guarded_free(void *memory, size_t n, enum guard_side side)
 bool contains(const void *memory, size_t len, const void *needle, size_t n)
 {
 	return memmem(memory, len, needle, n) != NULL;
+}
+
+bool has_swap(void)
+{
+	FILE *swaps = fopen("/proc/swaps", "r");
+	unsigned lines = 0;
+	int c;
+
+	assert_non_null(swaps);
+	while ((c = getc(swaps)) != EOF)
+		lines += c == '\n';
+	fclose(swaps);
+	return lines > 1;
 }

@@ -30,6 +30,9 @@ enum guard_side { GUARD_AFTER, GUARD_BEFORE };
 void *guarded_alloc(size_t n, enum guard_side side);
 void guarded_free(void *memory, size_t n, enum guard_side side);
 
+/* True if this machine may write memory of tmpfs to a disk. */
+bool has_swap(void);
+
 /* True if the n bytes of needle stand anywhere in the memory. */
 bool contains(const void *memory, size_t len, const void *needle, size_t n);
 
