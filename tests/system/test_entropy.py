@@ -58,11 +58,11 @@ class Entropy(unittest.TestCase):
         self.assertGreaterEqual(entropy["least_held"], 20)
         self.assertEqual((entropy["entered"], entropy["strays"]), (report["sent"], 0))
         law = math.log2(rate * MEAN_US / 1e6) + ERLANG_3_BITS
-        self.assertAlmostEqual(entropy["law_bits"], law, delta=0.1)
+        self.assertAlmostEqual(entropy["law_bits"], law, delta=0.15)
         self.assertAlmostEqual(entropy["bits"], law, delta=0.2)
 
     def test_three_relays_follow_the_law(self):
-        with Crossed(3500, 2000) as crossed:
+        with Crossed(2500, 2000) as crossed:
             self.assert_law(json.loads(crossed.check().stdout), 2000)
             # delays that are half as long as the topology says hide a bit less: that is seen
             crossed.change("mixing", mean_delay_us=2 * MEAN_US)
@@ -70,7 +70,7 @@ class Entropy(unittest.TestCase):
             self.assertAlmostEqual(entropy["law_bits"] - entropy["bits"], 1, delta=0.2)
 
     def test_two_relays_a_layer_follow_the_law_of_them_all(self):
-        with Crossed(4500, 4000, "--per-layer", "2", mixes=((11, 12), (21, 22), (31, 32))) \
+        with Crossed(3000, 4000, "--per-layer", "2", mixes=((11, 12), (21, 22), (31, 32))) \
                 as crossed:
             self.assert_law(json.loads(crossed.check().stdout), 4000)
 
