@@ -115,8 +115,6 @@ void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *p
 void lm_topology_draw_delays(const struct lm_topology *topology, struct lm_prng *prng,
 			     uint32_t *delay_us, unsigned n)
 {
-	bool drawn = topology->mix.strategy == LM_MIX_POISSON;
-
 	for (unsigned i = 0; i < n; i++)
-		delay_us[i] = drawn ? lm_mix_draw_delay_us(&topology->mix, prng) : 0;
+		delay_us[i] = lm_mix_draw_delay_us(&topology->mix, prng);
 }
