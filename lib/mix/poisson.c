@@ -34,11 +34,13 @@ static void poisson_init(struct lm_mix *mix)
 
 /* ---- The queue of what is long overdue ---- */
 
+#define QUEUE_ITEMS (CHUNK_PLACES - 1) /* in a chunk */
+
 static void queue_push(struct lm_mix *mix, const struct lm_mix_item *item)
 {
 	struct queue *queue = &mix->poisson.late;
 	struct wheel *wheel = &mix->poisson.wheel;
-	uint32_t at = (queue->first + queue->count) % CHUNK_ITEMS;
+	uint32_t at = (queue->first + queue->count) % QUEUE_ITEMS;
 
 	if (at == 0) {
 		uint32_t index = wheel_alloc(wheel);
@@ -49,7 +51,7 @@ static void queue_push(struct lm_mix *mix, const struct lm_mix_item *item)
 			queue->head = index;
 		queue->tail = index;
 	}
-	wheel->chunk[queue->tail].item[at] = *item;
+	wheel->chunk[queue->tail].item[1 + at] = *item;
 	queue->count++;
 }
 
@@ -57,11 +59,11 @@ static struct lm_mix_item queue_pop(struct lm_mix *mix)
 {
 	struct queue *queue = &mix->poisson.late;
 	union chunk *chunk = &mix->poisson.wheel.chunk[queue->head];
-	struct lm_mix_item item = chunk->item[queue->first];
+	struct lm_mix_item item = chunk->item[1 + queue->first];
 
-	chunk->item[queue->first++] = (struct lm_mix_item){0};
+	chunk->item[1 + queue->first++] = (struct lm_mix_item){0};
 	queue->count--;
-	if (queue->first == CHUNK_ITEMS || queue->count == 0) {
+	if (queue->first == QUEUE_ITEMS || queue->count == 0) {
 		uint32_t index = queue->head;
 
 		queue->head = chunk->next;

@@ -7,7 +7,7 @@
 #include "wheel.h"
 
 /*
- * Room for nodes: there are about 241 items for each, since each was made for more than WHEEL_LEAF
+ * Room for nodes: there are about 244 items for each, since each was made for more than WHEEL_LEAF
  * that are below no other, and a sixteenth more are above such nodes. Only those that are being
  * emptied, one below the other, may have fewer. Were there no room, a pile would stay a large leaf.
  */
@@ -27,7 +27,7 @@ uint32_t wheel_chunks(uint32_t capacity)
 {
 	uint32_t piles = WHEEL_LEVELS * WHEEL_SLOTS + LOOSE_CHUNKS;
 
-	return capacity / CHUNK_ITEMS + (capacity < piles ? capacity : piles) +
+	return capacity / (CHUNK_PLACES - 1) + (capacity < piles ? capacity : piles) +
 	       node_limit(capacity) * (1 + WHEEL_NODE);
 }
 
@@ -44,34 +44,32 @@ void wheel_init(struct wheel *wheel, union chunk *chunk, uint32_t capacity, uint
 
 static inline void push(struct wheel *wheel, struct pile *pile, const struct lm_mix_item *item)
 {
-	uint32_t at = pile->count++ % CHUNK_ITEMS;
-
-	if (at == 0) {
+	if (pile->places % CHUNK_PLACES == 0) {
 		uint32_t index = wheel_alloc(wheel);
 
 		wheel->chunk[index].next = pile->top;
 		wheel->chunk[index].skip = wheel->chunk[pile->top].next;
 		pile->top = index;
+		pile->places++;
 	}
-	wheel->chunk[pile->top].item[at] = *item;
+	wheel->chunk[pile->top].item[pile->places++ % CHUNK_PLACES] = *item;
 }
 
-/* Takes up to n of the items in the top chunk of a pile that is neither empty nor a node. */
-static inline uint32_t pop(struct wheel *wheel, struct lm_mix_item *item, struct pile *pile,
-			   uint32_t n)
+/*
+ * Takes the items in the top chunk of a pile that is neither empty nor a node. Returns how many,
+ * from 1 to 7.
+ */
+static inline uint32_t pop(struct wheel *wheel, struct lm_mix_item *item, struct pile *pile)
 {
-	uint32_t index = pile->top, held = (pile->count - 1) % CHUNK_ITEMS + 1;
+	uint32_t index = pile->top, n = (pile->places - 1) % CHUNK_PLACES;
 	union chunk *chunk = &wheel->chunk[index];
 
-	n = n < held ? n : held;
-	for (uint32_t i = 0; i < n; i++) {
-		item[i] = chunk->item[held - 1 - i];
-		chunk->item[held - 1 - i] = (struct lm_mix_item){0};
-	}
-	pile->count -= n;
-	if (n < held)
-		return n;
 	pile->top = chunk->next;
+	pile->places -= n + 1;
+	for (uint32_t i = 0; i < n; i++) {
+		item[i] = chunk->item[i + 1];
+		chunk->item[i + 1] = (struct lm_mix_item){0};
+	}
 	wheel_free(wheel, index);
 	return n;
 }
@@ -89,9 +87,9 @@ static void split(struct wheel *wheel, struct lm_prng *prng, struct pile *pile)
 	struct pile node = {wheel_alloc(wheel), PILE_NODE};
 
 	memset(wheel->chunk[node.top].pile, 0, sizeof(wheel->chunk[node.top].pile));
-	while (pile->count > 0) {
-		struct lm_mix_item item[CHUNK_ITEMS];
-		uint32_t popped = pop(wheel, item, pile, CHUNK_ITEMS);
+	while (pile->places > 0) {
+		struct lm_mix_item item[CHUNK_PLACES - 1];
+		uint32_t popped = pop(wheel, item, pile);
 
 		for (uint32_t i = 0; i < popped; i++)
 			push(wheel, draw_pile(wheel, prng, &node), &item[i]);
@@ -104,8 +102,8 @@ static void split(struct wheel *wheel, struct lm_prng *prng, struct pile *pile)
 static void push_crowded(struct wheel *wheel, struct lm_prng *prng, struct pile *pile,
 			 const struct lm_mix_item *item)
 {
-	while (pile->count >= WHEEL_LEAF) {
-		if (pile->count != PILE_NODE) {
+	while (pile->places >= PILE_FULL) {
+		if (pile->places != PILE_NODE) {
 			if (wheel->nodes >= wheel->node_limit)
 				break;
 			split(wheel, prng, pile);
@@ -119,9 +117,8 @@ static void push_crowded(struct wheel *wheel, struct lm_prng *prng, struct pile 
 static void open_leaf(struct wheel *wheel, struct pile *pile)
 {
 	do
-		wheel->ready_count += pop(wheel, &wheel->ready[wheel->ready_count], pile,
-					  WHEEL_LEAF - wheel->ready_count);
-	while (pile->count > 0 && wheel->ready_count < WHEEL_LEAF);
+		wheel->ready_count += pop(wheel, &wheel->ready[wheel->ready_count], pile);
+	while (pile->places > 0 && wheel->ready_count <= WHEEL_LEAF - (CHUNK_PLACES - 1));
 }
 
 /* Makes the first leaf below a node ready, and takes away what is empty then. */
@@ -129,13 +126,13 @@ static void open_node(struct wheel *wheel, struct pile *node)
 {
 	struct pile *pile = wheel->chunk[node->top].pile, *end = pile + WHEEL_NODE;
 
-	while (pile->count == 0)
+	while (pile->places == 0)
 		pile++;
-	if (pile->count == PILE_NODE)
+	if (pile->places == PILE_NODE)
 		open_node(wheel, pile);
 	else
 		open_leaf(wheel, pile);
-	while (pile < end && pile->count == 0)
+	while (pile < end && pile->places == 0)
 		pile++;
 	if (pile < end)
 		return;
@@ -202,13 +199,11 @@ static inline void place(struct wheel *wheel, struct lm_prng *prng, const struct
 	uint32_t due = item->delay_us, number = slot_number(due, at);
 	struct slot *slot = &level->slot[number];
 
-	if (slot->pile.count == 0) {
+	if (slot->pile.places == 0)
 		mark_used(level, number);
+	if (slot->pile.places == 0 || due < slot->first) /* no slot reaches over the 32 bits' end */
 		slot->first = due;
-	} else if ((int32_t)(due - slot->first) < 0) {
-		slot->first = due;
-	}
-	if (at == 0 && slot->pile.count >= WHEEL_LEAF)
+	if (at == 0 && slot->pile.places >= PILE_FULL)
 		push_crowded(wheel, prng, &slot->pile, item);
 	else
 		push(wheel, &slot->pile, item);
@@ -218,43 +213,47 @@ static inline void prefetch_place(const struct wheel *wheel, uint32_t due, unsig
 {
 	const struct pile *pile = &wheel->level[at].slot[slot_number(due, at)].pile;
 
-	__builtin_prefetch(&wheel->chunk[pile->top].item[pile->count % CHUNK_ITEMS], 1);
+	__builtin_prefetch(&wheel->chunk[pile->top].item[pile->places % CHUNK_PLACES], 1);
 }
 
 void wheel_put(struct wheel *wheel, struct lm_prng *prng, const struct lm_mix_item *item,
 	       unsigned n)
 {
 	uint32_t clock = (uint32_t)wheel->clock_us;
+	uint8_t level[LM_BURST];
 
 	/* Where one goes depends little on where the others go: fetch all lines first. */
+	for (unsigned i = 0; i < n; i++) {
+		level[i] = (uint8_t)level_of(clock, item[i].delay_us);
+		prefetch_place(wheel, item[i].delay_us, level[i]);
+	}
 	for (unsigned i = 0; i < n; i++)
-		prefetch_place(wheel, item[i].delay_us, level_of(clock, item[i].delay_us));
-	for (unsigned i = 0; i < n; i++)
-		place(wheel, prng, &item[i], level_of(clock, item[i].delay_us));
+		place(wheel, prng, &item[i], level[i]);
+	lm_wipe(level, n);
 }
 
 static void prefetch_chunk(const struct wheel *wheel, uint32_t index)
 {
 	__builtin_prefetch(&wheel->chunk[index].item[0], 1);
-	__builtin_prefetch(&wheel->chunk[index].item[CHUNK_ITEMS - 1], 1);
+	__builtin_prefetch(&wheel->chunk[index].item[CHUNK_PLACES - 1], 1);
 }
 
-/* Spreads up to n items of a slot of a higher level over the levels below. */
+/* Spreads n items of a slot of a higher level, and the rest of a chunk, over the levels below. */
 static void spread(struct wheel *wheel, struct lm_prng *prng, unsigned at, uint32_t number,
 		   uint32_t n)
 {
 	uint32_t clock = (uint32_t)wheel->clock_us;
 	struct wheel_level *level = &wheel->level[at];
 	struct slot *slot = &level->slot[number];
-	struct lm_mix_item item[CHUNK_ITEMS];
+	struct lm_mix_item item[CHUNK_PLACES - 1];
 
-	if (slot->pile.count == 0)
+	if (slot->pile.places == 0)
 		return;
-	while (n > 0 && slot->pile.count > 0) {
-		uint32_t popped = pop(wheel, item, &slot->pile, n);
+	for (uint32_t done = 0; done < n && slot->pile.places > 0;) {
+		uint32_t popped = pop(wheel, item, &slot->pile);
 
 		prefetch_chunk(wheel, wheel->chunk[slot->pile.top].skip);
-		n -= popped;
+		done += popped;
 		for (uint32_t i = 0; i < popped; i++) {
 			if (at == 1)
 				place(wheel, prng, &item[i], 0);
@@ -263,7 +262,7 @@ static void spread(struct wheel *wheel, struct lm_prng *prng, unsigned at, uint3
 		}
 	}
 	lm_wipe(item, sizeof(item));
-	if (slot->pile.count > 0)
+	if (slot->pile.places > 0)
 		return;
 	mark_empty(level, number);
 	*slot = (struct slot){0};
@@ -286,7 +285,7 @@ static void catch_up(struct wheel *wheel, struct lm_prng *prng, uint32_t n)
 		uint32_t number = slot_number((uint32_t)wheel->clock_us, level);
 
 		spread(wheel, prng, level, number, n);
-		wheel->behind |= wheel->level[level].slot[number].pile.count > 0;
+		wheel->behind |= wheel->level[level].slot[number].pile.places > 0;
 	}
 }
 
@@ -343,11 +342,11 @@ static bool open_next(struct wheel *wheel, struct lm_prng *prng, uint64_t until_
 	move_clock(wheel, prng, due_us, n);
 	if (wheel->behind)
 		return false;
-	if (pile->count == PILE_NODE)
+	if (pile->places == PILE_NODE)
 		open_node(wheel, pile);
 	else
 		open_leaf(wheel, pile);
-	if (pile->count > 0)
+	if (pile->places > 0)
 		return true;
 	mark_empty(level, number);
 	level->slot[number] = (struct slot){0};

@@ -26,26 +26,31 @@
 #define WHEEL_BITS   10 /* of a slot of one level in slots of the next below */
 #define WHEEL_SLOTS  (2u << WHEEL_BITS)
 #define WHEEL_SPAN   (UINT32_C(0x7fe) << 2 * WHEEL_BITS)
-#define WHEEL_LEAF   256 /* items of one microsecond that are shuffled in one go */
-#define WHEEL_NODE   16  /* piles of a node */
-#define WHEEL_SPREAD 16384
+#define WHEEL_NODE   16    /* piles of a node */
+#define WHEEL_SPREAD 16384 /* items of a level that one call spreads at most, and a chunk */
 
-#define CHUNK_ITEMS 7
+#define CHUNK_PLACES 8 /* one for the links, and seven items */
 
+/* Items of one microsecond that are shuffled in one go, and the full chunks that they are. */
+#define WHEEL_LEAF  259
+#define LEAF_CHUNKS (WHEEL_LEAF / (CHUNK_PLACES - 1))
+
+/* `places` counts eight for a full chunk; its last three bits are the next place in the top one. */
 struct pile {
-	uint32_t top;   /* chunk; of a node the one with its piles */
-	uint32_t count; /* items; PILE_NODE for a node */
+	uint32_t top;    /* chunk; of a node the one with its piles */
+	uint32_t places; /* 0: empty; PILE_NODE for a node */
 };
 
 #define PILE_NODE UINT32_MAX
+#define PILE_FULL (LEAF_CHUNKS * CHUNK_PLACES) /* WHEEL_LEAF items */
 
 /* Two cache lines. */
 union chunk {
 	struct {
 		uint32_t next; /* chunk below, or next free one */
 		uint32_t skip; /* the one below that, if there is one: to fetch it early */
-		struct lm_mix_item item[CHUNK_ITEMS] __attribute__((aligned(16)));
 	};
+	struct lm_mix_item item[CHUNK_PLACES]; /* from 1 on */
 	struct pile pile[WHEEL_NODE];
 };
 
@@ -103,7 +108,7 @@ static inline void wheel_free(struct wheel *wheel, uint32_t index)
 	wheel->freed = index;
 }
 
-/* Puts n items, each due from the clock's time to WHEEL_SPAN later. */
+/* Puts n <= LM_BURST items, each due from the clock's time to WHEEL_SPAN later. */
 void wheel_put(struct wheel *wheel, struct lm_prng *prng, const struct lm_mix_item *item,
 	       unsigned n);
 
@@ -116,7 +121,7 @@ void wheel_put(struct wheel *wheel, struct lm_prng *prng, const struct lm_mix_it
 unsigned wheel_take(struct wheel *wheel, struct lm_prng *prng, struct lm_mix_item *item,
 		    unsigned max, uint64_t until_us);
 
-/* Spreads up to n items of each higher level over the slots that are next. */
+/* Spreads about n items of each higher level over the slots that are next. */
 void wheel_tidy(struct wheel *wheel, struct lm_prng *prng, unsigned n);
 
 /* When the first is due; UINT64_MAX if there is none. */

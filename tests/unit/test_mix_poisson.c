@@ -156,6 +156,21 @@ static void caller_may_add_for_ever_and_not_take(void **state)
 	free(mix);
 }
 
+static void crowd_long_overdue_is_no_hindrance(void **state)
+{
+	enum { CROWD = 60000 };
+	struct lm_mix *mix = mix_make(&longest, CROWD + 1, 0);
+	uint64_t now_us = 3600 * SECOND_US;
+
+	(void)state;
+	mix_add_range(mix, 1, CROWD, 2000 * 1024 + 7, 0);
+	mix_add_range(mix, CROWD + 1, 1, 30000000, now_us);
+	assert_int_equal(mix_take_all(mix, now_us), CROWD);
+	assert_true(lm_mix_next_us(mix) == now_us + 30000000);
+	assert_int_equal(mix_take_all(mix, now_us + 30000000), 1);
+	free(mix);
+}
+
 /* A million due at once: the same memory, every item once, no trace of the order of arrival. */
 static void crowd_in_one_microsecond_is_shuffled(void **state)
 {
@@ -218,6 +233,25 @@ static void jump_over_a_crowd_is_caught_up_with_in_steps(void **state)
 	}
 	assert_int_equal(left, CROWD);
 	assert_in_range(empty, 2, 2 * CROWD / 16384 + 2);
+	free(mix);
+}
+
+/* The first to leave lies lowest in what has still to be spread. */
+static void next_us_is_exact_while_catching_up(void **state)
+{
+	enum { CROWD = 100000 };
+	struct lm_mix *mix = mix_make(&usual, CROWD, 0);
+	uint64_t block_us = 2000 * 1024, now_us = block_us + 10;
+
+	(void)state;
+	mix_add_range(mix, 1, 1, (uint32_t)block_us + 20, 0);
+	mix_add_range(mix, 2, CROWD - 1, (uint32_t)block_us + 500, 0);
+	assert_int_equal(mix_take_all(mix, now_us), 0);
+	assert_true(lm_mix_next_us(mix) == block_us + 20);
+	while (mix_take_all(mix, block_us + 20) == 0)
+		assert_true(lm_mix_next_us(mix) == block_us + 20);
+	assert_true(lm_mix_next_us(mix) == block_us + 500);
+	assert_int_equal(mix_take_all(mix, block_us + 500), CROWD - 1);
 	free(mix);
 }
 
@@ -405,8 +439,10 @@ int main(void)
 		cmocka_unit_test(every_item_leaves_in_its_microsecond),
 		cmocka_unit_test(late_caller_gets_everything_in_order),
 		cmocka_unit_test(caller_may_add_for_ever_and_not_take),
+		cmocka_unit_test(crowd_long_overdue_is_no_hindrance),
 		cmocka_unit_test(crowd_in_one_microsecond_is_shuffled),
 		cmocka_unit_test(jump_over_a_crowd_is_caught_up_with_in_steps),
+		cmocka_unit_test(next_us_is_exact_while_catching_up),
 		cmocka_unit_test(drain_and_evict_never_stop_early),
 		cmocka_unit_test(memory_is_enough_however_items_lie),
 		cmocka_unit_test(full_mix_takes_whatever_comes_when_there_is_room),
