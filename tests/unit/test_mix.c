@@ -177,6 +177,8 @@ static void batch_waits_for_enough_neighbours(void **state)
 	add_from(mix, 0, 5, 7 * INTERVAL);
 	assert_int_equal(mix_take_all(mix, 9 * INTERVAL), 0);
 	assert_true(lm_mix_next_us(mix) == 107 * INTERVAL);
+	add_from(mix, LM_MIX_OWN - 1, 1, 9 * INTERVAL);
+	assert_true(lm_mix_next_us(mix) == 10 * INTERVAL);
 	free(mix);
 }
 
@@ -301,11 +303,21 @@ static void full_mix_waits_for_nobody(void **state)
 	mix = make_mix(6, &params);
 	add_range(mix, 1, 6, 0);
 	assert_int_equal(mix_take_all(mix, 2 * INTERVAL - 1), 6);
-	/* and never asks for more than there is room for */
-	add_range(mix, 1, 6, 2 * INTERVAL);
-	assert_int_equal(mix_take_all(mix, 3 * INTERVAL), 1);
-	add_range(mix, 1, 1, 3 * INTERVAL);
-	assert_int_equal(lm_mix_wanted(mix, 3 * INTERVAL), 0);
+	free(mix);
+}
+
+static void no_more_is_wanted_than_there_is_room_for(void **state)
+{
+	struct lm_mix_params params = usual;
+	struct lm_mix *mix;
+
+	(void)state;
+	params.min_batch = 6;
+	mix = make_mix(8, &params);
+	add_range(mix, 1, 6, 0);
+	assert_int_equal(mix_take_all(mix, INTERVAL), 1);
+	add_range(mix, 1, 1, INTERVAL);
+	assert_int_equal(lm_mix_wanted(mix, 2 * INTERVAL), 2); /* 5 are missing, 6 are held */
 	free(mix);
 }
 
@@ -491,6 +503,7 @@ int main(void)
 		cmocka_unit_test(batch_filled_with_cover_leaves_from_then_on),
 		cmocka_unit_test(next_batch_overtakes_one_filled_with_cover),
 		cmocka_unit_test(full_mix_waits_for_nobody),
+		cmocka_unit_test(no_more_is_wanted_than_there_is_room_for),
 		cmocka_unit_test(stay_of_a_batch_is_bounded),
 		cmocka_unit_test(evict_gives_everything_in_mixed_order),
 		cmocka_unit_test(endless_wait_never_ends),
