@@ -4,13 +4,10 @@
  * virtual clock that follows the capture's times. State is throwaway, sockets and interfaces are
  * not touched, and what would have left the port, or gone to a service, is written to another
  * capture.
- *
- * The port is a pair of in-memory rings for each worker, so the stages do not know the difference.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <rte_cycles.h>
-#include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <stdio.h>
@@ -19,6 +16,7 @@
 #include <unistd.h>
 
 #include "relay.h"
+#include "ring_port.h"
 #include "signals.h"
 
 #define PROGRESS_US  500000
@@ -35,7 +33,7 @@ struct replay {
 	int read; /* what pcap_next_ex said: 1, there is one */
 	pcap_t *out_type;
 	pcap_dumper_t *out;
-	struct rte_ring *rx[CONFIG_WORKERS], *tx[CONFIG_WORKERS];
+	struct ring_port rings;
 	uint64_t now_us; /* the virtual clock */
 	uint64_t frames; /* read so far */
 	uint64_t next_progress_us;
@@ -100,44 +98,12 @@ static int open_out(struct replay *replay, const char *out_path, struct lm_error
 	return 0;
 }
 
-static struct rte_ring *make_ring(const struct relay *relay, const char *what, unsigned i)
-{
-	char name[RTE_RING_NAMESIZE];
-
-	snprintf(name, sizeof(name), "%s-%u", what, i);
-	return rte_ring_create(name, (unsigned)relay->config->node.limits.ring, SOCKET_ID_ANY,
-			       RING_F_SP_ENQ | RING_F_SC_DEQ);
-}
-
-/* A port made of rings. */
-static int open_port(struct replay *replay, struct lm_error *err)
-{
-	struct relay *relay = replay->relay;
-	unsigned queues = relay->config->node.cpus.workers_count;
-
-	for (unsigned i = 0; i < queues; i++) {
-		replay->rx[i] = make_ring(relay, "capture-rx", i);
-		replay->tx[i] = make_ring(relay, "capture-tx", i);
-		if (!replay->rx[i] || !replay->tx[i])
-			return lm_error_set(err, ENOMEM,
-					    "too little memory for rings: raise "
-					    "memory.megabytes");
-	}
-
-	int id = rte_eth_from_rings("capture", replay->rx, queues, replay->tx, queues, 0);
-
-	if (id < 0)
-		return lm_error_set(err, ENODEV, "no port of rings can be made");
-	return port_open_id(&relay->port, (uint16_t)id, &relay->config->node, err);
-}
-
 static int set_view(struct replay *replay, struct lm_error *err)
 {
 	struct relay *relay = replay->relay;
-	uint8_t mac[6];
 
-	view_resolve_static(NULL, mac, relay->node);
-	view_self_init(&replay->self, relay->node, mac, (uint16_t)relay->config->node.port.vlan);
+	view_self_init(&replay->self, relay->node, relay->port.mac,
+		       (uint16_t)relay->config->node.port.vlan);
 	relay->shared.view = view_make(relay->topology, relay->node, &replay->self,
 				       &relay->keys.ring, &relay->links, view_resolve_static, NULL);
 	relay->ready = relay->shared.view != NULL;
@@ -193,7 +159,7 @@ static void settle(struct replay *replay)
 		moved += mixer_step(&relay->mixer, replay->now_us);
 		for (unsigned i = 0; i < relay->workers; i++) {
 			moved += worker_step(relay->worker[i], replay->now_us);
-			while (rte_ring_dequeue(replay->tx[i], (void **)&mbuf) == 0)
+			while (rte_ring_dequeue(replay->rings.tx[i], (void **)&mbuf) == 0)
 				write_frame(replay, mbuf);
 		}
 		while (rte_ring_dequeue(relay->sink.ring, (void **)&mbuf) == 0)
@@ -233,10 +199,10 @@ static void receive(struct replay *replay, const struct pcap_pkthdr *header, con
 		return;
 	}
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)header->caplen), bytes, header->caplen);
-	if (rte_ring_enqueue(replay->rx[queue], mbuf) == 0)
+	if (rte_ring_enqueue(replay->rings.rx[queue], mbuf) == 0)
 		return;
 	settle(replay);
-	LM_ASSERT(rte_ring_enqueue(replay->rx[queue], mbuf) == 0);
+	LM_ASSERT(rte_ring_enqueue(replay->rings.rx[queue], mbuf) == 0);
 }
 
 static void show_progress(struct replay *replay)
@@ -303,11 +269,14 @@ static int start(struct replay *replay, const char *in_path, const char *out_pat
 		rc = port_make_pool(&relay->port, &config, lm_packet_len(relay->topology->profile),
 				    SOCKET_ID_ANY, err);
 	if (rc == 0)
-		rc = open_port(replay, err);
+		rc = ring_port_open(&replay->rings, &relay->port, &config, relay->node, err);
 	if (rc == 0)
 		rc = set_view(replay, err);
 	if (rc == 0)
 		rc = relay_build(relay, SOCKET_ID_ANY, replay->now_us, err);
+	/* time stands still while a burst is peeled: there is no overload */
+	for (unsigned i = 0; rc == 0 && i < relay->workers; i++)
+		relay->worker[i]->look = LM_BURST;
 	return rc;
 }
 

@@ -83,44 +83,59 @@ static int check_cpu(const cpu_set_t *allowed, uint64_t cpu, const char *key, st
 			    key, (unsigned long long)cpu, CPU_COUNT(allowed));
 }
 
+/* CPUs that this process may use, and which of them the kernel leaves alone. */
+static int read_cpus(cpu_set_t *allowed, cpu_set_t *isolated, struct lm_error *err)
+{
+	if (sched_getaffinity(0, sizeof(*allowed), allowed) != 0)
+		return lm_error_set(err, errno, "sched_getaffinity: %s", strerror(errno));
+	read_isolated(isolated);
+	CPU_OR(allowed, allowed, isolated); /* the kernel leaves these out of a process's mask */
+	return 0;
+}
+
 /* The index of the polling lcore on this CPU, made if it is new. */
-static unsigned lcore_on(struct eal_plan *plan, unsigned cpu)
+static unsigned lcore_on(struct eal_plan *plan, const struct node_config *config, unsigned cpu,
+			 const cpu_set_t *isolated)
 {
 	for (unsigned i = 0; i < plan->lcores; i++) {
 		if (plan->cpu[i] == cpu)
 			return i;
 	}
 	plan->cpu[plan->lcores] = cpu;
+	plan->spin[plan->lcores] = config->cpus.idle == CONFIG_IDLE_SPIN ||
+				   (config->cpus.idle == CONFIG_IDLE_AUTO &&
+				    cpu != config->cpus.control && CPU_ISSET(cpu, isolated));
 	return plan->lcores++;
+}
+
+int eal_plan_place(struct eal_plan *plan, unsigned *lcore, const struct node_config *config,
+		   uint64_t cpu, const char *key, struct lm_error *err)
+{
+	cpu_set_t allowed, isolated;
+	int rc = read_cpus(&allowed, &isolated, err);
+
+	if (rc == 0)
+		rc = check_cpu(&allowed, cpu, key, err);
+	if (rc == 0)
+		*lcore = lcore_on(plan, config, (unsigned)cpu, &isolated);
+	return rc;
 }
 
 int eal_plan_make(struct eal_plan *plan, const struct node_config *config, struct lm_error *err)
 {
 	cpu_set_t allowed, isolated;
-	int rc;
+	int rc = read_cpus(&allowed, &isolated, err);
 
 	memset(plan, 0, sizeof(*plan));
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-		return lm_error_set(err, errno, "sched_getaffinity: %s", strerror(errno));
-	read_isolated(&isolated);
-	CPU_OR(&allowed, &allowed, &isolated); /* the kernel leaves these out of a process's mask */
-	rc = check_cpu(&allowed, config->cpus.control, "cpus.control", err);
 	if (rc == 0)
-		rc = check_cpu(&allowed, config->cpus.mixer, "cpus.mixer", err);
-	for (unsigned i = 0; rc == 0 && i < config->cpus.workers_count; i++) {
-		rc = check_cpu(&allowed, config->cpus.workers[i], "cpus.workers", err);
-		if (rc == 0)
-			plan->worker_lcore[i] = lcore_on(plan, config->cpus.workers[i]);
-	}
-	if (rc != 0)
-		return rc;
-	plan->mixer_lcore = lcore_on(plan, (unsigned)config->cpus.mixer);
-	for (unsigned i = 0; i < plan->lcores; i++)
-		plan->spin[i] = config->cpus.idle == CONFIG_IDLE_SPIN ||
-				(config->cpus.idle == CONFIG_IDLE_AUTO &&
-				 plan->cpu[i] != config->cpus.control &&
-				 CPU_ISSET(plan->cpu[i], &isolated));
-	return 0;
+		rc = check_cpu(&allowed, config->cpus.control, "cpus.control", err);
+	for (unsigned i = 0; rc == 0 && i < config->cpus.workers_count; i++)
+		rc = eal_plan_place(plan, &plan->worker_lcore[i], config, config->cpus.workers[i],
+				    "cpus.workers", err);
+	if (rc == 0)
+		rc = eal_plan_place(plan, &plan->mixer_lcore, config, config->cpus.mixer,
+				    "cpus.mixer", err);
+	return rc;
 }
 
 static void add_lcores(struct arguments *args, const struct node_config *config,

@@ -6,7 +6,7 @@
 
 #include "config.h"
 
-#define EAL_POLLING_MAX (CONFIG_WORKERS + 1)
+#define EAL_POLLING_MAX (CONFIG_WORKERS + 2)
 
 /*
  * Which lcore polls for what: every CPU that the configuration names for a worker or the mixer gets
@@ -23,6 +23,14 @@ struct eal_plan {
 /* -EINVAL and a message if a CPU is not available to this process. */
 LM_MUST_CHECK int eal_plan_make(struct eal_plan *plan, const struct node_config *config,
 				struct lm_error *err);
+
+/*
+ * Places one more poller, on the CPU that `key` names: its own lcore, or one that is there. *lcore
+ * is an index into cpu[].
+ */
+LM_MUST_CHECK int eal_plan_place(struct eal_plan *plan, unsigned *lcore,
+				 const struct node_config *config, uint64_t cpu, const char *key,
+				 struct lm_error *err);
 
 /*
  * rte_eal_init with arguments made from the configuration. `with_device` leaves the configured

@@ -8,7 +8,7 @@
 
 #include "worker.h"
 
-#define LCORE_STEPS (CONFIG_WORKERS + 1)
+#define LCORE_STEPS (CONFIG_WORKERS + 2) /* the workers, the mixer and a feeder */
 
 struct lcore {
 	unsigned index; /* its thread id in qsbr */

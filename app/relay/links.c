@@ -8,6 +8,11 @@
 
 _Static_assert(LINKS_MAX < LM_MIX_OWN, "no link has the number of own cover");
 
+void links_init(struct links *links)
+{
+	lm_rand(&links->source_key, sizeof(links->source_key));
+}
+
 uint16_t links_number(struct links *links, uint32_t id)
 {
 	uint32_t place = (id * 0x9e3779b1u) % LINKS_PLACES; /* Knuth's multiplicative hash */

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "lm_base.h"
+#include "source.h"
 
 #define LINKS_MAX    65534      /* 0 is no link, and the last number means own cover (LM_MIX_OWN) */
 #define LINKS_PLACES (1u << 17) /* of the table: at most half full */
@@ -17,7 +18,12 @@ struct links {
 	uint32_t n;                   /* numbers 1 .. n are given */
 	uint32_t id[LINKS_MAX + 1];   /* by number */
 	uint16_t place[LINKS_PLACES]; /* a number; 0: empty */
+	struct source_key source_key; /* of the views' tables of sources: secret, so that nobody can
+					 choose addresses that fall together */
 };
+
+/* Draws the key; the rest starts zeroed. */
+void links_init(struct links *links);
 
 /* The number of node `id`, given now if it has none. 0 when all numbers are given. */
 uint16_t links_number(struct links *links, uint32_t id);

@@ -8,16 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay.h"
+#include "feed.h"
 
 #define EXIT_USAGE 2
 
 const char *argp_program_version = "linemix-relay " LM_VERSION;
 
-enum { OPTION_REPLAY = 256, OPTION_OUT, OPTION_CHECK, OPTION_DESCRIBE, OPTION_SEED, OPTION_JSON };
+enum {
+	OPTION_REPLAY = 256,
+	OPTION_OUT,
+	OPTION_FEED,
+	OPTION_FEED_RATE,
+	OPTION_FEED_SECONDS,
+	OPTION_FEED_CPU,
+	OPTION_CHECK,
+	OPTION_DESCRIBE,
+	OPTION_SEED,
+	OPTION_JSON,
+};
 
 struct options {
 	const char *config, *replay, *out, *seed;
+	struct feed_options feed;
 	bool check, describe, json;
 };
 
@@ -32,6 +44,18 @@ static const struct argp_option option_list[] = {
 	{"replay", OPTION_REPLAY, "IN.pcap", 0,
 	 "Run a capture through the relay on a virtual clock instead of opening the port", 0},
 	{"out", OPTION_OUT, "OUT.pcap", 0, "With --replay: where to write what leaves", 0},
+	{"feed", OPTION_FEED, "IN.pcap", 0,
+	 "Offer a capture to the relay from memory, in real time, instead of opening the port; "
+	 "print what became of it, and exit",
+	 0},
+	{"feed-rate", OPTION_FEED_RATE, "PPS", 0,
+	 "With --feed: packets a second, missed where the relay does not take them (default: as "
+	 "fast as it does)",
+	 0},
+	{"feed-seconds", OPTION_FEED_SECONDS, "S", 0,
+	 "With --feed: stop after that time (default: at the capture's end)", 0},
+	{"feed-cpu", OPTION_FEED_CPU, "CPU", 0,
+	 "With --feed: where the feeder runs (default: the mixer's CPU)", 0},
 	{"json", OPTION_JSON, NULL, 0, "Print the balance as JSON", 0},
 #ifdef LM_TEST_BUILD
 	{"seed", OPTION_SEED, "HEX", 0, "With --replay: take all randomness from these 32 bytes",
@@ -39,6 +63,39 @@ static const struct argp_option option_list[] = {
 #endif
 	{0},
 };
+
+static double number(struct argp_state *state, const char *option, const char *text, double max)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(value >= 0 && value <= max))
+		argp_error(state, "%s: \"%s\" is no number from 0 to %.0f", option, text, max);
+	return value;
+}
+
+static error_t parse_feed(int key, char *argument, struct argp_state *state)
+{
+	struct feed_options *feed = &((struct options *)state->input)->feed;
+
+	switch (key) {
+	case OPTION_FEED:
+		feed->path = argument;
+		break;
+	case OPTION_FEED_RATE:
+		feed->rate_pps = (uint64_t)number(state, "--feed-rate", argument, 1e9);
+		break;
+	case OPTION_FEED_SECONDS:
+		feed->seconds = number(state, "--feed-seconds", argument, 1e6);
+		break;
+	case OPTION_FEED_CPU:
+		feed->cpu = (int)number(state, "--feed-cpu", argument, 1023);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -76,9 +133,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--replay IN.pcap and --out OUT.pcap go together");
 		if (options->seed && !options->replay)
 			argp_error(state, "--seed goes with --replay");
+		if (options->feed.path && options->replay)
+			argp_error(state, "--feed and --replay exclude each other");
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_feed(key, argument, state);
 	}
 	return 0;
 }
@@ -126,6 +185,17 @@ static int print_balance(const struct relay *relay, bool json, struct lm_error *
 				     "linemix; please report it with the line above");
 }
 
+static int run_feed(struct relay *relay, const struct options *options, struct lm_error *err)
+{
+	struct feed *feed = feed_load(relay, &options->feed, err);
+	int rc = feed ? relay_run(relay, feed, err) : -EINVAL;
+
+	if (rc == 0)
+		feed_print(stdout, feed, options->json);
+	feed_free(feed);
+	return rc;
+}
+
 static int check_keys(const struct relay *relay, struct lm_error *err)
 {
 	struct lm_epoch_place place = mix_keys_place(&relay->config->node);
@@ -136,9 +206,9 @@ static int check_keys(const struct relay *relay, struct lm_error *err)
 static int run(struct relay *relay, struct relay_config *config, const struct options *options,
 	       struct lm_error *err)
 {
-	enum relay_purpose purpose = options->check    ? RELAY_CHECK
-				     : options->replay ? RELAY_REPLAY
-						       : RELAY_RUN;
+	enum relay_purpose purpose = options->check                          ? RELAY_CHECK
+				     : options->replay || options->feed.path ? RELAY_THROWAWAY
+									     : RELAY_RUN;
 	int rc = relay_load(relay, config, purpose, err);
 
 	if (rc != 0)
@@ -152,8 +222,12 @@ static int run(struct relay *relay, struct relay_config *config, const struct op
 		relay_describe(stdout, relay);
 		return check_keys(relay, err);
 	}
-	rc = options->replay ? relay_replay(relay, options->replay, options->out, err)
-			     : relay_run(relay, err);
+	if (options->replay)
+		rc = relay_replay(relay, options->replay, options->out, err);
+	else if (options->feed.path)
+		rc = run_feed(relay, options, err);
+	else
+		rc = relay_run(relay, NULL, err);
 	return rc == 0 ? print_balance(relay, options->json, err) : rc;
 }
 
@@ -169,7 +243,7 @@ int main(int argc, char **argv)
 	};
 	static struct relay relay;
 	static struct relay_config config;
-	struct options options = {0};
+	struct options options = {.feed.cpu = -1};
 	struct lm_error err = {0};
 	int rc;
 

@@ -53,7 +53,7 @@ static int load_keys(struct relay *relay, enum relay_purpose purpose, struct lm_
 
 	if (purpose == RELAY_CHECK)
 		return 0;
-	if (purpose == RELAY_REPLAY)
+	if (purpose == RELAY_THROWAWAY)
 		place.runtime = LM_EPOCH_THROWAWAY;
 	rc = mix_keys_load(&relay->keys, &place, relay->topology, relay->node, err);
 	if (rc != 0)
@@ -73,6 +73,7 @@ int relay_load(struct relay *relay, struct relay_config *config, enum relay_purp
 
 	relay->config = config;
 	relay->tap.fd = -1;
+	links_init(&relay->links);
 	relay->shared.services = relay_make_services(config);
 	if (!relay->shared.services)
 		return lm_error_set(err, ENOMEM, "too little memory");
@@ -164,9 +165,10 @@ static int make_worker(struct relay *relay, unsigned index, int socket, struct l
 		rte_zmalloc_socket("worker", sizeof(*worker), LM_CACHE_LINE, socket);
 	void *memory =
 		rte_zmalloc_socket("peeler", lm_packet_peeler_size(), LM_PACKET_ALIGN, socket);
+	void *share = rte_zmalloc_socket("share", share_size(), LM_CACHE_LINE, socket);
 	uint8_t seed[32];
 
-	if (!worker || !memory)
+	if (!worker || !memory || !share)
 		return no_memory("a worker", err);
 	relay->worker[index] = worker;
 	worker->index = index;
@@ -184,6 +186,9 @@ static int make_worker(struct relay *relay, unsigned index, int socket, struct l
 					       relay->config->node.symmetric, err);
 	lm_rand(seed, sizeof(seed));
 	lm_prng_init(&worker->prng, seed);
+	lm_rand(seed, sizeof(seed));
+	worker->share = share_init(share, seed);
+	worker->look = SHARE_LOOK;
 	lm_wipe(seed, sizeof(seed));
 	return worker->peeler ? 0 : -EINVAL;
 }
@@ -254,6 +259,20 @@ static void drop_ring(struct relay *relay, struct rte_ring *ring)
 		stage_drop(relay->worker[0], item.packet, LM_DROP_STOPPED);
 }
 
+static void drop_waiting(struct worker *worker)
+{
+	struct share_entry entry;
+
+	while (share_take(worker->share, &entry, 1) > 0) {
+		if (entry.queue < SHARE_QUEUE_OTHERS) {
+			stage_drop(worker, entry.packet, LM_DROP_STOPPED);
+			continue;
+		}
+		count_add(&worker->count.kernel_lost, 1);
+		rte_pktmbuf_free(entry.packet);
+	}
+}
+
 void relay_drop_held(struct relay *relay)
 {
 	mixer_stop(&relay->mixer);
@@ -262,10 +281,10 @@ void relay_drop_held(struct relay *relay)
 
 		drop_ring(relay, worker->to_mixer);
 		drop_ring(relay, worker->from_mixer);
+		drop_waiting(worker);
 		for (; worker->unsent_n > 0; worker->unsent_n--)
 			stage_drop(worker, worker->unsent[worker->unsent_n - 1], LM_DROP_STOPPED);
-		__atomic_store_n(&worker->held, lm_packet_peel_in_flight(worker->peeler),
-				 __ATOMIC_RELAXED);
+		worker_publish(worker);
 	}
 }
 

@@ -35,8 +35,8 @@ struct relay {
 	bool ready; /* every next hop has a link-layer address; written by control */
 };
 
-/* What a relay is loaded for: its port, a capture with keys of this process alone, or a look. */
-enum relay_purpose { RELAY_RUN, RELAY_REPLAY, RELAY_CHECK };
+/* What a relay is loaded for: its port; keys of this process alone, for captures; or a look. */
+enum relay_purpose { RELAY_RUN, RELAY_THROWAWAY, RELAY_CHECK };
 
 /*
  * Topology, keys, backends: all that can be checked without DPDK; for RELAY_CHECK without the keys.
@@ -64,8 +64,10 @@ void relay_books(const struct relay *relay, struct counters *total, uint64_t *he
 /* Drops all that is still held, as LM_DROP_STOPPED; when no lcore runs any more. */
 void relay_drop_held(struct relay *relay);
 
-/* Runs on ports until a signal says stop. */
-LM_MUST_CHECK int relay_run(struct relay *relay, struct lm_error *err);
+/* Runs on the configured port until a signal says stop; or on a feed, if it is not NULL, until that
+ * is done. */
+struct feed;
+LM_MUST_CHECK int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err);
 
 /* Runs a capture through the stages on a virtual clock. */
 LM_MUST_CHECK int relay_replay(struct relay *relay, const char *in_path, const char *out_path,

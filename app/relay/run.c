@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "feed.h"
 #include "lcore.h"
 #include "neighbours.h"
 #include "polling.h"
@@ -28,6 +29,8 @@
 
 struct run {
 	struct relay *relay;
+	struct feed *feed; /* NULL: the port is the configured device */
+	unsigned feed_lcore;
 	struct rte_rcu_qsbr *qsbr;
 	struct lcore lcore[EAL_POLLING_MAX];
 	struct neighbours neighbours;
@@ -66,8 +69,10 @@ static int refresh_view(struct run *run, struct lm_error *err)
 {
 	struct relay *relay = run->relay;
 	const struct view *old = relay->shared.view;
-	struct view *view = view_make(relay->topology, relay->node, &run->self, &relay->keys.ring,
-				      &relay->links, neighbours_resolve, &run->neighbours);
+	struct view *view =
+		view_make(relay->topology, relay->node, &run->self, &relay->keys.ring,
+			  &relay->links, run->feed ? view_resolve_static : neighbours_resolve,
+			  &run->neighbours);
 
 	if (!view)
 		return lm_error_set(err, ENOMEM, "too little memory for the table of next hops");
@@ -131,20 +136,24 @@ static int open_all(struct run *run, struct lm_error *err)
 	int socket, rc;
 
 	rc = eal_plan_make(&relay->plan, config, err);
+	if (rc == 0 && run->feed)
+		rc = eal_plan_place(&relay->plan, &run->feed_lcore, config, feed_cpu(run->feed),
+				    "--feed-cpu", err);
 	if (rc == 0)
-		rc = eal_start(config, &relay->plan, "linemix-relay", true, err);
+		rc = eal_start(config, &relay->plan, "linemix-relay", !run->feed, err);
 	if (rc != 0)
 		return rc;
-	socket = port_socket(config);
+	socket = run->feed ? SOCKET_ID_ANY : port_socket(config);
 	rc = port_make_pool(&relay->port, config, packet_len, socket, err);
 	if (rc == 0)
-		rc = port_open(&relay->port, config, relay->node, packet_len, err);
+		rc = run->feed ? feed_open(run->feed, err)
+			       : port_open(&relay->port, config, relay->node, packet_len, err);
 	if (rc == 0)
 		rc = relay_build(relay, socket, lcore_clock_us(), err);
 	if (rc != 0)
 		return rc;
 	view_self_init(&run->self, relay->node, relay->port.mac, (uint16_t)config->port.vlan);
-	if (config->port.tap[0] != '\0')
+	if (config->port.tap[0] != '\0' && !run->feed)
 		rc = tap_open(&relay->tap, config, &run->self, err);
 	if (rc == 0)
 		rc = neighbours_open(&run->neighbours, relay->tap.fd < 0 ? 0 : relay->tap.ifindex,
@@ -180,6 +189,8 @@ static int launch(struct run *run, struct lm_error *err)
 	for (unsigned i = 0; i < relay->workers; i++)
 		place(run, relay->plan.worker_lcore[i], worker_step, relay->worker[i]);
 	place(run, relay->plan.mixer_lcore, mixer_step, &relay->mixer);
+	if (run->feed)
+		place(run, run->feed_lcore, feed_step, run->feed);
 	for (unsigned i = 0; i < relay->plan.lcores; i++) {
 		struct lcore *lcore = &run->lcore[i];
 
@@ -245,7 +256,7 @@ static bool stop_asked(struct run *run)
 	return number != 0 && number != SIGHUP;
 }
 
-/* The control thread's life: until a signal says stop. */
+/* The control thread's life: until a signal says stop, or all is fed. */
 static int control(struct run *run, struct lm_error *err)
 {
 	struct pollfd fds[] = {
@@ -256,7 +267,7 @@ static int control(struct run *run, struct lm_error *err)
 	int rc = 0;
 
 	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
-	while (rc == 0 && !stop_asked(run)) {
+	while (rc == 0 && !stop_asked(run) && !(run->feed && feed_done(run->feed))) {
 		if (tap_exchange(&run->relay->tap) +
 			    cover_step(run->relay, lcore_clock_us(), UINT64_MAX) ==
 		    0)
@@ -304,10 +315,10 @@ static void wait_until_empty(struct run *run)
 	}
 }
 
-static bool rings_empty(const struct relay *relay)
+static bool mixer_has_all(const struct relay *relay)
 {
 	for (unsigned i = 0; i < relay->workers; i++) {
-		if (!rte_ring_empty(relay->worker[i]->to_mixer))
+		if (worker_inbound(relay->worker[i]) > 0)
 			return false;
 	}
 	return true;
@@ -317,7 +328,7 @@ static bool rings_empty(const struct relay *relay)
 static void drain(struct run *run)
 {
 	set_phase(run, PHASE_CLOSED);
-	while (!rings_empty(run->relay))
+	while (!mixer_has_all(run->relay))
 		(void)poll(NULL, 0, 1);
 	set_phase(run, PHASE_DRAIN);
 	wait_until_empty(run);
@@ -328,7 +339,7 @@ static void drain(struct run *run)
 	relay_drop_held(run->relay);
 }
 
-int relay_run(struct relay *relay, struct lm_error *err)
+int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err)
 {
 	struct run *run = calloc(1, sizeof(*run));
 	int rc;
@@ -336,6 +347,7 @@ int relay_run(struct relay *relay, struct lm_error *err)
 	if (!run)
 		return lm_error_set(err, ENOMEM, "too little memory");
 	run->relay = relay;
+	run->feed = feed;
 	rc = signals_open(&run->signals, err);
 	if (rc == 0)
 		rc = open_all(run, err);

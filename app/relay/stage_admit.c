@@ -36,18 +36,21 @@ static void cut(struct rte_mbuf *mbuf, struct frame_parsed parsed)
 	LM_ASSERT(rte_pktmbuf_trim(mbuf, rte_pktmbuf_data_len(mbuf) - parsed.len) == 0);
 }
 
-static void admit_packet(struct worker *worker, struct burst *burst, unsigned *kept,
-			 struct rte_mbuf *mbuf, struct frame_parsed parsed)
+static void admit_packet(struct worker *worker, struct burst *burst, unsigned *kept, unsigned i,
+			 struct frame_parsed parsed)
 {
 	const struct view *view = worker->view;
+	struct rte_mbuf *mbuf = burst->mbuf[i];
 
 	cut(mbuf, parsed);
 	if (view->node->role == LM_TOPOLOGY_GATEWAY &&
 	    parsed.len == view->packet_len + FIRST_ID_LEN) {
+		burst->handed_from[burst->handed] = burst->from[i];
 		burst->handed_mbuf[burst->handed++] = mbuf;
 		return;
 	}
 	burst->mbuf[*kept] = mbuf;
+	burst->from[*kept] = burst->from[i];
 	burst->item[*kept].packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	burst->item[*kept].len = parsed.len;
 	(*kept)++;
@@ -56,7 +59,7 @@ static void admit_packet(struct worker *worker, struct burst *burst, unsigned *k
 unsigned stage_admit(struct worker *worker)
 {
 	struct burst *burst = worker->filling;
-	unsigned kept = 0, kernel = 0;
+	unsigned kept = 0, received = 0;
 
 	if (!burst)
 		return 0;
@@ -66,18 +69,19 @@ unsigned stage_admit(struct worker *worker)
 
 		switch (parsed.class) {
 		case FRAME_PACKET:
-			admit_packet(worker, burst, &kept, mbuf, parsed);
+			admit_packet(worker, burst, &kept, i, parsed);
 			break;
 		case FRAME_KERNEL:
 			give_to_kernel(worker, mbuf);
-			kernel++;
 			break;
 		case FRAME_DROP:
 			stage_drop(worker, mbuf, parsed.drop);
 			break;
 		}
+		/* UDP is received when it arrives; the rest if it is not for the kernel */
+		received += parsed.class != FRAME_KERNEL && !(burst->received >> i & 1);
 	}
-	count_add(&worker->count.received, burst->n - kernel);
+	count_add(&worker->count.received, received);
 	burst->n = kept;
 	return kept;
 }

@@ -111,7 +111,7 @@ unsigned stage_route(struct worker *worker)
 		enum lm_drop drop = route(worker, &out[n], burst->mbuf[i], &burst->item[i], paused);
 
 		if (drop == LM_DROP_NONE)
-			n++;
+			out[n++].from = burst->from[i];
 		else
 			stage_drop(worker, burst->mbuf[i], drop);
 	}
@@ -119,7 +119,7 @@ unsigned stage_route(struct worker *worker)
 		enum lm_drop drop = route_handed(worker, &out[n], burst->handed_mbuf[i], paused);
 
 		if (drop == LM_DROP_NONE)
-			n++;
+			out[n++].from = burst->handed_from[i];
 		else
 			stage_drop(worker, burst->handed_mbuf[i], drop);
 	}

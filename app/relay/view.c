@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Making views, and their table of peers: open addressing, at most half full.
+ * Making views, and their tables of peers and of sources: open addressing, at most half full.
  */
 #include "view.h"
 
@@ -29,9 +29,14 @@ const struct view_peer *view_find(const struct view *view, uint32_t id)
 	return NULL;
 }
 
-static const uint32_t *places_of_links(const struct view *view)
+static struct view_source *sources(const struct view *view)
 {
-	return (const uint32_t *)&view->peer[view->places];
+	return (struct view_source *)(uintptr_t)&view->peer[view->places];
+}
+
+static uint32_t *places_of_links(const struct view *view)
+{
+	return (uint32_t *)&sources(view)[view->source_places];
 }
 
 const struct view_peer *view_link(const struct view *view, uint16_t link)
@@ -41,16 +46,39 @@ const struct view_peer *view_link(const struct view *view, uint16_t link)
 	return place == NOWHERE ? NULL : &view->peer[place];
 }
 
+/* Where a source stands in the table, or would. */
+static struct view_source *find_source(const struct view *view, const struct source *source)
+{
+	uint32_t place = source_hash(&view->source_key, source);
+	struct view_source *at;
+
+	for (;; place++) {
+		at = &sources(view)[place & (view->source_places - 1)];
+		if (at->link == 0 || source_equal(&at->source, source))
+			return at;
+	}
+}
+
+uint16_t view_source(const struct view *view, const struct source *source)
+{
+	return find_source(view, source)->link;
+}
+
+/* Sizes of the tables after the struct; each keeps the next one aligned. */
+static size_t tables_bytes(uint32_t places, uint32_t source_places, uint32_t links)
+{
+	return places * sizeof(struct view_peer) + source_places * sizeof(struct view_source) +
+	       (links + 1) * sizeof(uint32_t);
+}
+
 size_t view_bytes(const struct view *view)
 {
-	return sizeof(*view) + view->places * sizeof(view->peer[0]) +
-	       (view->links + 1) * sizeof(uint32_t);
+	return sizeof(*view) + tables_bytes(view->places, view->source_places, view->links);
 }
 
 static void add_peer(struct view *view, const struct lm_topology_node *node, uint16_t link,
 		     view_resolve *resolve, void *context)
 {
-	uint32_t *place_of_link = (uint32_t *)&view->peer[view->places];
 	uint32_t place = place_of(view, node->id);
 	struct view_peer *peer;
 	uint8_t mac[6];
@@ -58,7 +86,7 @@ static void add_peer(struct view *view, const struct lm_topology_node *node, uin
 	while (view->peer[place].id != 0)
 		place = (place + 1) & (view->places - 1);
 	peer = &view->peer[place];
-	place_of_link[link] = place;
+	places_of_links(view)[link] = place;
 	peer->id = node->id;
 	peer->link = link;
 	peer->resolved = resolve(context, mac, node) &&
@@ -77,39 +105,82 @@ bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_
 	return true;
 }
 
-/* The i-th node that this one may send to. */
-static const struct lm_topology_node *next_node(const struct lm_topology *topology,
-						const struct lm_topology_node *node, unsigned i)
+static void add_source(struct view *view, struct source source, uint16_t link)
 {
-	unsigned next = node->layer == topology->layers ? 0 : node->layer + 1;
+	struct view_source *at = find_source(view, &source);
 
-	return i < topology->layer_nodes[next] ? &topology->node[topology->layer_node[next][i]]
-					       : NULL;
+	if (at->link == 0)
+		*at = (struct view_source){.source = source, .link = link};
 }
 
-/* A view with empty tables for n peers; every one of them has its link's number after this. */
+static void add_sources(struct view *view, const struct lm_topology_node *node, uint16_t link)
+{
+	if (node->has_ipv4)
+		add_source(view, source_ipv4(node->ipv4), link);
+	if (node->has_ipv6)
+		add_source(view, source_ipv6(node->ipv6), link);
+	view->before++;
+}
+
+/* The i-th node of a layer, or NULL. */
+static const struct lm_topology_node *node_in(const struct lm_topology *topology, unsigned layer,
+					      unsigned i)
+{
+	return i < topology->layer_nodes[layer] ? &topology->node[topology->layer_node[layer][i]]
+						: NULL;
+}
+
+static unsigned layer_after(const struct lm_topology *topology, const struct lm_topology_node *node)
+{
+	return node->layer == topology->layers ? 0 : node->layer + 1;
+}
+
+static unsigned layer_before(const struct lm_topology *topology,
+			     const struct lm_topology_node *node)
+{
+	return node->layer == 0 ? topology->layers : node->layer - 1;
+}
+
+/* Gives every node of a layer its link's number; false if there are no more. */
+static bool number(struct links *links, const struct lm_topology *topology, unsigned layer)
+{
+	const struct lm_topology_node *node;
+
+	for (unsigned i = 0; (node = node_in(topology, layer, i)) != NULL; i++) {
+		if (links_number(links, node->id) == 0)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t places_for(unsigned n)
+{
+	uint32_t places = 4;
+
+	while (places < 2 * n)
+		places *= 2;
+	return places;
+}
+
+/* A view with empty tables; every neighbour has its link's number after this. */
 static struct view *view_alloc(const struct lm_topology *topology,
 			       const struct lm_topology_node *node, struct links *links)
 {
-	const struct lm_topology_node *next;
-	uint32_t places = 4, n = 0;
+	unsigned after = layer_after(topology, node), before = layer_before(topology, node);
+	uint32_t places = places_for(topology->layer_nodes[after]);
+	uint32_t source_places = places_for(2 * topology->layer_nodes[before]);
 	struct view *view;
-	size_t tables;
 
-	while ((next = next_node(topology, node, n)) != NULL) {
-		if (links_number(links, next->id) == 0)
-			return NULL;
-		n++;
-	}
-	while (places < 2 * n)
-		places *= 2;
-	tables = places * sizeof(view->peer[0]);
-	view = calloc(1, sizeof(*view) + tables + (links->n + 1) * sizeof(uint32_t));
+	if (!number(links, topology, after) || !number(links, topology, before))
+		return NULL;
+	view = calloc(1, sizeof(*view) + tables_bytes(places, source_places, links->n));
 	if (!view)
 		return NULL;
 	view->places = places;
+	view->source_places = source_places;
+	view->source_key = links->source_key;
 	view->links = links->n;
-	memset(&view->peer[places], 0xff, (links->n + 1) * sizeof(uint32_t)); /* NOWHERE */
+	memset(places_of_links(view), 0xff, (links->n + 1) * sizeof(uint32_t)); /* NOWHERE */
 	return view;
 }
 
@@ -128,8 +199,10 @@ struct view *view_make(const struct lm_topology *topology, const struct lm_topol
 	if (keyring)
 		view->keyring = *keyring;
 	view->packet_len = lm_packet_len(topology->profile);
-	for (unsigned i = 0; (next = next_node(topology, node, i)) != NULL; i++)
+	for (unsigned i = 0; (next = node_in(topology, layer_after(topology, node), i)); i++)
 		add_peer(view, next, links_number(links, next->id), resolve, context);
+	for (unsigned i = 0; (next = node_in(topology, layer_before(topology, node), i)); i++)
+		add_sources(view, next, links_number(links, next->id));
 	return view;
 }
 

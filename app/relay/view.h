@@ -10,6 +10,7 @@
 #include "links.h"
 #include "lm_packet.h"
 #include "lm_topology.h"
+#include "source.h"
 
 /* A node that this one may send to. */
 struct view_peer {
@@ -19,6 +20,12 @@ struct view_peer {
 	struct frame_header header; /* valid if resolved */
 };
 
+/* An address of a node that may send to this one. */
+struct view_source {
+	struct source source;
+	uint16_t link; /* the node's number; 0: empty place */
+};
+
 struct view {
 	const struct lm_topology *topology;
 	const struct lm_topology_node *node; /* this one */
@@ -26,10 +33,14 @@ struct view {
 	struct frame_self self;
 	size_t packet_len;
 	unsigned peers, unresolved;
-	uint32_t links;  /* numbers of peers are 1 .. links at most */
-	uint32_t places; /* of the table, a power of two */
-	struct view_peer peer[];
-	/* behind it the place of each link's peer, uint32_t[links + 1]: view_link */
+	unsigned before;              /* nodes that may send to this one */
+	uint32_t links;               /* numbers of peers are 1 .. links at most */
+	uint32_t places;              /* of the table of peers, a power of two */
+	uint32_t source_places;       /* of the table of sources, the same */
+	struct source_key source_key; /* that table's */
+	struct view_peer peer[] __attribute__((aligned(8)));
+	/* behind it struct view_source[source_places], then the place of each link's peer,
+	 * uint32_t[links + 1] */
 };
 
 /* The link-layer address of a node; false if it is not known (yet). */
@@ -42,9 +53,9 @@ typedef bool view_resolve(void *context, uint8_t mac[6], const struct lm_topolog
 bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_node *node);
 
 /*
- * A new view; topology, node and the keys of the ring must outlive it. `links` gives new peers
- * their numbers. Without a keyring there are no keys. NULL if memory is short, or numbers are. Free
- * with free().
+ * A new view; topology, node and the keys of the ring must outlive it. `links` gives new
+ * neighbours their numbers. Without a keyring there are no keys. NULL if memory is short, or
+ * numbers are. Free with free().
  */
 LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
 				     const struct lm_topology_node *node,
@@ -57,6 +68,10 @@ size_t view_bytes(const struct view *view);
 /* The peer with this id, or with this link's number; NULL: there is none. Packet path. */
 const struct view_peer *view_find(const struct view *view, uint32_t id);
 const struct view_peer *view_link(const struct view *view, uint16_t link);
+
+/* The link of the node that may send to this one from this address; 0: no such node. Of nodes that
+ * share an address all have the link of one. Packet path. */
+uint16_t view_source(const struct view *view, const struct source *source);
 
 /* The port's identity for a node: its addresses, its UDP port, and this MAC and VLAN. */
 void view_self_init(struct frame_self *self, const struct lm_topology_node *node,

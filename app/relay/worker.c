@@ -5,7 +5,8 @@
 #include "worker.h"
 
 static unsigned (*const stages[])(struct worker *) = {
-	stage_rx,     /* NIC queue -> burst */
+	stage_rx,     /* NIC queue -> what has arrived */
+	stage_share,  /* a burst of it: all there is, or each neighbour's fair share */
 	stage_admit,  /* outer headers, addresses, exact length; frames for the kernel leave */
 	stage_peel,   /* X25519, tag, command, payload; in place */
 	stage_replay, /* seen before? */
@@ -13,6 +14,15 @@ static unsigned (*const stages[])(struct worker *) = {
 	stage_tx,     /* ring from the mixer -> outer headers -> NIC queue */
 	stage_kernel, /* frames of the kernel -> NIC queue */
 };
+
+void worker_publish(struct worker *worker)
+{
+	unsigned unpeeled =
+		share_waiting_udp(worker->share) + lm_packet_peel_in_flight(worker->peeler);
+
+	__atomic_store_n(&worker->unpeeled, unpeeled, __ATOMIC_RELAXED);
+	__atomic_store_n(&worker->held, unpeeled + worker->unsent_n, __ATOMIC_RELAXED);
+}
 
 unsigned worker_step(void *context, uint64_t now_us)
 {
@@ -25,8 +35,7 @@ unsigned worker_step(void *context, uint64_t now_us)
 	worker->peeled = NULL;
 	for (unsigned i = 0; i < LM_COUNT(stages); i++)
 		moved += stages[i](worker);
-	__atomic_store_n(&worker->held, lm_packet_peel_in_flight(worker->peeler) + worker->unsent_n,
-			 __ATOMIC_RELAXED);
+	worker_publish(worker);
 	return moved;
 }
 
@@ -34,6 +43,12 @@ unsigned worker_held(const struct worker *worker)
 {
 	return __atomic_load_n(&worker->held, __ATOMIC_RELAXED) + rte_ring_count(worker->to_mixer) +
 	       rte_ring_count(worker->from_mixer);
+}
+
+unsigned worker_inbound(const struct worker *worker)
+{
+	return __atomic_load_n(&worker->unpeeled, __ATOMIC_RELAXED) +
+	       rte_ring_count(worker->to_mixer);
 }
 
 void stage_drop(struct worker *worker, struct rte_mbuf *mbuf, enum lm_drop reason)

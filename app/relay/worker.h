@@ -17,6 +17,7 @@
 #include "lm_packet.h"
 #include "port.h"
 #include "services.h"
+#include "share.h"
 #include "view.h"
 
 #define WORKER_BURSTS                                                               \
@@ -29,9 +30,12 @@ struct burst {
 	unsigned n; /* packets to peel: mbuf[i] belongs to item[i] */
 	struct rte_mbuf *mbuf[LM_BURST];
 	struct lm_packet_peel item[LM_BURST];
-	uint64_t authentic; /* items whose header tag was right */
-	unsigned handed;    /* packets that clients hand to this gateway: not peeled here */
+	uint16_t from[LM_BURST]; /* the link that each came by; 0: no neighbour's */
+	uint64_t received;       /* frames that are in the books already */
+	uint64_t authentic;      /* items whose header tag was right */
+	unsigned handed;         /* packets that clients hand to this gateway: not peeled here */
 	struct rte_mbuf *handed_mbuf[LM_BURST];
+	uint16_t handed_from[LM_BURST];
 };
 
 /* How far the relay is in its life; written by control. */
@@ -60,29 +64,42 @@ struct worker {
 	struct rte_ring *to_kernel;   /* of mbufs; every worker puts in */
 	struct rte_ring *from_kernel; /* of mbufs; worker 0 takes out, NULL for the others */
 	struct lm_packet_peeler *peeler;
+	struct share *share; /* what waits for its turn to be peeled */
 	struct lm_prng prng;
+	unsigned look; /* frames that a step takes from the NIC: at most SHARE_LOOK; with LM_BURST
+			  nothing ever waits or is thrown away, and the NIC's queue does both */
 
 	uint64_t now_us;         /* of this step */
 	const struct view *view; /* of this step */
+	unsigned arrived;        /* in this step */
+	struct rte_mbuf *arrived_mbuf[SHARE_LOOK];
 	struct burst burst[WORKER_BURSTS];
 	struct burst *filling; /* of this step, between rx and peel; NULL: nothing came */
 	struct burst *peeled;  /* of this step, between peel and route; NULL: nothing is ready */
 	struct rte_mbuf *unsent[LM_BURST];
 	unsigned unsent_n;
 
-	unsigned held; /* published for readers: packets that the worker itself owns between two
-			  steps */
+	/* published for readers: packets that the worker itself owns between two steps, and those
+	 * of them that are not peeled */
+	unsigned held, unpeeled;
 	struct counters count;
 };
 
 /* One step at time now_us. Returns how much it moved: 0 means idle. */
 unsigned worker_step(void *worker, uint64_t now_us);
 
+/* Publishes what the worker owns; every step ends with it. */
+void worker_publish(struct worker *worker);
+
 /* Packets in the worker and in its rings; exact when nothing moves. */
 unsigned worker_held(const struct worker *worker);
 
+/* Those of them that are on their way to the mixer. */
+unsigned worker_inbound(const struct worker *worker);
+
 /* The stages, in the order of a packet's way. Each returns how many packets it moved. */
 unsigned stage_rx(struct worker *worker);
+unsigned stage_share(struct worker *worker);
 unsigned stage_admit(struct worker *worker);
 unsigned stage_peel(struct worker *worker);
 unsigned stage_replay(struct worker *worker);

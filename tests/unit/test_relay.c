@@ -200,6 +200,58 @@ static void a_link_keeps_its_number_when_other_nodes_come_and_go(void **state)
 	free(view);
 }
 
+/* A gateway, two mixes of the first layer and one of the second, as the first mix sees them. */
+static void view_knows_the_addresses_of_who_may_send_and_of_no_other(void **state)
+{
+	static const uint32_t gateways[] = {0}, first[] = {1, 2}, second[] = {3};
+	struct lm_topology_node node[4] = {
+		{.id = 1,
+		 .role = LM_TOPOLOGY_GATEWAY,
+		 .has_ipv4 = true,
+		 .has_ipv6 = true,
+		 .ipv4 = {10, 0, 0, 1},
+		 .ipv6 = {0xfd, [15] = 1}},
+		{.id = 11, .layer = 1, .has_ipv4 = true, .ipv4 = {10, 0, 0, 11}},
+		{.id = 12, .layer = 1, .has_ipv4 = true, .ipv4 = {10, 0, 0, 12}},
+		{.id = 21, .layer = 2, .has_ipv4 = true, .ipv4 = {10, 0, 0, 21}},
+	};
+	struct lm_topology topology = {.layers = 2,
+				       .nodes = 4,
+				       .node = node,
+				       .layer_nodes = {1, 2, 1},
+				       .layer_node = {gateways, first, second}};
+	static const uint8_t mac[6] = {2};
+	static struct links links;
+	struct source source;
+	struct frame_self self;
+	struct view *view;
+
+	(void)state;
+	links_init(&links);
+	view_self_init(&self, &node[1], mac, 0);
+	view = view_make(&topology, &node[1], &self, NULL, &links, view_resolve_static, NULL);
+	assert_int_equal(view->before, 1);
+	source = source_ipv4(node[0].ipv4);
+	assert_int_equal(view_source(view, &source), links_number(&links, 1));
+	source = source_ipv6(node[0].ipv6);
+	assert_int_equal(view_source(view, &source), links_number(&links, 1));
+	for (unsigned i = 1; i < 4; i++) { /* itself, its layer, the layer after it */
+		source = source_ipv4(node[i].ipv4);
+		assert_int_equal(view_source(view, &source), 0);
+	}
+	assert_null(view_link(view, links_number(&links, 1))); /* it may not send there */
+	assert_int_equal(view_link(view, links_number(&links, 21))->id, 21);
+	free(view);
+
+	view_self_init(&self, &node[0], mac, 0); /* the last layer sends to a gateway */
+	view = view_make(&topology, &node[0], &self, NULL, &links, view_resolve_static, NULL);
+	source = source_ipv4(node[3].ipv4);
+	assert_int_equal(view_source(view, &source), links_number(&links, 21));
+	source = source_ipv4(node[1].ipv4);
+	assert_int_equal(view_source(view, &source), 0);
+	free(view);
+}
+
 static void numbers_of_links_end_and_are_never_given_twice(void **state)
 {
 	static struct links links;
@@ -509,6 +561,7 @@ int main(void)
 		cmocka_unit_test(services_are_found_by_command_and_dest),
 		cmocka_unit_test(view_knows_every_next_hop_and_which_are_unresolved),
 		cmocka_unit_test(a_link_keeps_its_number_when_other_nodes_come_and_go),
+		cmocka_unit_test(view_knows_the_addresses_of_who_may_send_and_of_no_other),
 		cmocka_unit_test(numbers_of_links_end_and_are_never_given_twice),
 		cmocka_unit_test(keys_are_found_by_the_full_number_of_their_epoch),
 		cmocka_unit_test(lost_keys_are_named_and_the_others_serve),

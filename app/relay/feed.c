@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See feed.h. Nothing in a step waits or allocates: buffers come in bulk from the relay's pool, and
+ * the snapshots of the books are sums over counters that their lcores publish.
+ */
+#include "feed.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pcap/pcap.h>
+#include <rte_mbuf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define STEP_FRAMES     (8 * LM_BURST) /* offered in a step at most */
+#define FRAMES_AT_FIRST 65536
+#define WARM_UP         10 /* the window begins after one part in this of the feeding */
+
+struct feed_frame {
+	uint64_t offset; /* in bytes[] */
+	uint32_t len;
+	uint32_t queue;
+};
+
+/* The relay at one moment. */
+struct snapshot {
+	bool taken;
+	uint64_t time_us, offered, received, overload, good;
+};
+
+struct feed {
+	struct relay *relay;
+	struct feed_options options;
+	struct ring_port rings;
+	uint8_t *bytes; /* mapped */
+	size_t bytes_room, bytes_used;
+	struct feed_frame *frame;
+	uint64_t frames, frames_room;
+
+	uint64_t next; /* frame to offer */
+	uint64_t start_us;
+	uint64_t missed, missed_buffers; /* of the first `next` frames; buffers: for want of one */
+	uint64_t sent;                   /* taken off the port */
+	struct rte_mbuf *buffer[LM_BURST];
+	unsigned buffers;
+	struct snapshot from, to;
+	bool done; /* published */
+};
+
+/* ---- Loading ---- */
+
+static int add_frame(struct feed *feed, const struct pcap_pkthdr *header, const u_char *bytes,
+		     struct lm_error *err)
+{
+	struct feed_frame *frame;
+
+	if (feed->frames == feed->frames_room) {
+		feed->frames_room = feed->frames_room ? 2 * feed->frames_room : FRAMES_AT_FIRST;
+		frame = realloc(feed->frame, feed->frames_room * sizeof(*frame));
+		if (!frame)
+			return lm_error_set(err, ENOMEM, "%s: too little memory",
+					    feed->options.path);
+		feed->frame = frame;
+	}
+	if (header->caplen > feed->bytes_room - feed->bytes_used)
+		return lm_error_set(err, EIO, "%s: grows while it is read", feed->options.path);
+
+	struct source source = source_read(bytes, header->caplen);
+	uint64_t mixed = (source.address[0] ^ source.address[1]) * 0x9e3779b97f4a7c15u;
+
+	feed->frame[feed->frames++] = (struct feed_frame){
+		.offset = feed->bytes_used,
+		.len = header->caplen,
+		.queue = (uint32_t)((mixed >> 32) % feed->relay->config->node.cpus.workers_count),
+	};
+	memcpy(feed->bytes + feed->bytes_used, bytes, header->caplen);
+	feed->bytes_used += header->caplen;
+	return 0;
+}
+
+static int read_all(struct feed *feed, pcap_t *in, struct lm_error *err)
+{
+	struct pcap_pkthdr *header;
+	const u_char *bytes;
+	struct stat file;
+	int rc = 0, read;
+
+	if (pcap_datalink(in) != DLT_EN10MB)
+		return lm_error_set(err, EINVAL, "%s: not a capture of Ethernet frames",
+				    feed->options.path);
+	if (fstat(fileno(pcap_file(in)), &file) != 0 || !S_ISREG(file.st_mode))
+		return lm_error_set(err, EINVAL,
+				    "%s: --feed wants a file, so that its size says "
+				    "what memory to take",
+				    feed->options.path);
+	feed->bytes_room = (size_t)file.st_size;
+	feed->bytes = mmap(NULL, feed->bytes_room, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (feed->bytes == MAP_FAILED) {
+		feed->bytes = NULL;
+		return lm_error_set(err, errno, "%s: too little memory", feed->options.path);
+	}
+	(void)madvise(feed->bytes, feed->bytes_room, MADV_HUGEPAGE);
+	while (rc == 0 && (read = pcap_next_ex(in, &header, &bytes)) == 1)
+		rc = add_frame(feed, header, bytes, err);
+	if (rc == 0 && read != PCAP_ERROR_BREAK)
+		rc = lm_error_set(err, EIO, "%s: breaks off after %" PRIu64 " frames: %s",
+				  feed->options.path, feed->frames, pcap_geterr(in));
+	if (rc == 0 && feed->frames == 0)
+		rc = lm_error_set(err, EINVAL, "%s: holds no frames", feed->options.path);
+	return rc;
+}
+
+struct feed *feed_load(struct relay *relay, const struct feed_options *options,
+		       struct lm_error *err)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+	char text[PCAP_ERRBUF_SIZE];
+	pcap_t *in;
+	int rc;
+
+	if (!feed) {
+		(void)lm_error_set(err, ENOMEM, "too little memory");
+		return NULL;
+	}
+	feed->relay = relay;
+	feed->options = *options;
+	in = pcap_open_offline(options->path, text);
+	rc = in ? read_all(feed, in, err)
+		: lm_error_set(err, EINVAL, "%s: not a readable capture: %s", options->path, text);
+	if (in)
+		pcap_close(in);
+	if (rc == 0)
+		return feed;
+	feed_free(feed);
+	return NULL;
+}
+
+void feed_free(struct feed *feed)
+{
+	if (!feed)
+		return;
+	if (feed->bytes)
+		munmap(feed->bytes, feed->bytes_room);
+	free(feed->frame);
+	free(feed);
+}
+
+int feed_open(struct feed *feed, struct lm_error *err)
+{
+	struct relay *relay = feed->relay;
+
+	return ring_port_open(&feed->rings, &relay->port, &relay->config->node, relay->node, err);
+}
+
+unsigned feed_cpu(const struct feed *feed)
+{
+	return feed->options.cpu >= 0 ? (unsigned)feed->options.cpu
+				      : (unsigned)feed->relay->config->node.cpus.mixer;
+}
+
+/* ---- Feeding ---- */
+
+static void take_snapshot(const struct feed *feed, struct snapshot *snapshot, uint64_t now_us)
+{
+	const struct relay *relay = feed->relay;
+	struct counters total;
+	uint64_t held;
+
+	relay_books(relay, &total, &held);
+	for (unsigned i = 0; i < relay->workers; i++)
+		held -= __atomic_load_n(&relay->worker[i]->unpeeled, __ATOMIC_RELAXED);
+	*snapshot = (struct snapshot){
+		.taken = true,
+		.time_us = now_us,
+		.offered = feed->next,
+		.received = total.received,
+		.overload = total.drop[LM_DROP_OVERLOAD],
+		.good = total.sent + total.delivered + held - total.cover - total.taken_over,
+	};
+}
+
+static unsigned take_sent(struct feed *feed)
+{
+	struct rte_mbuf *mbuf[LM_BURST];
+	unsigned all = 0;
+
+	for (unsigned i = 0; i < feed->relay->workers; i++) {
+		unsigned n =
+			rte_ring_sc_dequeue_burst(feed->rings.tx[i], (void **)mbuf, LM_BURST, NULL);
+
+		rte_pktmbuf_free_bulk(mbuf, n);
+		all += n;
+	}
+	feed->sent += all;
+	return all;
+}
+
+/* A buffer with the frame in it; NULL: the pool is empty, or the frame too long for any NIC. */
+static struct rte_mbuf *make_buffer(struct feed *feed, const struct feed_frame *frame)
+{
+	struct rte_mbuf *mbuf;
+
+	if (feed->buffers == 0) {
+		if (rte_pktmbuf_alloc_bulk(feed->relay->port.pool, feed->buffer, LM_BURST) != 0)
+			return NULL;
+		feed->buffers = LM_BURST;
+	}
+	mbuf = feed->buffer[feed->buffers - 1];
+	if (frame->len > rte_pktmbuf_tailroom(mbuf))
+		return NULL;
+	feed->buffers--;
+	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)frame->len), feed->bytes + frame->offset,
+	       frame->len);
+	return mbuf;
+}
+
+/* Offers the next frame. False: it must wait, since none may be missed. */
+static bool offer_one(struct feed *feed)
+{
+	const struct feed_frame *frame = &feed->frame[feed->next];
+	struct rte_ring *ring = feed->rings.rx[frame->queue];
+	struct rte_mbuf *mbuf = NULL;
+	bool room = rte_ring_free_count(ring) > 0;
+
+	if (room)
+		mbuf = make_buffer(feed, frame);
+	if (!mbuf && feed->options.rate_pps == 0)
+		return false;
+	if (mbuf)
+		LM_ASSERT(rte_ring_sp_enqueue(ring, mbuf) == 0); /* nobody else puts in */
+	feed->missed += !mbuf;
+	feed->missed_buffers += room && !mbuf;
+	feed->next++;
+	return true;
+}
+
+/* Frames to offer by now, of which a step does no more than STEP_FRAMES. */
+static uint64_t due(const struct feed *feed, uint64_t now_us)
+{
+	uint64_t due = feed->frames;
+
+	if (feed->options.rate_pps > 0)
+		due = (uint64_t)((unsigned __int128)(now_us - feed->start_us) *
+				 feed->options.rate_pps / 1000000);
+	if (due > feed->frames)
+		due = feed->frames;
+	return due < feed->next + STEP_FRAMES ? due : feed->next + STEP_FRAMES;
+}
+
+/* The part of the feeding that is done, in 0 .. 1. */
+static double progress(const struct feed *feed, uint64_t now_us)
+{
+	double frames = (double)feed->next / (double)feed->frames, time = 0;
+
+	if (feed->options.seconds > 0)
+		time = (double)(now_us - feed->start_us) / 1e6 / feed->options.seconds;
+	return frames > time ? frames : time;
+}
+
+static bool rings_empty(const struct feed *feed)
+{
+	for (unsigned i = 0; i < feed->relay->workers; i++) {
+		if (!rte_ring_empty(feed->rings.rx[i]))
+			return false;
+	}
+	return true;
+}
+
+unsigned feed_step(void *context, uint64_t now_us)
+{
+	struct feed *feed = context;
+	unsigned moved = take_sent(feed);
+	uint64_t before = feed->next;
+
+	if (feed->start_us == 0)
+		feed->start_us = now_us;
+	if (feed->to.taken) {
+		if (rings_empty(feed))
+			__atomic_store_n(&feed->done, true, __ATOMIC_RELEASE);
+		return moved;
+	}
+	for (uint64_t end = due(feed, now_us); feed->next < end;) {
+		if (!offer_one(feed))
+			break;
+	}
+	if (!feed->from.taken && progress(feed, now_us) >= 1.0 / WARM_UP)
+		take_snapshot(feed, &feed->from, now_us);
+	if (progress(feed, now_us) >= 1)
+		take_snapshot(feed, &feed->to, now_us);
+	return moved + (unsigned)(feed->next - before);
+}
+
+bool feed_done(const struct feed *feed)
+{
+	return __atomic_load_n(&feed->done, __ATOMIC_ACQUIRE);
+}
+
+/* ---- Reporting ---- */
+
+static double per_second(const struct feed *feed, uint64_t from, uint64_t to)
+{
+	double seconds = (double)(feed->to.time_us - feed->from.time_us) / 1e6;
+
+	return seconds > 0 ? (double)(to - from) / seconds : 0;
+}
+
+void feed_print(FILE *to, const struct feed *feed, bool json)
+{
+	const struct snapshot *a = &feed->from, *b = &feed->to;
+	double seconds = (double)(b->time_us - feed->start_us) / 1e6;
+	double offered = per_second(feed, a->offered, b->offered);
+	double received = per_second(feed, a->received, b->received);
+	double overload = per_second(feed, a->overload, b->overload);
+	double good = per_second(feed, a->good, b->good);
+
+	fprintf(to,
+		json ? "{\"frames\": %" PRIu64 ", \"offered\": %" PRIu64 ", \"missed\": %" PRIu64
+		       ", \"missed_buffers\": %" PRIu64 ", \"sent\": %" PRIu64
+		       ", \"seconds\": %.6f, \"offered_pps\": %.0f, \"received_pps\": %.0f, "
+		       "\"overload_pps\": %.0f, \"goodput_pps\": %.0f}\n"
+		     : "feed: %" PRIu64 " frames, %" PRIu64 " offered, of them %" PRIu64
+		       " missed (%" PRIu64 " for want of buffers), %" PRIu64
+		       " sent, in %.3f s; a second: %.0f offered, %.0f received, %.0f over "
+		       "their share, %.0f peeled and kept\n",
+		feed->frames, feed->next, feed->missed, feed->missed_buffers, feed->sent, seconds,
+		offered, received, overload, good);
+}

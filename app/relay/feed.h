@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The feeder: offers a capture to a relay whose port is made of rings (ring_port.h), from memory,
+ * in real time, and takes what the relay sends off the port. For measuring: the relay's lcores,
+ * stages and rings are those of a relay on a NIC; keys, replay sets and what is held are thrown
+ * away at the end.
+ *
+ * Frames are offered in the capture's order, whatever its times: at a rate, where a frame whose
+ * receive ring is full, or for which there is no buffer, is missed as a NIC would miss it; or as
+ * fast as the rings take them, where none is. Each source's frames go to one worker, as with
+ * receive-side scaling. What is missed was never received, and is in no book.
+ *
+ * One lcore calls feed_step; what it counts may be read when that has returned.
+ */
+#pragma once
+
+#include "relay.h"
+#include "ring_port.h"
+
+struct feed_options {
+	const char *path;
+	uint64_t rate_pps; /* 0: as fast as the rings take them */
+	double seconds;    /* of feeding at most; 0: to the capture's end */
+	int cpu;           /* of the feeder; negative: the mixer's */
+};
+
+struct feed;
+
+/* Reads the capture into memory. For feed_free. */
+LM_MUST_CHECK struct feed *feed_load(struct relay *relay, const struct feed_options *options,
+				     struct lm_error *err);
+void feed_free(struct feed *feed);
+
+/* The relay's port; as port_open. */
+LM_MUST_CHECK int feed_open(struct feed *feed, struct lm_error *err);
+
+/* The CPU that the options name. */
+unsigned feed_cpu(const struct feed *feed);
+
+/* One step at time now_us: takes what was sent, offers what is due. Returns how much it moved. */
+unsigned feed_step(void *feed, uint64_t now_us);
+
+/* True when all has been offered and the receive rings are empty. */
+LM_MUST_CHECK bool feed_done(const struct feed *feed);
+
+/*
+ * Prints what was offered and what became of it: in all, and by the second in a window that leaves
+ * out the first tenth. Goodput is what was peeled and not dropped: sent, delivered, or held.
+ */
+void feed_print(FILE *to, const struct feed *feed, bool json);
