@@ -23,6 +23,8 @@
 #include "signals.h"
 #include "tap.h"
 
+#define BUFFERS 65536 /* beside those in queues and rings, where limits.held says nothing */
+
 #define POLL_MS          2 /* frames for the kernel wait in a ring that wakes nobody */
 #define RESOLVE_AGAIN_US 200000
 #define RESOLVE_LIMIT_US 10000000
@@ -128,7 +130,9 @@ static int open_port(struct run *run, struct lm_error *err)
 	if (rc == 0)
 		rc = eal_start(config, &run->plan, "linemix-gen", true, err);
 	if (rc == 0)
-		rc = port_make_pool(&run->port, config, packet_len, port_socket(config), err);
+		rc = port_make_pool(&run->port, config,
+				    config->limits.held > 0 ? config->limits.held : BUFFERS,
+				    packet_len, port_socket(config), err);
 	if (rc == 0)
 		rc = port_open(&run->port, config, run->setup.self, packet_len, err);
 	if (rc == 0)

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "relay.h"
-#include "ring_port.h"
 #include "signals.h"
 
 #define PROGRESS_US  500000
@@ -33,7 +32,6 @@ struct replay {
 	int read; /* what pcap_next_ex said: 1, there is one */
 	pcap_t *out_type;
 	pcap_dumper_t *out;
-	struct ring_port rings;
 	uint64_t now_us; /* the virtual clock */
 	uint64_t frames; /* read so far */
 	uint64_t next_progress_us;
@@ -159,7 +157,7 @@ static void settle(struct replay *replay)
 		moved += mixer_step(&relay->mixer, replay->now_us);
 		for (unsigned i = 0; i < relay->workers; i++) {
 			moved += worker_step(relay->worker[i], replay->now_us);
-			while (rte_ring_dequeue(replay->rings.tx[i], (void **)&mbuf) == 0)
+			while (rte_ring_dequeue(relay->rings.tx[i], (void **)&mbuf) == 0)
 				write_frame(replay, mbuf);
 		}
 		while (rte_ring_dequeue(relay->sink.ring, (void **)&mbuf) == 0)
@@ -199,10 +197,10 @@ static void receive(struct replay *replay, const struct pcap_pkthdr *header, con
 		return;
 	}
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)header->caplen), bytes, header->caplen);
-	if (rte_ring_enqueue(replay->rings.rx[queue], mbuf) == 0)
+	if (rte_ring_enqueue(relay->rings.rx[queue], mbuf) == 0)
 		return;
 	settle(replay);
-	LM_ASSERT(rte_ring_enqueue(replay->rings.rx[queue], mbuf) == 0);
+	LM_ASSERT(rte_ring_enqueue(relay->rings.rx[queue], mbuf) == 0);
 }
 
 static void show_progress(struct replay *replay)
@@ -266,10 +264,10 @@ static int start(struct replay *replay, const char *in_path, const char *out_pat
 	if (rc == 0)
 		rc = eal_start(&config, &relay->plan, "linemix-relay", false, err);
 	if (rc == 0)
-		rc = port_make_pool(&relay->port, &config, lm_packet_len(relay->topology->profile),
-				    SOCKET_ID_ANY, err);
+		rc = port_make_pool(&relay->port, &config, relay->held,
+				    lm_packet_len(relay->topology->profile), SOCKET_ID_ANY, err);
 	if (rc == 0)
-		rc = ring_port_open(&replay->rings, &relay->port, &config, relay->node, err);
+		rc = ring_port_open(&relay->rings, &relay->port, &config, relay->node, err);
 	if (rc == 0)
 		rc = set_view(replay, err);
 	if (rc == 0)

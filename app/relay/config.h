@@ -129,13 +129,14 @@ struct relay_config {
 		},                                                                                 \
 		NODE_CONFIG_UINT(S, M, memory.megabytes, "memory.megabytes", 64, 1048576, "512",   \
 				 "DPDK's memory without huge pages, in MiB"),                      \
-		NODE_CONFIG_UINT(S, M, limits.held, "limits.held", 64, 1u << 26, "65536",          \
-				 "packets that the mixer holds at most"),                          \
-		NODE_CONFIG_UINT(S, M, limits.ring, "limits.ring", CONFIG_RING_MIN, 65536, "1024", \
-				 "places in each ring, a power of two"),                           \
 		NODE_CONFIG_UINT(S, M, limits.max_packets_per_second,                              \
 				 "limits.max_packets_per_second", 1, 1000000000, "10000",          \
-				 "packets a second that replay sets have room for"),               \
+				 "the rate that the relay has room for"),                          \
+		NODE_CONFIG_UINT(S, M, limits.held, "limits.held", 0, 1u << 26, "0",               \
+				 "packets that the mixer holds at most; 0: what comes at "         \
+				 "max_packets_per_second while one stays"),                        \
+		NODE_CONFIG_UINT(S, M, limits.ring, "limits.ring", CONFIG_RING_MIN, 65536, "1024", \
+				 "places in each ring, a power of two"),                           \
 		NODE_CONFIG_UINT(S, M, limits.epoch_seconds, "limits.epoch_seconds", 1, 86400,     \
 				 "1200", "length of a key epoch; a key is accepted for three"),    \
 		NODE_CONFIG_UINT(S, M, limits.replay, "limits.replay", 0, UINT64_C(1) << 36, "0",  \

@@ -33,7 +33,6 @@ struct snapshot {
 struct feed {
 	struct relay *relay;
 	struct feed_options options;
-	struct ring_port rings;
 	uint8_t *bytes; /* mapped */
 	size_t bytes_room, bytes_used;
 	struct feed_frame *frame;
@@ -148,13 +147,6 @@ void feed_free(struct feed *feed)
 	free(feed);
 }
 
-int feed_open(struct feed *feed, struct lm_error *err)
-{
-	struct relay *relay = feed->relay;
-
-	return ring_port_open(&feed->rings, &relay->port, &relay->config->node, relay->node, err);
-}
-
 unsigned feed_cpu(const struct feed *feed)
 {
 	return feed->options.cpu >= 0 ? (unsigned)feed->options.cpu
@@ -188,8 +180,8 @@ static unsigned take_sent(struct feed *feed)
 	unsigned all = 0;
 
 	for (unsigned i = 0; i < feed->relay->workers; i++) {
-		unsigned n =
-			rte_ring_sc_dequeue_burst(feed->rings.tx[i], (void **)mbuf, LM_BURST, NULL);
+		unsigned n = rte_ring_sc_dequeue_burst(feed->relay->rings.tx[i], (void **)mbuf,
+						       LM_BURST, NULL);
 
 		rte_pktmbuf_free_bulk(mbuf, n);
 		all += n;
@@ -221,7 +213,7 @@ static struct rte_mbuf *make_buffer(struct feed *feed, const struct feed_frame *
 static bool offer_one(struct feed *feed)
 {
 	const struct feed_frame *frame = &feed->frame[feed->next];
-	struct rte_ring *ring = feed->rings.rx[frame->queue];
+	struct rte_ring *ring = feed->relay->rings.rx[frame->queue];
 	struct rte_mbuf *mbuf = NULL;
 	bool room = rte_ring_free_count(ring) > 0;
 
@@ -263,7 +255,7 @@ static double progress(const struct feed *feed, uint64_t now_us)
 static bool rings_empty(const struct feed *feed)
 {
 	for (unsigned i = 0; i < feed->relay->workers; i++) {
-		if (!rte_ring_empty(feed->rings.rx[i]))
+		if (!rte_ring_empty(feed->relay->rings.rx[i]))
 			return false;
 	}
 	return true;
@@ -299,6 +291,12 @@ bool feed_done(const struct feed *feed)
 }
 
 /* ---- Reporting ---- */
+
+uint64_t feed_missed(const struct feed *feed, uint64_t *buffers)
+{
+	*buffers = feed->missed_buffers;
+	return feed->missed;
+}
 
 static double per_second(const struct feed *feed, uint64_t from, uint64_t to)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The feeder: offers a capture to a relay whose port is made of rings (ring_port.h), from memory,
+ * The feeder: offers a capture to a relay whose port is made of rings (relay->rings), from memory,
  * in real time, and takes what the relay sends off the port. For measuring: the relay's lcores,
  * stages and rings are those of a relay on a NIC; keys, replay sets and what is held are thrown
  * away at the end.
@@ -15,7 +15,6 @@
 #pragma once
 
 #include "relay.h"
-#include "ring_port.h"
 
 struct feed_options {
 	const char *path;
@@ -31,9 +30,6 @@ LM_MUST_CHECK struct feed *feed_load(struct relay *relay, const struct feed_opti
 				     struct lm_error *err);
 void feed_free(struct feed *feed);
 
-/* The relay's port; as port_open. */
-LM_MUST_CHECK int feed_open(struct feed *feed, struct lm_error *err);
-
 /* The CPU that the options name. */
 unsigned feed_cpu(const struct feed *feed);
 
@@ -42,6 +38,9 @@ unsigned feed_step(void *feed, uint64_t now_us);
 
 /* True when all has been offered and the receive rings are empty. */
 LM_MUST_CHECK bool feed_done(const struct feed *feed);
+
+/* Frames that were missed, and in *buffers how many of them for want of a buffer. */
+uint64_t feed_missed(const struct feed *feed, uint64_t *buffers);
 
 /*
  * Prints what was offered and what became of it: in all, and by the second in a window that leaves

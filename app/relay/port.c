@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "capacity.h"
 #include "eal.h"
 #include "lm_packet.h"
 
@@ -44,17 +45,10 @@ static size_t stride(const struct node_config *config, size_t bytes)
 	return config->memory.huge_pages || bytes > page ? bytes : page / (page / bytes);
 }
 
-struct port_memory port_memory(const struct node_config *config, size_t packet_len)
+struct port_memory port_memory(const struct node_config *config, uint64_t held, size_t packet_len)
 {
-	unsigned workers = config->cpus.workers_count;
-	uint64_t per_worker = config->port.rx_descriptors + config->port.tx_descriptors +
-			      2 * config->limits.ring + 4 * LM_BURST + PORT_MBUF_CACHE * 3 / 2;
-	/* the mixer's pool; own packets; the rings of the sink, to and from the kernel; caches of
-	 * mixer and control */
-	uint64_t shared = config->limits.held + config->limits.own + 3 * config->limits.ring +
-			  LM_BURST + 2 * (PORT_MBUF_CACHE * 3 / 2);
 	struct port_memory memory = {
-		.mbufs = (unsigned)(workers * per_worker + shared),
+		.mbufs = (unsigned)capacity_buffers(config, held).all,
 		.mbuf_bytes = (unsigned)(sizeof(struct rte_mbuf) + data_room(packet_len)),
 	};
 
@@ -70,26 +64,27 @@ static int too_little(const struct node_config *config, struct port_memory need,
 	return lm_error_set(err, ENOMEM,
 			    "too little memory for %u packet buffers (%llu MiB): raise "
 			    "memory.megabytes (now %llu) or reserve more huge pages, or lower "
-			    "limits.held and the descriptors",
+			    "limits.held, limits.max_packets_per_second or the descriptors",
 			    need.mbufs, (unsigned long long)(need.bytes >> 20),
 			    (unsigned long long)config->memory.megabytes);
 }
 
-int port_check_memory(const struct node_config *config, size_t packet_len, struct lm_error *err)
+int port_check_memory(const struct node_config *config, uint64_t held, size_t packet_len,
+		      struct lm_error *err)
 {
-	struct port_memory need = port_memory(config, packet_len);
+	struct port_memory need = port_memory(config, held, packet_len);
 
 	if (config->memory.huge_pages || need.bytes <= config->memory.megabytes << 20)
 		return 0;
 	return too_little(config, need, err);
 }
 
-int port_make_pool(struct port *port, const struct node_config *config, size_t packet_len,
-		   int socket, struct lm_error *err)
+int port_make_pool(struct port *port, const struct node_config *config, uint64_t held,
+		   size_t packet_len, int socket, struct lm_error *err)
 {
-	struct port_memory need = port_memory(config, packet_len);
+	struct port_memory need = port_memory(config, held, packet_len);
 
-	port->pool = rte_pktmbuf_pool_create("packets", need.mbufs, PORT_MBUF_CACHE, 0,
+	port->pool = rte_pktmbuf_pool_create("packets", need.mbufs, CAPACITY_CACHE, 0,
 					     (uint16_t)data_room(packet_len), socket);
 	return port->pool ? 0 : too_little(config, need, err);
 }

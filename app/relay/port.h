@@ -9,8 +9,6 @@
 #include "config.h"
 #include "frame.h"
 
-#define PORT_MBUF_CACHE 256
-
 struct port {
 	uint16_t id;
 	uint8_t mac[6];
@@ -25,16 +23,15 @@ struct port_memory {
 	uint64_t bytes;
 };
 
-/* held packets + rings + descriptors + caches, so that receiving never starves because of held
- * packets. */
-struct port_memory port_memory(const struct node_config *config, size_t packet_len);
+/* With `held` packets in the mixer: capacity_buffers says how many there are. */
+struct port_memory port_memory(const struct node_config *config, uint64_t held, size_t packet_len);
 
 /* -ENOMEM and a message if memory.megabytes, where it counts, has no room for the buffers. */
-LM_MUST_CHECK int port_check_memory(const struct node_config *config, size_t packet_len,
-				    struct lm_error *err);
+LM_MUST_CHECK int port_check_memory(const struct node_config *config, uint64_t held,
+				    size_t packet_len, struct lm_error *err);
 
 /* Makes the pool of buffers on the NUMA node `socket`; needs a started EAL. */
-LM_MUST_CHECK int port_make_pool(struct port *port, const struct node_config *config,
+LM_MUST_CHECK int port_make_pool(struct port *port, const struct node_config *config, uint64_t held,
 				 size_t packet_len, int socket, struct lm_error *err);
 
 /* The NUMA node of the configured device. */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capacity.h"
+
 /* That the backends exist and this CPU runs them; of lib/symmetric's a peeler is made to see it. */
 static int check_backends(const struct node_config *node, unsigned profile, struct lm_error *err)
 {
@@ -65,6 +67,15 @@ static int load_keys(struct relay *relay, enum relay_purpose purpose, struct lm_
 	return 0;
 }
 
+/* What the mixer may hold, and that there is memory for it. */
+static int set_held(struct relay *relay, struct lm_error *err)
+{
+	const struct node_config *node = &relay->config->node;
+
+	relay->held = capacity_held(node, &relay->topology->mix);
+	return port_check_memory(node, relay->held, lm_packet_len(relay->topology->profile), err);
+}
+
 int relay_load(struct relay *relay, struct relay_config *config, enum relay_purpose purpose,
 	       struct lm_error *err)
 {
@@ -81,7 +92,7 @@ int relay_load(struct relay *relay, struct relay_config *config, enum relay_purp
 	if (rc == 0)
 		rc = check_backends(node, relay->topology->profile, err);
 	if (rc == 0)
-		rc = port_check_memory(node, lm_packet_len(relay->topology->profile), err);
+		rc = set_held(relay, err);
 	if (rc != 0)
 		return rc;
 	relay->node = lm_topology_find(relay->topology, (uint32_t)node->node);
@@ -114,8 +125,9 @@ void relay_describe(FILE *to, const struct relay *relay)
 {
 	const struct node_config *config = &relay->config->node;
 	const struct lm_topology *topology = relay->topology;
-	struct port_memory memory = port_memory(config, lm_packet_len(topology->profile));
-	size_t mix = lm_mix_size((uint32_t)config->limits.held);
+	struct port_memory memory =
+		port_memory(config, relay->held, lm_packet_len(topology->profile));
+	size_t mix = lm_mix_size((uint32_t)relay->held);
 
 	fprintf(to, "node %u: %s", relay->node->id,
 		relay->node->role == LM_TOPOLOGY_MIX ? "mix" : "gateway");
@@ -129,11 +141,9 @@ void relay_describe(FILE *to, const struct relay *relay)
 		fprintf(to, "worker %u: CPU %u, queue %u\n", i, config->cpus.workers[i], i);
 	fprintf(to, "mixer: CPU %u; control: CPU %u (sleeps)\n", (unsigned)config->cpus.mixer,
 		(unsigned)config->cpus.control);
-	fprintf(to,
-		"memory: %u buffers of %u bytes = held %llu + own cover %llu + rings, descriptors "
-		"and caches: %.1f MiB\n",
-		memory.mbufs, memory.mbuf_bytes, (unsigned long long)config->limits.held,
-		(unsigned long long)config->limits.own, (double)memory.bytes / (1 << 20));
+	capacity_print(to, config, &topology->mix);
+	fprintf(to, "memory: %u buffers of %u bytes: %.1f MiB\n", memory.mbufs, memory.mbuf_bytes,
+		(double)memory.bytes / (1 << 20));
 	fprintf(to, "memory: mixer %.1f MiB\n", (double)mix / (1 << 20));
 	describe_replay(to, config);
 	cover_describe(to, relay);
@@ -195,7 +205,7 @@ static int make_worker(struct relay *relay, unsigned index, int socket, struct l
 
 static int make_mixer(struct relay *relay, int socket, uint64_t now_us, struct lm_error *err)
 {
-	uint32_t capacity = (uint32_t)relay->config->node.limits.held;
+	uint32_t capacity = (uint32_t)relay->held;
 	void *memory = rte_zmalloc_socket("mix", lm_mix_size(capacity), LM_MIX_ALIGN, socket);
 	struct mixer *mixer = &relay->mixer;
 	uint8_t seed[32];

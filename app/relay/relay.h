@@ -11,6 +11,7 @@
 #include "eal.h"
 #include "keys.h"
 #include "mixer.h"
+#include "ring_port.h"
 #include "sink.h"
 #include "tap.h"
 #include "worker.h"
@@ -21,8 +22,10 @@ struct relay {
 	struct eal_plan plan;
 	struct lm_topology *topology;
 	const struct lm_topology_node *node;
+	uint64_t held; /* packets that the mixer may hold */
 	struct mix_keys keys;
 	struct port port;
+	struct ring_port rings; /* if the port is made of rings */
 	struct shared shared;
 	struct links links;
 	unsigned workers;

@@ -144,10 +144,11 @@ static int open_all(struct run *run, struct lm_error *err)
 	if (rc != 0)
 		return rc;
 	socket = run->feed ? SOCKET_ID_ANY : port_socket(config);
-	rc = port_make_pool(&relay->port, config, packet_len, socket, err);
+	rc = port_make_pool(&relay->port, config, relay->held, packet_len, socket, err);
 	if (rc == 0)
-		rc = run->feed ? feed_open(run->feed, err)
-			       : port_open(&relay->port, config, relay->node, packet_len, err);
+		rc = run->feed
+			     ? ring_port_open(&relay->rings, &relay->port, config, relay->node, err)
+			     : port_open(&relay->port, config, relay->node, packet_len, err);
 	if (rc == 0)
 		rc = relay_build(relay, socket, lcore_clock_us(), err);
 	if (rc != 0)

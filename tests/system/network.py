@@ -14,6 +14,7 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve()
 SEEDED = os.environ.get("SEEDED") == "1"  # programs of this build accept --seed
+SANITIZED = os.environ.get("SANITIZED") == "1"
 RELAY = BUILD / "app/relay/linemix-relay"
 GEN = BUILD / "app/gen/linemix-gen"
 # With swap no folder on tmpfs is good enough for keys in use.
