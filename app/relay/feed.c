@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define STEP_FRAMES     (8 * LM_BURST) /* offered in a step at most */
 #define FRAMES_AT_FIRST 65536
@@ -27,11 +28,12 @@ struct feed_frame {
 /* The relay at one moment. */
 struct snapshot {
 	bool taken;
-	uint64_t time_us, offered, received, overload, good;
+	uint64_t time_us, cpu_us, offered, received, overload, good;
 };
 
 struct feed {
 	struct relay *relay;
+	const struct lcore *lcores;
 	struct feed_options options;
 	uint8_t *bytes; /* mapped */
 	size_t bytes_room, bytes_used;
@@ -147,6 +149,11 @@ void feed_free(struct feed *feed)
 	free(feed);
 }
 
+void feed_watch(struct feed *feed, const struct lcore *lcores)
+{
+	feed->lcores = lcores;
+}
+
 unsigned feed_cpu(const struct feed *feed)
 {
 	return feed->options.cpu >= 0 ? (unsigned)feed->options.cpu
@@ -154,6 +161,28 @@ unsigned feed_cpu(const struct feed *feed)
 }
 
 /* ---- Feeding ---- */
+
+/* CPU time of the lcores that have workers. */
+static uint64_t cpu_us(const struct feed *feed)
+{
+	const struct eal_plan *plan = &feed->relay->plan;
+	bool counted[EAL_POLLING_MAX] = {false};
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; feed->lcores && i < feed->relay->workers; i++) {
+		unsigned lcore = plan->worker_lcore[i];
+		pthread_t thread = __atomic_load_n(&feed->lcores[lcore].thread, __ATOMIC_ACQUIRE);
+		struct timespec time;
+		clockid_t clock;
+
+		if (counted[lcore] || thread == 0 || pthread_getcpuclockid(thread, &clock) != 0 ||
+		    clock_gettime(clock, &time) != 0)
+			continue;
+		counted[lcore] = true;
+		sum += (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+	}
+	return sum;
+}
 
 static void take_snapshot(const struct feed *feed, struct snapshot *snapshot, uint64_t now_us)
 {
@@ -167,6 +196,7 @@ static void take_snapshot(const struct feed *feed, struct snapshot *snapshot, ui
 	*snapshot = (struct snapshot){
 		.taken = true,
 		.time_us = now_us,
+		.cpu_us = cpu_us(feed),
 		.offered = feed->next,
 		.received = total.received,
 		.overload = total.drop[LM_DROP_OVERLOAD],
@@ -313,16 +343,19 @@ void feed_print(FILE *to, const struct feed *feed, bool json)
 	double received = per_second(feed, a->received, b->received);
 	double overload = per_second(feed, a->overload, b->overload);
 	double good = per_second(feed, a->good, b->good);
+	double cpu_seconds = (double)(b->cpu_us - a->cpu_us) / 1e6;
+	double each = cpu_seconds > 0 ? (double)(b->good - a->good) / cpu_seconds : 0;
 
 	fprintf(to,
 		json ? "{\"frames\": %" PRIu64 ", \"offered\": %" PRIu64 ", \"missed\": %" PRIu64
 		       ", \"missed_buffers\": %" PRIu64 ", \"sent\": %" PRIu64
 		       ", \"seconds\": %.6f, \"offered_pps\": %.0f, \"received_pps\": %.0f, "
-		       "\"overload_pps\": %.0f, \"goodput_pps\": %.0f}\n"
+		       "\"overload_pps\": %.0f, \"goodput_pps\": %.0f, \"goodput_per_cpu_second\": "
+		       "%.0f}\n"
 		     : "feed: %" PRIu64 " frames, %" PRIu64 " offered, of them %" PRIu64
 		       " missed (%" PRIu64 " for want of buffers), %" PRIu64
 		       " sent, in %.3f s; a second: %.0f offered, %.0f received, %.0f over "
-		       "their share, %.0f peeled and kept\n",
+		       "their share, %.0f peeled and kept (%.0f a second of CPU time)\n",
 		feed->frames, feed->next, feed->missed, feed->missed_buffers, feed->sent, seconds,
-		offered, received, overload, good);
+		offered, received, overload, good, each);
 }

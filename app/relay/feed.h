@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "lcore.h"
 #include "relay.h"
 
 struct feed_options {
@@ -33,6 +34,10 @@ void feed_free(struct feed *feed);
 /* The CPU that the options name. */
 unsigned feed_cpu(const struct feed *feed);
 
+/* Whose CPU time is measured: the lcores by the relay's plan, which run when feed_step is called.
+ */
+void feed_watch(struct feed *feed, const struct lcore *lcores);
+
 /* One step at time now_us: takes what was sent, offers what is due. Returns how much it moved. */
 unsigned feed_step(void *feed, uint64_t now_us);
 
@@ -44,6 +49,8 @@ uint64_t feed_missed(const struct feed *feed, uint64_t *buffers);
 
 /*
  * Prints what was offered and what became of it: in all, and by the second in a window that leaves
- * out the first tenth. Goodput is what was peeled and not dropped: sent, delivered, or held.
+ * out the first tenth. Goodput is what was peeled and not dropped: sent, delivered, or held; by the
+ * second, and by the second of CPU time that the workers' lcores got, which on a machine that
+ * others use too is less.
  */
 void feed_print(FILE *to, const struct feed *feed, bool json);

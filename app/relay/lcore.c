@@ -19,6 +19,7 @@ int lcore_main(void *argument)
 	unsigned empty_rounds = 0;
 	uint64_t now_us = 0;
 
+	__atomic_store_n(&lcore->thread, pthread_self(), __ATOMIC_RELEASE);
 	rte_rcu_qsbr_thread_online(lcore->qsbr, lcore->index);
 	while (__atomic_load_n(&lcore->shared->phase, __ATOMIC_ACQUIRE) != PHASE_STOPPED) {
 		uint64_t clock_us = lcore_clock_us();

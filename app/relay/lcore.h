@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <rte_rcu_qsbr.h>
 
 #include "worker.h"
@@ -21,6 +22,7 @@ struct lcore {
 	const struct shared *shared;
 	struct rte_rcu_qsbr *qsbr;
 	uint64_t loops, busy_loops; /* written by the lcore, read by telemetry */
+	pthread_t thread;           /* 0 before the first round */
 	bool returned;              /* for polling_join */
 };
 

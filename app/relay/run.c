@@ -190,8 +190,10 @@ static int launch(struct run *run, struct lm_error *err)
 	for (unsigned i = 0; i < relay->workers; i++)
 		place(run, relay->plan.worker_lcore[i], worker_step, relay->worker[i]);
 	place(run, relay->plan.mixer_lcore, mixer_step, &relay->mixer);
-	if (run->feed)
+	if (run->feed) {
+		feed_watch(run->feed, run->lcore);
 		place(run, run->feed_lcore, feed_step, run->feed);
+	}
 	for (unsigned i = 0; i < relay->plan.lcores; i++) {
 		struct lcore *lcore = &run->lcore[i];
 

@@ -25,8 +25,8 @@ _Static_assert(SHARE_BACKLOG < NO_SLOT && (LINE & (LINE - 1)) == 0, "slots, plac
 struct queue {
 	uint16_t first, last; /* slots */
 	uint16_t waiting;     /* packets in slots */
-	uint16_t fresh;       /* while adding: packets of the burst that are not yet decided */
-	uint16_t keep;        /* while adding: how many of them are kept */
+	uint16_t fresh;       /* while adding: packets of the burst */
+	uint16_t mark;        /* while adding: where the next one's mark is */
 };
 
 /* Who takes turns: a bounded queue of numbers. */
@@ -61,6 +61,7 @@ struct share {
 	uint16_t next[SHARE_BACKLOG];
 	void *packet[SHARE_BACKLOG];
 	uint32_t touched[SHARE_LOOK]; /* while adding: queues with fresh packets */
+	bool kept[SHARE_LOOK];        /* while adding: marks of packets, queue by queue */
 	struct wish wish[LINE];       /* the same */
 	struct queue queue[SHARE_QUEUES];
 };
@@ -163,7 +164,7 @@ static unsigned level_of(const struct wish *wish, unsigned n, unsigned room)
 }
 
 /* How many of `fresh` packets are kept beside those that wait, at most `most` in all. */
-static unsigned kept(unsigned waiting, unsigned fresh, unsigned most)
+static unsigned fitting(unsigned waiting, unsigned fresh, unsigned most)
 {
 	unsigned room = most > waiting ? most - waiting : 0;
 
@@ -230,7 +231,25 @@ static unsigned level_in_line(struct share *share, unsigned touched)
 }
 
 /*
- * Decides how many of each queue's fresh packets are kept. True if a level is 0: then there are
+ * Marks `keep` of the queue's fresh packets, all choices equally likely (Floyd's sampling: Bentley
+ * & Floyd, "A sample of brilliance", 1987), or those that are not kept, whichever are fewer.
+ */
+static void mark(struct share *share, const struct queue *queue, unsigned keep)
+{
+	bool *kept = &share->kept[queue->mark];
+	unsigned fresh = queue->fresh;
+	bool few_kept = keep <= fresh / 2;
+
+	memset(kept, !few_kept, fresh);
+	for (unsigned i = few_kept ? fresh - keep : keep; i < fresh; i++) {
+		unsigned at = lm_prng_below(&share->prng, i + 1);
+
+		kept[kept[at] == few_kept ? i : at] = few_kept;
+	}
+}
+
+/*
+ * Decides which of each queue's fresh packets are kept. True if a level is 0: then there are
  * more queues than room, and chance must say who finds some.
  */
 static bool allot(struct share *share, unsigned touched)
@@ -242,7 +261,7 @@ static bool allot(struct share *share, unsigned touched)
 		struct group *group = &share->group[i];
 		unsigned most = (line > 0 ? line : 1) * group->weight;
 
-		group->room = kept(group->waiting, group->fresh, most);
+		group->room = fitting(group->waiting, group->fresh, most);
 		level[i] = SHARE_BACKLOG;
 		if (group->room < group->fresh) {
 			level[i] = level_in_group(share, group, touched);
@@ -254,7 +273,7 @@ static bool allot(struct share *share, unsigned touched)
 		const struct group *group = group_of(share, share->touched[i]);
 		unsigned most = group ? level[group - share->group] : line;
 
-		queue->keep = (uint16_t)kept(queue->waiting, queue->fresh, most > 0 ? most : 1);
+		mark(share, queue, fitting(queue->waiting, queue->fresh, most > 0 ? most : 1));
 	}
 	return scarce;
 }
@@ -262,7 +281,7 @@ static bool allot(struct share *share, unsigned touched)
 /* Counts the burst by queue; returns how many queues have some of it. */
 static unsigned count_fresh(struct share *share, const struct share_entry *entry, unsigned n)
 {
-	unsigned touched = 0;
+	unsigned touched = 0, marks = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct queue *queue = &share->queue[entry[i].queue];
@@ -273,31 +292,29 @@ static unsigned count_fresh(struct share *share, const struct share_entry *entry
 		if (group)
 			group->fresh++;
 	}
-	return touched;
-}
-
-static void keep_all(struct share *share, unsigned touched)
-{
 	for (unsigned i = 0; i < touched; i++) {
 		struct queue *queue = &share->queue[share->touched[i]];
 
-		queue->keep = queue->fresh;
+		queue->mark = (uint16_t)marks;
+		marks += queue->fresh;
 	}
+	return touched;
+}
+
+static void keep_all(struct share *share, unsigned n)
+{
+	memset(share->kept, true, n);
 	for (unsigned i = 0; i < GROUPS; i++)
 		share->group[i].room = share->group[i].fresh;
 }
 
-/* Draws whether the next of the queue's fresh packets is kept: `keep` of `fresh` are, all choices
- * equally likely (Knuth, TAOCP 2, 3.4.2, algorithm S). */
-static bool draw(struct share *share, struct queue *queue)
+/* Nothing is being added any more. */
+static void forget_fresh(struct share *share, unsigned touched)
 {
-	unsigned fresh = queue->fresh--;
-
-	if (queue->keep < fresh &&
-	    (queue->keep == 0 || lm_prng_below(&share->prng, fresh) >= queue->keep))
-		return false;
-	queue->keep--;
-	return true;
+	for (unsigned i = 0; i < touched; i++)
+		share->queue[share->touched[i]].fresh = 0;
+	for (unsigned i = 0; i < GROUPS; i++)
+		share->group[i].fresh = 0;
 }
 
 static void append(struct share *share, uint32_t number, void *packet)
@@ -328,11 +345,10 @@ static void append(struct share *share, uint32_t number, void *packet)
 static bool keep(struct share *share, const struct share_entry *entry)
 {
 	struct group *group = group_of(share, entry->queue);
-	bool wanted = draw(share, &share->queue[entry->queue]);
 
-	if (group)
-		group->fresh--;
-	if (!wanted || share->waiting == SHARE_BACKLOG || (group && group->room == 0))
+	if (!share->kept[share->queue[entry->queue].mark++] || share->waiting == SHARE_BACKLOG)
+		return false;
+	if (group && group->room == 0)
 		return false;
 	if (group)
 		group->room--;
@@ -349,7 +365,7 @@ unsigned share_add(struct share *share, const struct share_entry *entry, unsigne
 	*others = 0;
 	/* with half the backlog free, no queue is above the level */
 	if (share->waiting + n <= SHARE_BACKLOG / 2)
-		keep_all(share, touched);
+		keep_all(share, n);
 	else if (allot(share, touched))
 		start = lm_prng_below(&share->prng, n);
 	for (unsigned i = 0; i < n; i++) {
@@ -360,6 +376,7 @@ unsigned share_add(struct share *share, const struct share_entry *entry, unsigne
 		thrown[lost++] = one->packet;
 		*others += one->queue >= SHARE_QUEUE_OTHERS;
 	}
+	forget_fresh(share, touched);
 	share->looked += n;
 	if (share->looked >= SHARE_REKEY)
 		draw_key(share);

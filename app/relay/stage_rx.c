@@ -7,7 +7,6 @@
  * SHARE_LOOK taken, at more than SHARE_LOOK / LM_BURST times what the worker can peel.
  */
 #include <rte_ethdev.h>
-#include <rte_prefetch.h>
 
 #include "worker.h"
 
@@ -29,8 +28,6 @@ static unsigned receive(struct worker *worker)
 	do {
 		got = rte_eth_rx_burst(worker->port->id, (uint16_t)worker->index,
 				       worker->arrived_mbuf + n, LM_BURST);
-		for (unsigned i = 0; i < got; i++)
-			rte_prefetch0(worker->arrived_mbuf[n + i]);
 		n += got;
 	} while (got >= DRIVER_BURST && n + LM_BURST <= worker->look);
 	return n;

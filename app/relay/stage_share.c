@@ -11,7 +11,10 @@
 
 #include "worker.h"
 
-#define AHEAD 8 /* frames between a prefetch and its use */
+/* Frames ahead of the one that is looked at: their buffers' heads, then their first bytes, are on
+ * the way. Few, since buffers lie at equal places in their pages, of which a cache holds few. */
+#define HEADS_AHEAD  32
+#define FRAMES_AHEAD 16
 
 _Static_assert(LM_BURST == 64, "burst.received is a bit for each frame");
 
@@ -34,17 +37,41 @@ static unsigned sort(struct worker *worker, struct share_entry *entry)
 {
 	unsigned n = worker->arrived, udp = 0;
 
-	for (unsigned i = 0; i < n && i < AHEAD; i++)
+	for (unsigned i = 0; i < n && i < HEADS_AHEAD; i++)
+		rte_prefetch0(worker->arrived_mbuf[i]);
+	for (unsigned i = 0; i < n && i < FRAMES_AHEAD; i++)
 		prefetch_frame(worker->arrived_mbuf[i]);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *mbuf = worker->arrived_mbuf[i];
 
-		if (i + AHEAD < n)
-			prefetch_frame(worker->arrived_mbuf[i + AHEAD]);
+		if (i + HEADS_AHEAD < n)
+			rte_prefetch0(worker->arrived_mbuf[i + HEADS_AHEAD]);
+		if (i + FRAMES_AHEAD < n)
+			prefetch_frame(worker->arrived_mbuf[i + FRAMES_AHEAD]);
 		entry[i] = (struct share_entry){.packet = mbuf, .queue = queue_of(worker, mbuf)};
 		udp += entry[i].queue < SHARE_QUEUE_OTHERS;
 	}
 	return udp;
+}
+
+/*
+ * Frees n buffers. Those that are as the driver has taken them from the pool go back together, and
+ * so without a look at the second half of their heads.
+ */
+static void free_buffers(struct rte_mempool *pool, void **mbuf, unsigned n)
+{
+	unsigned plain = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *one = mbuf[i];
+
+		if (one->pool == pool && one->nb_segs == 1 && RTE_MBUF_DIRECT(one) &&
+		    rte_mbuf_refcnt_read(one) == 1)
+			mbuf[plain++] = one;
+		else
+			rte_pktmbuf_free(one);
+	}
+	rte_mempool_put_bulk(pool, mbuf, plain);
 }
 
 /* Adds what has arrived to the backlog; what has no room there ends here. */
@@ -60,7 +87,7 @@ static void add(struct worker *worker, const struct share_entry *entry)
 	n = share_add(worker->share, entry, worker->arrived, thrown, &others);
 	count_add(&worker->count.drop[LM_DROP_OVERLOAD], n - others);
 	count_add(&worker->count.kernel_lost, others);
-	rte_pktmbuf_free_bulk((struct rte_mbuf **)thrown, n);
+	free_buffers(worker->port->pool, thrown, n);
 }
 
 static void fill(struct burst *burst, const struct share_entry *entry, unsigned n)

@@ -6,7 +6,6 @@
  * wrong.
  */
 #include <pcap/pcap.h>
-#include <rte_ethdev.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -412,6 +411,84 @@ static void noisy(void)
 	CHECK(!watch_run(calling, NULL).finished);
 }
 
+static int by_value(const void *a, const void *b)
+{
+	uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+	return one < other ? -1 : one > other;
+}
+
+/* Ends what the stages have made of what arrived, without peeling it. */
+static void end_burst(void)
+{
+	struct burst *burst = bounds.worker->filling;
+
+	CHECK(burst && burst->n == LM_BURST);
+	rte_pktmbuf_free_bulk(burst->mbuf, burst->n);
+	burst->in_use = false;
+}
+
+/* The median cycles of a step's rx and share over `steps` steps with n frames of a flood each. */
+static uint64_t time_share(unsigned steps, unsigned n)
+{
+	uint64_t cycles[64];
+
+	CHECK(steps <= LM_COUNT(cycles));
+	bounds.worker->view = bounds.relay.shared.view;
+	bounds.worker->look = n;
+	flood(steps * n); /* all at once: then no cache has what is looked at later */
+	for (unsigned i = 0; i < steps; i++) {
+		cycles[i] = __builtin_ia32_rdtsc();
+		stage_rx(bounds.worker);
+		stage_share(bounds.worker);
+		cycles[i] = __builtin_ia32_rdtsc() - cycles[i];
+		end_burst();
+	}
+	qsort(cycles, steps, sizeof(cycles[0]), by_value);
+	return cycles[steps / 2];
+}
+
+static uint64_t time_peel(void)
+{
+	uint64_t cycles[64];
+
+	bounds.worker->look = LM_BURST;
+	offer(LM_COUNT(cycles) * LM_BURST);
+	for (unsigned i = 0; i < LM_COUNT(cycles); i++) {
+		cycles[i] = __builtin_ia32_rdtsc();
+		work();
+		cycles[i] = __builtin_ia32_rdtsc() - cycles[i];
+		mix();
+	}
+	qsort(cycles, LM_COUNT(cycles), sizeof(cycles[0]), by_value);
+	return cycles[LM_COUNT(cycles) / 2];
+}
+
+/* What a frame that is thrown away costs beside one that is peeled; prints it. */
+static void cost(void)
+{
+	uint64_t peel = time_peel() / LM_BURST, straight, full;
+	double thrown[5];
+
+	for (unsigned i = 0; i < LM_COUNT(thrown); i++) {
+		straight = time_share(20, LM_BURST);
+		for (unsigned j = 0; j < 8; j++) /* until the backlog is full */
+			(void)time_share(1, SHARE_LOOK);
+		full = time_share(20, SHARE_LOOK);
+		thrown[i] = ((double)full - (double)straight) / (SHARE_LOOK - LM_BURST);
+		while (share_waiting(bounds.worker->share) > 0) {
+			stage_rx(bounds.worker);
+			stage_share(bounds.worker);
+			end_burst();
+		}
+	}
+	printf("{\"peel_cycles\": %llu, \"straight_cycles\": %.1f, \"thrown_cycles\": [",
+	       (unsigned long long)peel, (double)straight / LM_BURST);
+	for (unsigned i = 0; i < LM_COUNT(thrown); i++)
+		printf("%s%.1f", i > 0 ? ", " : "", thrown[i]);
+	printf("]}\n");
+}
+
 static void run(const char *capture, const char *name)
 {
 	static const struct {
@@ -421,6 +498,7 @@ static void run(const char *capture, const char *name)
 		{"backlog", backlog},     {"shares", shares}, {"stop", stop},
 		{"mix_ring", mix_ring},   {"pool", pool},     {"tx_ring", tx_ring},
 		{"sink_ring", sink_ring}, {"quiet", quiet},   {"noisy", noisy},
+		{"cost", cost},
 	};
 
 	if (strcmp(name, "buffers") == 0) {

@@ -106,7 +106,8 @@ class Wire:
         self.end()
         live.wait(lambda: self.stats()["received"] - before["received"] == len(frames))
         live.wait(lambda: self.stats()["held"] == 0)
-        return {name: value - before[name] for name, value in self.stats().items()}
+        return {name: value - before[name] for name, value in self.stats().items()
+                if isinstance(value, int)}
 
 
 def frames_of(net, name="in.pcap", count=120, *options):

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capacity.h"
 #include "changes.h"
 #include "config.h"
 #include "counters.h"
@@ -552,6 +553,70 @@ static void paths_in_a_config_start_at_its_folder(void **state)
 	assert_non_null(strstr(err.text, "power of two; try 128"));
 }
 
+static void what_is_held_is_the_rate_times_the_stay(void **state)
+{
+	struct node_config config = {.limits.max_packets_per_second = 200000};
+	const struct {
+		struct lm_mix_params mix;
+		uint64_t held;
+	} known[] = {
+		{{.strategy = LM_MIX_BATCH,
+		  .interval_us = 100000,
+		  .max_wait_us = 5000000,
+		  .min_batch = 32,
+		  .min_neighbours = 1},
+		 40000 + 32},
+		{{.strategy = LM_MIX_BATCH,
+		  .interval_us = 100000,
+		  .max_wait_us = 500000,
+		  .min_batch = 32,
+		  .min_neighbours = 2},
+		 140000 + 32},
+		{{.strategy = LM_MIX_POOL, .interval_us = 10000, .threshold = 100}, 2000 + 200},
+		/* sqrt(40000) = 200; sqrt(2) is rounded up */
+		{{.strategy = LM_MIX_POISSON, .mean_delay_us = 200000}, 40000 + 6 * 200},
+		{{.strategy = LM_MIX_POISSON, .mean_delay_us = 10}, 2 + 6 * 2},
+		{{.strategy = LM_MIX_BATCH, .interval_us = UINT64_C(1) << 40, .min_batch = 1},
+		 UINT64_C(1) << 31},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < LM_COUNT(known); i++)
+		assert_int_equal(capacity_held(&config, &known[i].mix), known[i].held);
+	config.limits.held = 77;
+	assert_int_equal(capacity_held(&config, &known[0].mix), 77);
+}
+
+static void there_is_a_buffer_for_every_place_that_can_hold_one(void **state)
+{
+	struct node_config config = {.port = {.rx_descriptors = 1024, .tx_descriptors = 512},
+				     .cpus.workers_count = 3,
+				     .limits = {.ring = 256, .max_packets_per_second = 1}};
+	struct lm_mix_params mix = {.strategy = LM_MIX_POOL, .interval_us = 1, .threshold = 1};
+	struct capacity_buffers buffers = capacity_buffers(&config, 1000);
+	char *text = NULL;
+	size_t len = 0;
+
+	(void)state;
+	assert_int_equal(buffers.held, 1000);
+	assert_int_equal(buffers.descriptors, 3 * (1024 + 512));
+	assert_int_equal(buffers.rings, (2 * 3 + 3) * 256);
+	assert_int_equal(buffers.backlog, 3 * (2048 + 704));
+	assert_int_equal(buffers.bursts, (4 * 3 + 1) * 64);
+	assert_int_equal(buffers.caches, (3 + 2) * 384);
+	assert_int_equal(buffers.all, 1000 + 4608 + 2304 + 8256 + 832 + 1920);
+
+	FILE *to = open_memstream(&text, &len);
+
+	capacity_print(to, &config, &mix);
+	fclose(to);
+	assert_non_null(strstr(text, "held: 3 packets; the full rate needs 1/s * 0.000 s + 2 (two "
+				     "thresholds) = 3\n"));
+	assert_non_null(strstr(text, "      4608 descriptors: 3 * (1024 + 512)\n"));
+	assert_non_null(strstr(text, "     17923 in all\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -572,6 +637,8 @@ int main(void)
 		cmocka_unit_test(a_topology_that_changes_this_node_is_refused),
 		cmocka_unit_test(folders_of_others_are_no_file_prefix),
 		cmocka_unit_test(a_dest_belongs_to_one_service),
+		cmocka_unit_test(what_is_held_is_the_rate_times_the_stay),
+		cmocka_unit_test(there_is_a_buffer_for_every_place_that_can_hold_one),
 		cmocka_unit_test(paths_in_a_config_start_at_its_folder),
 	};
 	struct lm_error err;
