@@ -93,7 +93,7 @@ static int start(const char *config, struct lm_error *err)
 
 	bounds.now_us = 1;
 	if (rc == 0)
-		rc = relay_load(relay, &bounds.config, err);
+		rc = relay_load(relay, &bounds.config, RELAY_THROWAWAY, err);
 	if (rc == 0)
 		rc = eal_plan_make(&relay->plan, node, err);
 	if (rc == 0)

@@ -196,7 +196,7 @@ class Config(unittest.TestCase):
             told = self.check(net, "", ok=True).stdout
             self.assertIn("a loop every 1.000 ms, lost after 11.4 s at most: cover.loops 8192 >= "
                           "23136: NO", told)
-            self.assertIn("own cover 576", told)
+            self.assertIn("576 own cover", told)
             self.assertNotIn("NO", self.check(net, "cover: {loops: 32768}", ok=True).stdout)
 
 

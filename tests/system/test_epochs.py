@@ -352,8 +352,8 @@ class Machines(unittest.TestCase):
     def test_too_little_memory_is_refused_with_the_arithmetic(self):
         with Network() as net:
             config = net.config(11)
-            self.refused(net, config, f"mount -t tmpfs -o size=2m tmpfs {net.memory.name}",
-                         "no memory for 4 replay sets of 65536 tags", "0.7 MiB each", "2.0 MiB free",
+            self.refused(net, config, f"mount -t tmpfs -o size=1m tmpfs {net.memory.name}",
+                         "no memory for 4 replay sets of 65536 tags", "0.4 MiB each", "1.0 MiB free",
                          "lower limits.max_packets_per_second")
             self.refused(net, config, "ulimit -l 1024", "does not lock 4 replay sets",
                          "LimitMEMLOCK=")

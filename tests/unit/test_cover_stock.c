@@ -150,7 +150,8 @@ static int start_dpdk(void **state)
 	snprintf(config.file_prefix, sizeof(config.file_prefix), "linemix-test-stock-%d", getpid());
 	if (eal_plan_make(&plan, &config, &err) == 0 &&
 	    eal_start(&config, &plan, "test_cover_stock", false, &err) == 0 &&
-	    port_make_pool(&port, &config, lm_packet_len(0), SOCKET_ID_ANY, &err) == 0)
+	    port_make_pool(&port, &config, config.limits.held, lm_packet_len(0), SOCKET_ID_ANY,
+			   &err) == 0)
 		return 0;
 	print_error("%s\n", err.text);
 	return -1;
