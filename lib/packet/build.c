@@ -12,6 +12,9 @@
 #include "builder.h"
 #include "command.h"
 
+#define VECTOR      8                               /* items in a vector of the widest backends */
+#define CHUNK_LANES (LM_BURST - LM_PACKET_HOPS + 1) /* that any packets can fill in a chunk */
+
 size_t lm_packet_builder_size(void)
 {
 	return sizeof(struct lm_packet_builder) + lm_symmetric_size();
@@ -38,14 +41,28 @@ static void xor_into(uint8_t *to, const uint8_t *from, size_t n)
 		to[i] ^= from[i];
 }
 
-/* Gives every hop of as many packets as fit a lane. Returns the packets; *lanes are in use. */
+/*
+ * How many lanes a chunk of these packets should have: as many as the chunks after it, so that the
+ * last one is no small rest, and whole vectors.
+ */
+static unsigned wanted_lanes(const struct lm_packet_build *item, unsigned n)
+{
+	unsigned hops = 0, chunks;
+
+	for (unsigned i = 0; i < n; i++)
+		hops += item[i].hops;
+	chunks = (hops + CHUNK_LANES - 1) / CHUNK_LANES;
+	return (hops + chunks * VECTOR - 1) / (chunks * VECTOR) * VECTOR;
+}
+
+/* Gives every hop of a chunk of packets a lane. Returns the packets; *lanes are in use. */
 static unsigned fill_lanes(struct lm_packet_build_work *work, unsigned *lanes,
 			   const struct lm_packet_build *item, unsigned n)
 {
-	unsigned packets = 0;
+	unsigned most = wanted_lanes(item, n), packets = 0;
 
 	*lanes = 0;
-	while (packets < n && *lanes + item[packets].hops <= LM_BURST) {
+	while (packets < n && *lanes + item[packets].hops <= most) {
 		work->first_lane[packets] = *lanes;
 		for (unsigned hop = 0; hop < item[packets].hops; hop++)
 			work->lane[(*lanes)++] = (struct lm_packet_lane){&item[packets], hop};
