@@ -290,7 +290,7 @@ static int fill_stock(struct run *run, struct lm_error *err)
 	while (rc == 0 && !stock_full(stock)) {
 		(void)serve_kernel(run);
 		progress_show(&progress, stock_built(stock, &failed), stock->places);
-		rc = signals_take(run->signals)
+		rc = signals_take(run->signals) != 0
 			     ? lm_error_set(err, EINTR, "stopped before anything was sent")
 			     : check_threads(run, err);
 	}
@@ -369,7 +369,7 @@ static int send_and_wait(struct run *run, struct lm_error *err)
 	while (rc == 0 && watch.now_us < watch.end_us &&
 	       !(watch.ending && watch.received >= tally_expected(&run->tally))) {
 		(void)serve_kernel(run);
-		if (signals_take(run->signals)) {
+		if (signals_take(run->signals) != 0) {
 			if (watch.ending)
 				break;
 			__atomic_store_n(&run->poller.phase, POLLER_LISTEN, __ATOMIC_RELEASE);

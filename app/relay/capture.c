@@ -217,7 +217,7 @@ static void show_progress(struct replay *replay)
 
 static bool stopped(const struct replay *replay)
 {
-	return replay->frames % SIGNAL_EVERY == 0 && signals_take(replay->signals);
+	return replay->frames % SIGNAL_EVERY == 0 && signals_take(replay->signals) != 0;
 }
 
 static int run_capture(struct replay *replay, struct lm_error *err)

@@ -81,6 +81,22 @@ static const struct lm_conf_key relay_keys[] = {
 		retry_us, 0, UINT64_C(86400000000), "60000000",
 		"no pause so long after the start, and one that has lasted so long ends for a try; "
 		"0: it begins at once and only loops end it"),
+	{
+		.name = "user",
+		.type = LM_CONF_STRING,
+		.max = CONFIG_USER_MAX,
+		.fallback = "",
+		.offset = offsetof(struct relay_config, user),
+		.help = "with sandbox: user whose keys and topology these are, and to become once "
+			"the port is open; empty: stay",
+	},
+	{
+		.name = "sandbox",
+		.type = LM_CONF_BOOL,
+		.fallback = "true",
+		.offset = offsetof(struct relay_config, sandbox),
+		.help = "give up capabilities and unneeded system calls once the port is open",
+	},
 };
 
 const struct lm_conf_table relay_config_table = {

@@ -14,6 +14,7 @@
 #define CONFIG_ENDPOINT 63 /* bytes of "address:port" */
 #define CONFIG_HEX_KEY  64
 #define CONFIG_RING_MIN 64
+#define CONFIG_USER_MAX 31
 
 enum config_idle { CONFIG_IDLE_AUTO, CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD };
 
@@ -64,6 +65,8 @@ struct relay_config {
 		uint64_t window, warn_percent, pause_percent;
 		uint64_t slack_us, retry_us;
 	} cover;
+	char user[CONFIG_USER_MAX + 1];
+	bool sandbox;
 };
 
 /* The rows of struct node_config, for the table of a program whose struct S has it as member M. */

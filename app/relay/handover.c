@@ -7,14 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,52 +32,6 @@ uint64_t handover_clock_us(void)
 
 	LM_ASSERT(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* ---- The directory ---- */
-
-static int check_dir(int dir, const char *path, uid_t owner, struct lm_error *err)
-{
-	struct statfs system;
-	struct stat info;
-
-	if (fstat(dir, &info) != 0 || fstatfs(dir, &system) != 0)
-		return lm_error_set(err, errno, "runtime: %s: %s", path, strerror(errno));
-	if ((info.st_uid != geteuid() && info.st_uid != owner) || (info.st_mode & 077) != 0)
-		return lm_error_set(err, EACCES,
-				    "runtime: %s: must belong to this user alone; do: chown %u %s; "
-				    "chmod 700 %s",
-				    path, (unsigned)owner, path, path);
-	if (system.f_type != TMPFS_MAGIC && system.f_type != HUGETLBFS_MAGIC)
-		return lm_error_set(err, EINVAL,
-				    "runtime: %s: lies on a disk, and what is there would outlive "
-				    "this boot; name a folder on tmpfs or hugetlbfs",
-				    path);
-	if (flock(dir, LOCK_EX | LOCK_NB) != 0)
-		return lm_error_set(err, errno,
-				    "runtime: %s: another relay has it in use; wait for its end, "
-				    "or give each a folder of its own",
-				    path);
-	return 0;
-}
-
-int handover_open_dir(const char *path, uid_t owner, struct lm_error *err)
-{
-	int dir, rc;
-
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return lm_error_set(err, errno,
-				    "runtime: %s: cannot be made: %s; make it, or name another",
-				    path, strerror(errno));
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return lm_error_set(err, errno, "runtime: %s: is no folder that can be opened: %s",
-				    path, strerror(errno));
-	rc = check_dir(dir, path, owner, err);
-	if (rc == 0)
-		return dir;
-	close(dir);
-	return rc;
 }
 
 /* ---- What both ways share ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The file by which a relay hands what it holds to the next start: packets with the delay that each
- * still has to stay, in the runtime directory, which is memory and no disk, so that the file never
- * outlives the machine's boot.
+ * still has to stay, in the runtime folder (lm_epoch_folder), which is memory and no disk, so that
+ * the file never outlives the machine's boot.
  *
  * The file, little-endian: a header of HANDOVER_HEADER bytes
  *
@@ -20,8 +20,6 @@
  * One thread uses this. Nothing is copied: the file is written and read in place.
  */
 #pragma once
-
-#include <sys/types.h>
 
 #include "lm_base.h"
 
@@ -52,13 +50,6 @@ struct handover {
 	uint64_t closed_us; /* when the relay stopped to receive, by handover_clock_us */
 	uint64_t hash[48] LM_CACHE_ALIGNED; /* BLAKE2b's state while writing */
 };
-
-/*
- * Opens the runtime directory: made if it is missing, with mode 0700; it must belong to this user
- * or to `owner` alone and lie on tmpfs or hugetlbfs, and no other process may have it open. The
- * descriptor, or -errno and a message with the remedy.
- */
-LM_MUST_CHECK int handover_open_dir(const char *path, uid_t owner, struct lm_error *err);
 
 /* Microseconds since the boot, sleep included: what closed_us is measured by. */
 uint64_t handover_clock_us(void);

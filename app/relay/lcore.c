@@ -29,14 +29,14 @@ int lcore_main(void *argument)
 		now_us = clock_us > now_us ? clock_us : now_us;
 		for (unsigned i = 0; i < lcore->steps; i++)
 			moved += lcore->step[i].run(lcore->step[i].context, now_us);
-		rte_rcu_qsbr_quiescent(lcore->qsbr, lcore->index);
+		/* who has waited for the round knows whether it moved anything */
 		count_add(&lcore->loops, 1);
-		if (moved > 0) {
-			count_add(&lcore->busy_loops, 1);
+		count_add(&lcore->busy_loops, moved > 0);
+		rte_rcu_qsbr_quiescent(lcore->qsbr, lcore->index);
+		if (moved > 0)
 			empty_rounds = 0;
-		} else {
+		else
 			polling_rest(lcore->spin, empty_rounds++);
-		}
 	}
 	rte_rcu_qsbr_thread_offline(lcore->qsbr, lcore->index);
 	polling_return(&lcore->returned);

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "feed.h"
+#include "relay.h"
+#include "sandbox.h"
 
 #define EXIT_USAGE 2
 
@@ -179,6 +181,10 @@ static int print_balance(const struct relay *relay, bool json, struct lm_error *
 	closed = json ? counters_print_json(stdout, &total, held)
 		      : counters_print_balance(stdout, &total, held);
 	fflush(stdout);
+	if (closed && __atomic_load_n(&relay->alarm_books, __ATOMIC_RELAXED) > 0)
+		return lm_error_set(err, EPROTO,
+				    "the books close now and did not while it ran: this is a "
+				    "defect of linemix; please report it");
 	return closed ? 0
 		      : lm_error_set(err, EPROTO,
 				     "the books do not close: this is a defect of "
@@ -203,13 +209,28 @@ static int check_keys(const struct relay *relay, struct lm_error *err)
 	return mix_keys_check(stdout, &place, relay->topology, relay->node, err);
 }
 
+/* Keys and their folder are those of the user that the relay becomes. */
+static int load(struct relay *relay, struct relay_config *config, enum relay_purpose purpose,
+		struct lm_error *err)
+{
+	const char *user = config->sandbox && purpose != RELAY_THROWAWAY ? config->user : "";
+	int rc = sandbox_step_down(user, err);
+
+	if (rc != 0)
+		return rc;
+	rc = relay_load(relay, config, purpose, err);
+	if (purpose == RELAY_RUN)
+		sandbox_step_up();
+	return rc;
+}
+
 static int run(struct relay *relay, struct relay_config *config, const struct options *options,
 	       struct lm_error *err)
 {
 	enum relay_purpose purpose = options->check                          ? RELAY_CHECK
 				     : options->replay || options->feed.path ? RELAY_THROWAWAY
 									     : RELAY_RUN;
-	int rc = relay_load(relay, config, purpose, err);
+	int rc = load(relay, config, purpose, err);
 
 	if (rc != 0)
 		return rc;
@@ -237,9 +258,12 @@ int main(int argc, char **argv)
 		.options = option_list,
 		.parser = parse_option,
 		.doc = "A mix relay: peels one layer of each packet, mixes, and sends on.\v"
-		       "SIGINT and SIGTERM stop receiving, send what is held in mixed order, print "
-		       "the balance and exit. A second signal drops what is held. SIGHUP reads the "
-		       "configuration and the topology again.",
+		       "SIGTERM stops receiving, hands what is held to the next start (in the "
+		       "folder `runtime` of the configuration), prints the balance and exits. "
+		       "SIGINT stops receiving and sends what is held by the rules of mixing, "
+		       "within the longest time that a packet may stay; a second one drops what is "
+		       "left, a SIGTERM then hands it over. SIGHUP reads the configuration and the "
+		       "topology again.",
 	};
 	static struct relay relay;
 	static struct relay_config config;
@@ -254,7 +278,9 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	relay.config_path = options.config;
-	rc = lm_base_init(&err);
+	rc = sandbox_harden(&err);
+	if (rc == 0)
+		rc = lm_base_init(&err);
 	if (rc == 0 && options.seed)
 		rc = use_seed(options.seed, &err);
 	if (rc == 0)

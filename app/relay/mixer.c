@@ -85,12 +85,12 @@ static unsigned add_company(struct mixer *mixer, uint64_t now_us)
 }
 
 /*
- * The least room in any worker's ring: that many can be given whichever workers are drawn. While
- * draining the sink's ring counts too: nothing new comes, so there is time to lose nothing.
+ * The least room in any worker's ring: that many can be given whichever workers are drawn. When
+ * nothing new comes the sink's ring counts too: there is time to lose nothing.
  */
-static unsigned room_to_give(const struct mixer *mixer)
+static unsigned room_to_give(const struct mixer *mixer, enum phase phase)
 {
-	unsigned room = mixer->draining ? rte_ring_free_count(mixer->to_sink) : LM_BURST;
+	unsigned room = phase == PHASE_RUN ? LM_BURST : rte_ring_free_count(mixer->to_sink);
 
 	room = room < LM_BURST ? room : LM_BURST;
 	for (unsigned i = 0; i < mixer->workers; i++) {
@@ -115,10 +115,10 @@ static void give(struct mixer *mixer, const struct lm_mix_item *item)
 					   (void *)(uintptr_t)item, sizeof(*item)) == 0);
 }
 
-static unsigned give_due(struct mixer *mixer, uint64_t now_us)
+static unsigned give_due(struct mixer *mixer, enum phase phase, uint64_t now_us)
 {
 	struct lm_mix_item item[LM_BURST];
-	unsigned room = room_to_give(mixer);
+	unsigned room = room_to_give(mixer, phase);
 	unsigned n = room > 0 ? lm_mix_take(mixer->mix, item, room, now_us) : 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -132,7 +132,7 @@ unsigned mixer_step(void *context, uint64_t now_us)
 	enum phase phase = __atomic_load_n(&mixer->shared->phase, __ATOMIC_RELAXED);
 	unsigned moved = 0;
 
-	if (!mixer->draining && phase >= PHASE_DRAIN) {
+	if (!mixer->draining && phase == PHASE_DRAIN) {
 		lm_mix_drain(mixer->mix);
 		mixer->draining = true;
 	}
@@ -140,9 +140,9 @@ unsigned mixer_step(void *context, uint64_t now_us)
 		moved += take_from_worker(mixer, mixer->worker[i], now_us);
 	for (unsigned kind = 0; phase == PHASE_RUN && kind < COVER_KINDS; kind++)
 		moved += add_due(mixer, kind, now_us);
-	for (unsigned i = 0; i < mixer->workers; i++)
-		moved += give_due(mixer, now_us);
-	if (phase == PHASE_RUN)
+	for (unsigned i = 0; i < mixer->workers && phase < PHASE_KEEP; i++)
+		moved += give_due(mixer, phase, now_us);
+	if (phase <= PHASE_CLOSED) /* a batch that waits at a stop gets its company too */
 		moved += add_company(mixer, now_us);
 	__atomic_store_n(&mixer->held, lm_mix_held(mixer->mix), __ATOMIC_RELAXED);
 	return moved;

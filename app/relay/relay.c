@@ -252,13 +252,15 @@ int relay_build(struct relay *relay, int socket, uint64_t now_us, struct lm_erro
 void relay_books(const struct relay *relay, struct counters *total, uint64_t *held)
 {
 	memset(total, 0, sizeof(*total));
-	*held = sink_held(&relay->sink) + __atomic_load_n(&relay->mixer.held, __ATOMIC_RELAXED);
+	*held = __atomic_load_n(&relay->handed_over, __ATOMIC_RELAXED) + sink_held(&relay->sink) +
+		__atomic_load_n(&relay->mixer.held, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < relay->workers; i++) {
 		counters_add(total, &relay->worker[i]->count);
 		*held += worker_held(relay->worker[i]);
 	}
 	counters_add(total, &relay->mixer.count);
 	counters_add(total, &relay->sink.count);
+	counters_add(total, &relay->count);
 }
 
 static void drop_ring(struct relay *relay, struct rte_ring *ring)
@@ -285,7 +287,11 @@ static void drop_waiting(struct worker *worker)
 
 void relay_drop_held(struct relay *relay)
 {
+	struct rte_mbuf *mbuf;
+
 	mixer_stop(&relay->mixer);
+	while (rte_ring_dequeue(relay->sink.ring, (void **)&mbuf) == 0)
+		stage_drop(relay->worker[0], mbuf, LM_DROP_STOPPED);
 	for (unsigned i = 0; i < relay->workers; i++) {
 		struct worker *worker = relay->worker[i];
 

@@ -35,7 +35,11 @@ struct relay {
 	struct sink sink;
 	struct tap tap;
 	uint64_t alarm_replay_full; /* seconds in which a full replay set refused packets */
-	bool ready; /* every next hop has a link-layer address; written by control */
+	bool ready;            /* every next hop has a link-layer address; written by control */
+	struct counters count; /* control's own: what was taken over, and lost in between */
+	uint64_t handed_over;  /* packets left to the next start */
+	uint64_t away_us;      /* that nobody received, between the process before and this one */
+	uint64_t alarm_books;  /* quiet moments at which the books did not close */
 };
 
 /* What a relay is loaded for: its port; keys of this process alone, for captures; or a look. */
@@ -61,7 +65,10 @@ void relay_describe(FILE *to, const struct relay *relay);
 LM_MUST_CHECK int relay_build(struct relay *relay, int socket, uint64_t now_us,
 			      struct lm_error *err);
 
-/* The books at this moment, and what is held in `held`. Exact when nothing moves. */
+/*
+ * The books at this moment, and what is held in `held`, with what was handed over. Exact when
+ * nothing moves.
+ */
 void relay_books(const struct relay *relay, struct counters *total, uint64_t *held);
 
 /* Drops all that is still held, as LM_DROP_STOPPED; when no lcore runs any more. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
 #include <signal.h>
@@ -12,11 +13,10 @@
 #include <string.h>
 
 #include "feed.h"
-#include "lcore.h"
-#include "neighbours.h"
-#include "polling.h"
-#include "relay.h"
 #include "reload.h"
+#include "restart.h"
+#include "run.h"
+#include "sandbox.h"
 #include "signals.h"
 #include "telemetry.h"
 
@@ -25,25 +25,10 @@
 #define REFRESH_US         10000000 /* to notice what the kernel lets grow old */
 #define WATCH_US           1000000
 #define UNRESOLVED_WARN_US 5000000
-#define DRAIN_LIMIT_US     10000000 /* without progress: then what is left is dropped and counted */
+#define BOOKS_US           250000 /* between two times at which the books are checked */
+#define BOOKS_LOOKS        3      /* each time */
 
-struct run {
-	struct relay *relay;
-	struct feed *feed; /* NULL: the port is the configured device */
-	unsigned feed_lcore;
-	struct rte_rcu_qsbr *qsbr;
-	struct lcore lcore[EAL_POLLING_MAX];
-	struct neighbours neighbours;
-	struct frame_self self;
-	int signals;
-	uint64_t refresh_us; /* when neighbours are looked at again */
-	uint64_t warn_us;    /* when unresolved ones are named; 0: they have been */
-	uint64_t watch_us;   /* when replay sets are looked at again */
-	uint64_t refused;    /* packets that full ones have refused */
-	bool told_full;
-};
-
-static void set_phase(struct run *run, enum phase phase)
+void run_set_phase(struct run *run, enum phase phase)
 {
 	__atomic_store_n(&run->relay->shared.phase, phase, __ATOMIC_RELEASE);
 	/* every lcore has begun a new round, and so seen it */
@@ -249,18 +234,104 @@ static void watch_sets(struct run *run)
 	run->told_full = true;
 }
 
-/* True if a signal says stop; SIGHUP is obeyed on the way. */
-static bool stop_asked(struct run *run)
+static void tell_ready(const struct relay *relay)
+{
+	const struct view *view = relay->shared.view;
+
+	notify_ready("node %u: %u of %u next hops resolved", relay->node->id,
+		     view->peers - view->unresolved, view->peers);
+}
+
+/* The signal that says stop, or 0; SIGHUP is obeyed on the way. */
+static int stop_asked(struct run *run)
 {
 	int number = signals_take(run->signals);
 
-	if (number == SIGHUP)
+	if (number == SIGHUP) {
+		notify_reloading();
 		reload(run);
-	return number != 0 && number != SIGHUP;
+		tell_ready(run->relay);
+	}
+	return number != SIGHUP ? number : 0;
 }
 
-/* The control thread's life: until a signal says stop, or all is fed. */
-static int control(struct run *run, struct lm_error *err)
+/* ---- What control attends to all the time ---- */
+
+static uint64_t lcore_sum(const struct run *run, size_t counter)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < run->relay->plan.lcores; i++)
+		sum += __atomic_load_n((const uint64_t *)((const uint8_t *)&run->lcore[i] +
+							  counter),
+				       __ATOMIC_RELAXED);
+	return sum;
+}
+
+static void look(const struct run *run, struct books_look *look)
+{
+	uint64_t turn = __atomic_load_n(&run->relay->sink.turn, __ATOMIC_ACQUIRE);
+
+	look->moving = turn % 2 != 0;
+	look->moves = lcore_sum(run, offsetof(struct lcore, busy_loops)) + turn;
+	relay_books(run->relay, &look->total, &look->held);
+}
+
+/* Books that do not close are told of once, and end in status 1. */
+static void raise_alarm(struct relay *relay, int64_t off)
+{
+	if (relay->alarm_books == 0)
+		fprintf(stderr,
+			"linemix-relay: node %u: the books are off by %lld packets: this is a "
+			"defect of linemix; please report it\n",
+			relay->node->id, (long long)off);
+	count_add(&relay->alarm_books, 1);
+}
+
+/* Looks three times in a row, a round of every lcore apart and without waiting for it, then rests.
+ */
+static void check_books(struct run *run)
+{
+	struct books_look now;
+	uint64_t now_us = lm_clock_us();
+
+	if (now_us < run->books_us || rte_rcu_qsbr_check(run->qsbr, run->books_token, false) != 1)
+		return;
+	look(run, &now);
+	run->books_token = rte_rcu_qsbr_start(run->qsbr);
+
+	int64_t off = books_see(&run->books, &now);
+
+	if (off != 0)
+		raise_alarm(run->relay, off);
+	if (++run->books_looks % BOOKS_LOOKS == 0) {
+		run->books = (struct books){0};
+		run->books_us = now_us + BOOKS_US;
+	}
+}
+
+static void show_life(struct run *run)
+{
+	uint64_t rounds[EAL_POLLING_MAX];
+	unsigned n = run->relay->plan.lcores;
+
+	for (unsigned i = 0; i < n; i++)
+		rounds[i] = __atomic_load_n(&run->lcore[i].loops, __ATOMIC_RELAXED);
+	if (notify_due(&run->notify, rounds, n, lm_clock_us()))
+		notify_alive();
+}
+
+unsigned run_attend(struct run *run)
+{
+	check_books(run);
+	show_life(run);
+	return tap_exchange(&run->relay->tap) +
+	       cover_step(run->relay, lcore_clock_us(), UINT64_MAX);
+}
+
+/* The control thread's life: until a signal says stop, or all is fed; gives the
+ * signal's number. */
+static int control(struct run *run, int *signal, struct lm_error *err)
 {
 	struct pollfd fds[] = {
 		{.fd = run->signals, .events = POLLIN},
@@ -270,10 +341,12 @@ static int control(struct run *run, struct lm_error *err)
 	int rc = 0;
 
 	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
-	while (rc == 0 && !stop_asked(run) && !(run->feed && feed_done(run->feed))) {
-		if (tap_exchange(&run->relay->tap) +
-			    cover_step(run->relay, lcore_clock_us(), UINT64_MAX) ==
-		    0)
+	while (rc == 0 && (*signal = stop_asked(run)) == 0) {
+		if (run->feed && feed_done(run->feed)) {
+			*signal = SIGINT;
+			break;
+		}
+		if (run_attend(run) == 0)
 			(void)poll(fds, LM_COUNT(fds), POLL_MS);
 		rc = maybe_refresh(run, err);
 		watch_sets(run);
@@ -281,65 +354,40 @@ static int control(struct run *run, struct lm_error *err)
 	return rc;
 }
 
-/*
- * What is held, while only what is held moves. A step that runs may have packets in hand that it
- * has not told of yet, so nothing is believed only when a round later it is still so.
- */
-static uint64_t held_now(const struct run *run)
+/* Everything that needs a right which the running relay does without has been done. */
+static int enter_sandbox(const struct run *run, struct lm_error *err)
 {
-	struct counters total;
-	uint64_t held;
+	const struct relay_config *config = run->relay->config;
+	const struct sandbox plan = {
+		.program = "linemix-relay",
+		.user = config->user,
+		.keep_net_admin = config->node.port.tap[0] != '\0',
+	};
+	int rc;
 
-	relay_books(run->relay, &total, &held);
-	if (held > 0)
-		return held;
-	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
-	relay_books(run->relay, &total, &held);
-	return held;
+	if (!config->sandbox)
+		return 0;
+	/* DPDK's sockets, so that they can be taken away at the end */
+	rc = sandbox_give_folder(rte_eal_get_runtime_dir(), config->user, err);
+	return rc == 0 ? sandbox_enter(&plan, err) : rc;
 }
 
-/* Waits until nothing is held, or nothing moves for a time, or a second signal comes. */
-static void wait_until_empty(struct run *run)
+/* Runs until a signal has ended it. */
+static int run_relay(struct run *run, struct lm_error *err)
 {
-	uint64_t limit_us = lm_clock_us() + DRAIN_LIMIT_US, least = UINT64_MAX;
+	int signal = 0, rc;
 
-	for (;;) {
-		uint64_t held = held_now(run);
-		int number = signals_take(run->signals);
-
-		if (held == 0 || number == SIGINT || number == SIGTERM || lm_clock_us() > limit_us)
-			return;
-		if (held < least) {
-			least = held;
-			limit_us = lm_clock_us() + DRAIN_LIMIT_US;
-		}
-		tap_exchange(&run->relay->tap);
-		(void)poll(NULL, 0, 1);
-	}
-}
-
-static bool mixer_has_all(const struct relay *relay)
-{
-	for (unsigned i = 0; i < relay->workers; i++) {
-		if (worker_inbound(relay->worker[i]) > 0)
-			return false;
-	}
-	return true;
-}
-
-/* Stops receiving, lets the mixer have all there is, then sends it in mixed order. */
-static void drain(struct run *run)
-{
-	set_phase(run, PHASE_CLOSED);
-	while (!mixer_has_all(run->relay))
-		(void)poll(NULL, 0, 1);
-	set_phase(run, PHASE_DRAIN);
-	wait_until_empty(run);
-	__atomic_store_n(&run->relay->shared.phase, PHASE_STOPPED, __ATOMIC_RELEASE);
-	for (unsigned i = 0; i < run->relay->plan.lcores; i++)
-		polling_join(&run->lcore[i].returned);
-	sink_stop(&run->relay->sink);
-	relay_drop_held(run->relay);
+	/* the last thing before what it took may leave */
+	restart_take_over(run->relay, run->runtime);
+	rc = telemetry_start(run->relay, run->lcore, err);
+	if (rc == 0)
+		rc = launch(run, err);
+	if (rc != 0)
+		return rc;
+	tell_ready(run->relay);
+	rc = control(run, &signal, err);
+	run_stop(run, signal != 0 ? signal : SIGTERM);
+	return rc;
 }
 
 int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err)
@@ -351,6 +399,8 @@ int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err)
 		return lm_error_set(err, ENOMEM, "too little memory");
 	run->relay = relay;
 	run->feed = feed;
+	run->runtime = lm_epoch_folder(relay->keys.epoch);
+	notify_init(&run->notify);
 	rc = signals_open(&run->signals, err);
 	if (rc == 0)
 		rc = open_all(run, err);
@@ -359,15 +409,11 @@ int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err)
 	if (rc == 0)
 		rc = refresh_view(run, err);
 	if (rc == 0)
-		rc = telemetry_start(relay, run->lcore, err);
-	if (rc == 0)
 		rc = sink_start(&relay->sink, err);
 	if (rc == 0)
-		rc = launch(run, err);
-	if (rc == 0) {
-		rc = control(run, err);
-		drain(run);
-	}
+		rc = enter_sandbox(run, err);
+	if (rc == 0)
+		rc = run_relay(run, err);
 	telemetry_stop();
 	neighbours_close(&run->neighbours); /* its sockets are NULL if it was never opened */
 	rte_free(run->qsbr);

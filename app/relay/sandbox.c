@@ -102,6 +102,26 @@ int sandbox_find_user(const char *user, uid_t *uid, gid_t *gid, struct lm_error 
 	return 0;
 }
 
+int sandbox_step_down(const char *user, struct lm_error *err)
+{
+	uid_t uid;
+	gid_t gid;
+	int rc = sandbox_find_user(user, &uid, &gid, err);
+
+	if (rc != 0 || user[0] == '\0' || uid == geteuid())
+		return rc;
+	if (setegid(gid) == 0 && seteuid(uid) == 0)
+		return 0;
+	return lm_error_set(err, errno,
+			    "user: cannot become %s: %s; start as root, or leave `user` empty",
+			    user, strerror(errno));
+}
+
+void sandbox_step_up(void)
+{
+	LM_ASSERT(seteuid(getuid()) == 0 && setegid(getgid()) == 0);
+}
+
 int sandbox_give_folder(const char *path, const char *user, struct lm_error *err)
 {
 	struct dirent *entry;
@@ -315,6 +335,7 @@ static const int allowed[] = {
 	CALL(fsync),
 	CALL(fdatasync),
 	CALL(fchmod),
+	CALL(fchown),
 	CALL(mkdir),
 	CALL(mkdirat),
 	CALL(rmdir),

@@ -24,6 +24,13 @@ LM_MUST_CHECK int sandbox_harden(struct lm_error *err);
 /* The ids of a user by name; of this process for "". -ENOENT and a message if there is none. */
 LM_MUST_CHECK int sandbox_find_user(const char *user, uid_t *uid, gid_t *gid, struct lm_error *err);
 
+/*
+ * For a while takes the rights of this user, so that what is made then is the user's; "" changes
+ * nothing. Before there are threads.
+ */
+LM_MUST_CHECK int sandbox_step_down(const char *user, struct lm_error *err);
+void sandbox_step_up(void);
+
 struct sandbox {
 	const char *program; /* for messages; must stay valid */
 	const char *user;    /* to become; "": stay */

@@ -87,15 +87,22 @@ static void *sink_main(void *context)
 	struct sink *sink = context;
 	struct rte_mbuf *mbuf[SINK_BURST];
 
-	for (;;) {
-		bool stop = __atomic_load_n(&sink->stop, __ATOMIC_ACQUIRE);
+	for (uint64_t turn = 0;;) {
+		enum sink_stop stop = __atomic_load_n(&sink->stop, __ATOMIC_ACQUIRE);
+
+		if (stop == SINK_LEAVE)
+			return NULL;
+		__atomic_store_n(&sink->turn, turn + 1, __ATOMIC_RELEASE);
+
 		unsigned n = rte_ring_sc_dequeue_burst(sink->ring, (void **)mbuf, SINK_BURST, NULL);
 
 		__atomic_store_n(&sink->in_hand, n, __ATOMIC_RELAXED);
 		for (unsigned i = 0; i < n; i++)
 			deliver(sink, mbuf[i]);
 		__atomic_store_n(&sink->in_hand, 0, __ATOMIC_RELAXED);
-		if (n == 0 && stop)
+		turn += n > 0 ? 2 : 0;
+		__atomic_store_n(&sink->turn, turn, __ATOMIC_RELEASE);
+		if (n == 0 && stop == SINK_FINISH)
 			return NULL;
 		if (n == 0)
 			nanosleep(&idle, NULL);
@@ -130,9 +137,9 @@ int sink_start(struct sink *sink, struct lm_error *err)
 	return 0;
 }
 
-void sink_stop(struct sink *sink)
+void sink_stop(struct sink *sink, enum sink_stop how)
 {
-	__atomic_store_n(&sink->stop, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&sink->stop, how, __ATOMIC_RELEASE);
 	pthread_join(sink->thread, NULL);
 	close(sink->socket_ipv4);
 	if (sink->socket_ipv6 >= 0)

@@ -22,26 +22,30 @@ static void prepare(struct worker *worker, const struct lm_mix_item *item)
 		return;
 	}
 	port_write_header(worker->port, item->packet, &peer->header);
+	worker->unsent_to[worker->unsent_n] = item->to;
 	worker->unsent[worker->unsent_n++] = item->packet;
 }
 
 unsigned stage_tx(struct worker *worker)
 {
 	struct lm_mix_item item[LM_BURST];
-	unsigned n;
+	unsigned taken = 0, sent;
 
 	if (worker->unsent_n == 0) {
-		n = rte_ring_sc_dequeue_burst_elem(worker->from_mixer, item, sizeof(*item),
-						   LM_BURST, NULL);
-		for (unsigned i = 0; i < n; i++)
+		taken = rte_ring_sc_dequeue_burst_elem(worker->from_mixer, item, sizeof(*item),
+						       LM_BURST, NULL);
+		for (unsigned i = 0; i < taken; i++)
 			prepare(worker, &item[i]);
 	}
 	if (worker->unsent_n == 0)
-		return 0;
-	n = rte_eth_tx_burst(worker->port->id, (uint16_t)worker->index, worker->unsent,
-			     (uint16_t)worker->unsent_n);
-	worker->unsent_n -= n;
-	memmove(worker->unsent, worker->unsent + n, worker->unsent_n * sizeof(worker->unsent[0]));
-	count_add(&worker->count.sent, n);
-	return n;
+		return taken;
+	sent = rte_eth_tx_burst(worker->port->id, (uint16_t)worker->index, worker->unsent,
+				(uint16_t)worker->unsent_n);
+	worker->unsent_n -= sent;
+	memmove(worker->unsent, worker->unsent + sent,
+		worker->unsent_n * sizeof(worker->unsent[0]));
+	memmove(worker->unsent_to, worker->unsent_to + sent,
+		worker->unsent_n * sizeof(worker->unsent_to[0]));
+	count_add(&worker->count.sent, sent);
+	return taken + sent;
 }

@@ -69,6 +69,9 @@ static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "alarm_replay_full",
 				  __atomic_load_n(&relay->alarm_replay_full, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_u64(data, "uptime_us", lm_clock_us() - started_us);
+	rte_tel_data_add_dict_u64(data, "away_us", relay->away_us);
+	rte_tel_data_add_dict_u64(data, "alarm_books",
+				  __atomic_load_n(&relay->alarm_books, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_int(data, "ready", __atomic_load_n(&relay->ready, __ATOMIC_RELAXED));
 }
 

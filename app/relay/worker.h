@@ -43,6 +43,7 @@ enum phase {
 	PHASE_RUN,
 	PHASE_CLOSED,  /* nothing is received any more */
 	PHASE_DRAIN,   /* and what is held leaves at once */
+	PHASE_KEEP,    /* or stays where it is */
 	PHASE_STOPPED, /* lcores return */
 };
 
@@ -76,7 +77,8 @@ struct worker {
 	struct burst burst[WORKER_BURSTS];
 	struct burst *filling; /* of this step, between rx and peel; NULL: nothing came */
 	struct burst *peeled;  /* of this step, between peel and route; NULL: nothing is ready */
-	struct rte_mbuf *unsent[LM_BURST];
+	struct rte_mbuf *unsent[LM_BURST]; /* with their outer headers */
+	uint16_t unsent_to[LM_BURST];      /* link of each */
 	unsigned unsent_n;
 
 	/* published for readers: packets that the worker itself owns between two steps, and those

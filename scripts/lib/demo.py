@@ -175,9 +175,10 @@ class Demo:
             signal.pause()
 
     def stop_relays(self):
-        """Stops the relays. Gives for each the last line, its balance, and whether it closes."""
+        """Stops the relays when all that they hold is sent. Gives for each the last line, its
+        balance, and whether it closes."""
         for relay in self.relays.values():
-            relay.terminate()
+            relay.send_signal(signal.SIGINT)
         balances = {}
         for node, relay in self.relays.items():
             try:

@@ -2,6 +2,7 @@
 """A network in a folder, for tests: topology, keys and configurations, and the programs run on them.
 
 Programs are found through BUILD, the build directory."""
+import itertools
 import json
 import os
 import pathlib
@@ -11,6 +12,8 @@ import struct
 import subprocess
 import tempfile
 import time
+
+import telemetry
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve()
 SEEDED = os.environ.get("SEEDED") == "1"  # programs of this build accept --seed
@@ -55,7 +58,10 @@ class Network:
     node. What judges it afterwards, like replay-check, reads the key files as they were made.
     """
 
+    made = itertools.count()
+
     def __init__(self, *options):
+        self.number = next(self.made)
         self.folder = tempfile.TemporaryDirectory(prefix="linemix-test-")
         self.path = pathlib.Path(self.folder.name)
         self.memory = tempfile.TemporaryDirectory(prefix=f"linemix-test-{os.getpid()}-",
@@ -86,10 +92,9 @@ class Network:
             workers=list(workers), prefix=self.prefix(node)) + extra)
         return path
 
-    @staticmethod
-    def prefix(node):
+    def prefix(self, node):
         """The file prefix of a node's process: other tests may run at the same time."""
-        return f"linemix-test-{os.getpid()}-{node}"
+        return f"linemix-test-{os.getpid()}-{self.number}-{node}"
 
     def make(self, out, *options, count=200, rate=2000):
         """A capture of packets that the generator would send; its path."""
@@ -122,14 +127,22 @@ class Network:
         return json.loads(done.stdout)
 
 
+def stats(net, node):
+    """The counters of a node's relay, or an empty dictionary while it does not answer."""
+    socket = telemetry.Telemetry(net.prefix(node))
+    answer = socket.stats()
+    socket.close()
+    return answer or {}
+
+
 class Live:
     """A relay that runs on its port until stop(); what it prints is kept."""
 
-    def __init__(self, config, inside=()):
+    def __init__(self, config, inside=(), **environment):
         self.output = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             [*inside, str(RELAY), "--config", str(config), "--json"], stdout=self.output,
-            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env={**os.environ, **environment})
 
     def __enter__(self):
         return self
@@ -152,9 +165,13 @@ class Live:
                 raise AssertionError(f"the relay does not get there:\n{self.said()}")
             time.sleep(0.02)
 
-    def stop(self, number=signal.SIGTERM):
-        """Signals it, waits for its end, and gives its books."""
+    def stop(self, number=signal.SIGINT):
+        """Signals it (by default, to send what it holds), waits for its end, and gives its books."""
         self.process.send_signal(number)
+        return self.end()
+
+    def end(self):
+        """Waits for its end, which must be a good one, and gives its books."""
         if self.process.wait(timeout=60) != 0:
             raise AssertionError(f"the relay ends with {self.process.returncode}:\n{self.said()}")
         return json.loads(next(line for line in self.said().splitlines() if line[:1] == "{"))

@@ -7,18 +7,11 @@ import unittest
 
 import network
 import tap
-import telemetry
-from network import Live, Network, read_capture, write_capture
+from network import Live, Network, read_capture, stats, write_capture
 
+# batches that are held for two seconds, and then leave over two more
+HOLD = ("--min-batch", "1", "--interval-us", "2000000", "--max-wait-us", "2000000")
 CPUS = sorted(os.sched_getaffinity(0))
-
-
-def stats(net, node):
-    """The relay's counters, or an empty dictionary while it does not answer."""
-    socket = telemetry.Telemetry(net.prefix(node))
-    answer = socket.stats()
-    socket.close()
-    return answer or {}
 
 
 class Running(unittest.TestCase):
@@ -77,24 +70,18 @@ class Running(unittest.TestCase):
             whole = write_capture(net.path / "out.pcap", left[0] + left[1])
             net.replay_check(config, net.path / "in.pcap", whole)
 
-    def held_until_stopped(self, number):
-        with Network("--min-batch", "1000", "--max-wait-us", "60000000") as net:
+    def test_sigint_sends_what_is_held(self):
+        with Network(*HOLD) as net:
             config, capture, out = self.pcap_relay(net, 200)
             with Live(config) as live:
                 live.wait(lambda: stats(net, 11).get("held") == 200)
                 self.assertEqual(stats(net, 11)["sent"], 0)
-                books = live.stop(number)
+                books = live.stop(signal.SIGINT)
             self.assertEqual((books["sent"], books["held"]), (200, 0))
             net.replay_check(config, capture, out)
 
-    def test_sigterm_sends_what_is_held(self):
-        self.held_until_stopped(signal.SIGTERM)
-
-    def test_sigint_sends_what_is_held(self):
-        self.held_until_stopped(signal.SIGINT)
-
     def test_a_full_mixer_drops_by_name_and_the_books_close(self):
-        with Network("--min-batch", "1000", "--max-wait-us", "60000000") as net:
+        with Network(*HOLD) as net:
             config, _, _ = self.pcap_relay(net, 300, held=100)
             with Live(config) as live:
                 live.wait(lambda: stats(net, 11).get("received") == 300)
