@@ -19,6 +19,7 @@
 
 #define CAPACITY  (UINT64_C(1) << 26)
 #define SLICES    100
+#define PARTS     16 /* of a slice, timed one by one: too short for others to come between */
 #define LAST_PART 16
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -79,27 +80,31 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+static double time_part(struct replay_context *c, uint64_t tags, unsigned n)
+{
+	uint64_t began = __rdtsc();
+
+	for (uint64_t done = 0; done < tags; done += n)
+		insert(c, n);
+	return (double)(__rdtsc() - began) / (double)tags;
+}
+
 /* Cycles a tag, in bursts of n, of the slices that lead from `from` tags to a full set. */
 static struct figure time_slices(struct replay_context *c, uint64_t from, unsigned n,
 				 unsigned samples)
 {
-	double *taken = calloc(samples, sizeof(*taken));
-	uint64_t slice = (CAPACITY - from) / SLICES / n * n;
+	double *taken = calloc((size_t)samples * PARTS, sizeof(*taken));
+	uint64_t part = (CAPACITY - from) / SLICES / PARTS / n * n;
 	struct figure figure;
 
 	LM_ASSERT(taken);
-	for (unsigned i = 0; i < samples; i++) {
-		uint64_t began;
-
-		if (i % SLICES == 0)
+	for (unsigned i = 0; i < samples * PARTS; i++) {
+		if (i % (SLICES * PARTS) == 0)
 			start(c, from);
-		began = __rdtsc();
-		for (uint64_t done = 0; done < slice; done += n)
-			insert(c, n);
-		taken[i] = (double)(__rdtsc() - began) / (double)slice;
+		taken[i] = time_part(c, part, n);
 	}
-	qsort(taken, samples, sizeof(*taken), compare);
-	figure = (struct figure){taken[samples / 2], taken[0]};
+	qsort(taken, (size_t)samples * PARTS, sizeof(*taken), compare);
+	figure = (struct figure){taken[samples * PARTS / 2], taken[0]};
 	free(taken);
 	return figure;
 }

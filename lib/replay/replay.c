@@ -31,7 +31,7 @@
  *
  * A crash. Every step that others can see is one atomic write, so a process that is killed has
  * taken it or not. Before taking shares nothing has happened. Between taking shares and the
- * compare-and-swap the count is too high, by LM_BURST for each thread that was killed; attaching
+ * compare-and-swap the count is too high, by at most LM_BURST for each thread; attaching
  * counts the slots anew. After the compare-and-swap the tag is in, though its packet is lost with
  * the process: it will be refused, never accepted twice. Setting up writes the magic number last.
  *
