@@ -36,6 +36,7 @@ enum {
 	KEY_SUBNET,
 	KEY_PORT,
 	KEY_STATIC,
+	KEY_SEED,
 	KEY_OUT = 'o',
 };
 
@@ -70,6 +71,10 @@ static const struct argp_option rows[] = {
 	 "Addresses are this plus the id; IPv4 or IPv6, once each (default 10.77.0.0/24)", 0},
 	{"port", KEY_PORT, "PORT", 0, "UDP port of every node (default 7000)", 0},
 	{"static-macs", KEY_STATIC, NULL, 0, "MACs made from ids; default: to be resolved", 0},
+#ifdef LM_TEST_BUILD
+	{"seed", KEY_SEED, "HEX", 0, "64 digits instead of randomness: the same keys every time",
+	 0},
+#endif
 	{0},
 };
 
@@ -204,6 +209,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_OUT:
 		options->out = arg;
 		return 0;
+#ifdef LM_TEST_BUILD
+	case KEY_SEED:
+		options_seed(state, arg);
+		return 0;
+#endif
 	case KEY_STATIC:
 		network->static_macs = true;
 		return 0;

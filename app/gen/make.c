@@ -22,10 +22,6 @@
 struct options {
 	struct build_options build;
 	const char *out;
-#ifdef LM_TEST_BUILD
-	bool has_seed;
-	uint8_t seed[32];
-#endif
 };
 
 enum { KEY_OUT = 'o', KEY_SEED = 512 };
@@ -52,9 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 #ifdef LM_TEST_BUILD
 	case KEY_SEED:
-		options->has_seed = lm_hex_decode(options->seed, arg, sizeof(options->seed));
-		if (!options->has_seed)
-			argp_error(state, "--seed: \"%s\" is not 64 hexadecimal digits", arg);
+		options_seed(state, arg);
 		return 0;
 #endif
 	case ARGP_KEY_END:
@@ -67,15 +61,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 }
-
-#ifdef LM_TEST_BUILD
-static struct lm_prng repeatable;
-
-static void fill_repeatable(void *out, size_t n)
-{
-	lm_prng_bytes(&repeatable, out, n);
-}
-#endif
 
 static void write_frame(pcap_dumper_t *dump, const struct gen_builder *builder,
 			const struct frame_header *header, uint8_t *packet, uint64_t due_ns)
@@ -177,12 +162,6 @@ int make_main(int argc, char **argv)
 	struct lm_error err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-#ifdef LM_TEST_BUILD
-	if (options.has_seed) {
-		lm_prng_init(&repeatable, options.seed);
-		lm_rand_replace(fill_repeatable);
-	}
-#endif
 	if (make(&options, &err) == 0)
 		return 0;
 	fprintf(stderr, "%s: %s\n", argv[0], err.text);

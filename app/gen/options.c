@@ -7,6 +7,25 @@
 #include <errno.h>
 #include <string.h>
 
+#ifdef LM_TEST_BUILD
+static struct lm_prng repeatable;
+
+static void fill_repeatable(void *out, size_t n)
+{
+	lm_prng_bytes(&repeatable, out, n);
+}
+
+void options_seed(struct argp_state *state, const char *text)
+{
+	uint8_t seed[32];
+
+	if (!lm_hex_decode(seed, text, sizeof(seed)))
+		argp_error(state, "--seed: \"%s\" is not 64 hexadecimal digits", text);
+	lm_prng_init(&repeatable, seed);
+	lm_rand_replace(fill_repeatable);
+}
+#endif
+
 uint64_t options_number(struct argp_state *state, const char *option, const char *text,
 			uint64_t min, uint64_t max)
 {

@@ -13,6 +13,11 @@
 uint64_t options_number(struct argp_state *state, const char *option, const char *text,
 			uint64_t min, uint64_t max);
 
+#ifdef LM_TEST_BUILD
+/* --seed of test builds: from now on lm_rand repeats. A usage error if it is not 64 digits. */
+void options_seed(struct argp_state *state, const char *text);
+#endif
+
 /* What packets to build: the options of `make` and `run`. */
 struct build_options {
 	const char *config;
