@@ -161,6 +161,31 @@ static struct number absorb_end(struct number h, const uint8_t *const rest[LANES
 	return absorb(h, chunk, len, power);
 }
 
+/*
+ * The end of every message as an AEAD's (RFC 8439, 2.8, without additional data): the last `left`
+ * bytes, zeros up to a whole block, and the block of lengths.
+ */
+static struct number absorb_aead_end(struct number h, const uint8_t *const rest[LANES], size_t left,
+				     size_t len, const struct power power[POWERS])
+{
+	size_t end = (left + 15) / 16 * 16 + 16;
+	uint8_t padded[LANES][2 * CHUNK] = {{0}};
+	const uint8_t *chunk[LANES];
+
+	for (unsigned lane = 0; lane < LANES; lane++) {
+		memcpy(padded[lane], rest[lane], left);
+		_mm_storeu_si128((__m128i *)(padded[lane] + end - 16),
+				 _mm_set_epi64x((long long)len, 0));
+		chunk[lane] = padded[lane];
+	}
+	if (end <= CHUNK)
+		return absorb(h, chunk, end, power);
+	h = absorb(h, chunk, CHUNK, power);
+	for (unsigned lane = 0; lane < LANES; lane++)
+		chunk[lane] += CHUNK;
+	return absorb(h, chunk, 16, power);
+}
+
 /* v[0], v[1] = h modulo p, in words of 64 bits. */
 INLINE void pack(vec v[4], struct number h)
 {
@@ -195,9 +220,9 @@ static void add_pad(struct lm_mac *mac, const uint8_t v[32], const struct lm_mac
 	memcpy(mac->b, &sum, sizeof(sum));
 }
 
-/* LANES messages at most; lanes beyond n repeat the last. */
-static void hash_lanes(struct lm_mac *mac, const struct lm_mac_key *key,
-		       const uint8_t *const message[], size_t len, unsigned n)
+/* LANES messages at most; lanes beyond n repeat the last. `aead`: padded, and with lengths. */
+INLINE void hash_lanes(struct lm_mac *mac, const struct lm_mac_key *key,
+		       const uint8_t *const message[], size_t len, bool aead, unsigned n)
 {
 	const vec zero = _mm256_setzero_si256();
 	struct number h = {{zero, zero, zero, zero, zero}};
@@ -205,6 +230,7 @@ static void hash_lanes(struct lm_mac *mac, const struct lm_mac_key *key,
 	const uint8_t *text[LANES];
 	uint8_t sum[LANES][32];
 	vec words[4], v[4] = {zero, zero, zero, zero};
+	size_t left = len;
 
 	for (unsigned lane = 0; lane < LANES; lane++) {
 		unsigned i = lane < n ? lane : n - 1;
@@ -214,13 +240,15 @@ static void hash_lanes(struct lm_mac *mac, const struct lm_mac_key *key,
 	}
 	transpose64(words);
 	make_powers(power, words);
-	for (; len >= CHUNK; len -= CHUNK) {
+	for (; left >= CHUNK; left -= CHUNK) {
 		h = absorb(h, text, CHUNK, power);
 		for (unsigned lane = 0; lane < LANES; lane++)
 			text[lane] += CHUNK;
 	}
-	if (len > 0)
-		h = absorb_end(h, text, len, power);
+	if (aead)
+		h = absorb_aead_end(h, text, left, len, power);
+	else if (left > 0)
+		h = absorb_end(h, text, left, power);
 	pack(v, h);
 	transpose64(v);
 	for (unsigned lane = 0; lane < LANES; lane++) {
@@ -237,8 +265,16 @@ void lm_poly1305_avx2(struct lm_symmetric *symmetric, struct lm_mac *mac,
 	unsigned first = 0;
 
 	for (; n - first >= FEWEST; first += n - first < LANES ? n - first : LANES)
-		hash_lanes(mac + first, key + first, message + first, len, n - first);
+		hash_lanes(mac + first, key + first, message + first, len, false, n - first);
 	if (first < n)
 		lm_poly1305_imb(symmetric, mac + first, key + first, message + first, len,
 				n - first);
+}
+
+void lm_poly1305_aead_avx2(struct lm_mac *mac, const struct lm_mac_key *key,
+			   const uint8_t *const message[], size_t len, unsigned n)
+{
+	for (unsigned first = 0; first < n; first += LANES)
+		hash_lanes(mac + first, key + first, message + first, len, true,
+			   n - first < LANES ? n - first : LANES);
 }

@@ -179,9 +179,32 @@ INLINE void finish(vec v[8], struct number h, const vec key[8])
 	v[1] = add64(add64(v[1], key[3]), carried);
 }
 
-/* LANES messages at most; lanes beyond n repeat the last. */
-static void hash_lanes(struct lm_mac *mac, const struct lm_mac_key *key,
-		       const uint8_t *const message[], size_t len, unsigned n)
+/*
+ * The end of every message as an AEAD's (RFC 8439, 2.8, without additional data): the bytes from
+ * `at` on, zeros up to a whole block, and the block of lengths.
+ */
+static struct number absorb_aead_end(struct number h, const uint8_t *const message[LANES],
+				     size_t at, size_t len, const struct power power[POWERS])
+{
+	size_t left = len - at, end = (left + 15) / 16 * 16 + 16;
+	uint8_t padded[LANES][CHUNK + 16];
+	const uint8_t *rest[LANES];
+
+	for (unsigned lane = 0; lane < LANES; lane++) {
+		store(padded[lane], _mm512_maskz_loadu_epi8(first_bytes(left), message[lane] + at));
+		_mm_storeu_si128((__m128i *)(padded[lane] + end - 16),
+				 _mm_set_epi64x((long long)len, 0));
+		rest[lane] = padded[lane];
+	}
+	if (end <= CHUNK)
+		return absorb(h, rest, 0, end, power);
+	h = absorb(h, rest, 0, CHUNK, power);
+	return absorb(h, rest, CHUNK, 16, power);
+}
+
+/* LANES messages at most; lanes beyond n repeat the last. `aead`: padded, and with lengths. */
+INLINE void hash_lanes(struct lm_mac *mac, const struct lm_mac_key *key,
+		       const uint8_t *const message[], size_t len, bool aead, unsigned n)
 {
 	const vec zero = _mm512_setzero_si512();
 	struct number h = {{zero, zero, zero}};
@@ -200,7 +223,9 @@ static void hash_lanes(struct lm_mac *mac, const struct lm_mac_key *key,
 	make_powers(power, words);
 	for (; len - at >= CHUNK; at += CHUNK)
 		h = absorb(h, text, at, CHUNK, power);
-	if (at < len)
+	if (aead)
+		h = absorb_aead_end(h, text, at, len, power);
+	else if (at < len)
 		h = absorb(h, text, at, len - at, power);
 	finish(v, h, words);
 	transpose64(v);
@@ -217,8 +242,16 @@ void lm_poly1305_avx512(struct lm_symmetric *symmetric, struct lm_mac *mac,
 	unsigned first = 0;
 
 	for (; n - first >= FEWEST; first += n - first < LANES ? n - first : LANES)
-		hash_lanes(mac + first, key + first, message + first, len, n - first);
+		hash_lanes(mac + first, key + first, message + first, len, false, n - first);
 	if (first < n)
 		lm_poly1305_imb(symmetric, mac + first, key + first, message + first, len,
 				n - first);
+}
+
+void lm_poly1305_aead_avx512(struct lm_mac *mac, const struct lm_mac_key *key,
+			     const uint8_t *const message[], size_t len, unsigned n)
+{
+	for (unsigned first = 0; first < n; first += LANES)
+		hash_lanes(mac + first, key + first, message + first, len, true,
+			   n - first < LANES ? n - first : LANES);
 }

@@ -40,6 +40,12 @@ struct lm_symmetric_backend {
 			 unsigned n);
 	void (*aes256)(struct lm_symmetric *symmetric, struct lm_u128 *text,
 		       const struct lm_key *key, bool decrypt, unsigned n);
+
+	/* The tag of an AEAD without additional data (RFC 8439, 2.8) over ciphertexts. Bursts of
+	 * fewer than aead_fewest items, and all where this is NULL, are ipsec-mb's AEAD jobs. */
+	void (*poly1305_aead)(struct lm_mac *mac, const struct lm_mac_key *key,
+			      const uint8_t *const message[], size_t len, unsigned n);
+	unsigned aead_fewest;
 };
 
 /* Kernels that run everywhere. */
@@ -57,6 +63,10 @@ void lm_poly1305_imb(struct lm_symmetric *symmetric, struct lm_mac *mac,
 		     unsigned n);
 void lm_aes256_imb(struct lm_symmetric *symmetric, struct lm_u128 *text, const struct lm_key *key,
 		   bool decrypt, unsigned n);
+/* En- or decrypts in place; mac gets the ciphertexts' tags. */
+void lm_aead_imb(struct lm_symmetric *symmetric, struct lm_mac *mac, uint8_t *const text[],
+		 size_t len, const struct lm_key *key, const struct lm_nonce *nonce, bool decrypt,
+		 unsigned n);
 
 /* AVX2 */
 void lm_chacha20_xor_avx2(uint8_t *const to[], const uint8_t *const from[], size_t len,
@@ -71,6 +81,8 @@ void lm_blake2b_avx2(uint8_t *out, size_t out_len, const uint8_t *message, size_
 void lm_poly1305_avx2(struct lm_symmetric *symmetric, struct lm_mac *mac,
 		      const struct lm_mac_key *key, const uint8_t *const message[], size_t len,
 		      unsigned n);
+void lm_poly1305_aead_avx2(struct lm_mac *mac, const struct lm_mac_key *key,
+			   const uint8_t *const message[], size_t len, unsigned n);
 
 /* AVX-512 with IFMA and VAES */
 void lm_chacha20_xor_avx512(uint8_t *const to[], const uint8_t *const from[], size_t len,
@@ -85,5 +97,7 @@ void lm_blake2b_avx512(uint8_t *out, size_t out_len, const uint8_t *message, siz
 void lm_poly1305_avx512(struct lm_symmetric *symmetric, struct lm_mac *mac,
 			const struct lm_mac_key *key, const uint8_t *const message[], size_t len,
 			unsigned n);
+void lm_poly1305_aead_avx512(struct lm_mac *mac, const struct lm_mac_key *key,
+			     const uint8_t *const message[], size_t len, unsigned n);
 void lm_aes256_avx512(struct lm_symmetric *symmetric, struct lm_u128 *text,
 		      const struct lm_key *key, bool decrypt, unsigned n);

@@ -25,12 +25,23 @@ struct lm_wide_block {
 	uint8_t tweaked[LM_WB_VARIANT_TWEAK + LM_WB_VARIANT_LEN];
 };
 
+/* An AEAD burst's: those of the items that are still in the running, closed up. */
+struct lm_aead {
+	struct lm_block first[LM_BURST]; /* block 0 of each item's keystream */
+	struct lm_mac_key mac_key[LM_BURST];
+	struct lm_mac mac[LM_BURST];
+	struct lm_key key[LM_BURST];
+	struct lm_nonce nonce[LM_BURST];
+	uint8_t *text[LM_BURST];
+};
+
 struct lm_symmetric {
 	const struct lm_symmetric_backend *backend;
 	IMB_MGR *imb; /* behind this struct */
 	struct lm_u128 input[LM_BURST];
 	struct lm_aes_schedule schedule[LM_BURST] LM_CACHE_ALIGNED;
 	struct lm_wide_block wb;
+	struct lm_aead aead;
 };
 
 /* What kernels may use of the stack below their caller's frame; tests/ct looks for more. */

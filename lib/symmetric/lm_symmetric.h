@@ -89,6 +89,34 @@ void lm_symmetric_poly1305(struct lm_symmetric *symmetric, struct lm_mac *mac,
 			   unsigned n);
 
 /*
+ * ChaCha20-Poly1305 without additional data (RFC 8439, 2.8), in place: encrypts text[i][0..len)
+ * under key[i] and nonce[i] and sets mac[i] to the tag of the ciphertext. 1 <= len. mac must not
+ * overlap the texts. The 16 bytes behind a text, where its tag belongs, must be readable: ipsec-mb
+ * loads whole blocks.
+ */
+void lm_symmetric_aead_seal(struct lm_symmetric *symmetric, struct lm_mac *mac,
+			    uint8_t *const text[], size_t len, const struct lm_key *key,
+			    const struct lm_nonce *nonce, unsigned n);
+
+/*
+ * Looks at the first bytes of an authentic text, 64 or len of them, decrypted; true if the rest is
+ * not worth decrypting.
+ */
+typedef bool lm_symmetric_skip(const uint8_t *text);
+
+/*
+ * Opens what _seal made: returns the mask of items whose tag is mac[i], and decrypts these in
+ * place. Others are unchanged or zeroed. The widest bursts compare the tags first, so that a forged
+ * item costs no decryption; their authentic items that `skip` turns down (NULL: none) are decrypted
+ * in their first 64 bytes alone.
+ */
+LM_MUST_CHECK uint64_t lm_symmetric_aead_open(struct lm_symmetric *symmetric, uint8_t *const text[],
+					      size_t len, const struct lm_mac *mac,
+					      const struct lm_key *key,
+					      const struct lm_nonce *nonce, lm_symmetric_skip *skip,
+					      unsigned n);
+
+/*
  * out[i][0..out_len) = BLAKE2b with digest length out_len of message[i][0..len), unkeyed, no salt,
  * with this personalisation (RFC 7693, parameter block of section 2.5 with the personalisation of
  * the BLAKE2 paper, section 2.8). Items stand one after the other: out_len and len bytes apart. 1

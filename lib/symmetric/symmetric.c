@@ -35,6 +35,8 @@ static const struct lm_symmetric_backend backends[] = {
 		.blake2b = lm_blake2b_avx512,
 		.poly1305 = lm_poly1305_avx512,
 		.aes256 = lm_aes256_avx512,
+		.poly1305_aead = lm_poly1305_aead_avx512,
+		.aead_fewest = 6,
 	},
 	{
 		.name = "avx2",
@@ -46,6 +48,8 @@ static const struct lm_symmetric_backend backends[] = {
 		.blake2b = lm_blake2b_avx2,
 		.poly1305 = lm_poly1305_avx2,
 		.aes256 = lm_aes256_imb,
+		.poly1305_aead = lm_poly1305_aead_avx2,
+		.aead_fewest = 4,
 	},
 	{
 		.name = "scalar",
