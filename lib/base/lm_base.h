@@ -56,6 +56,10 @@ void lm_error_prefix(struct lm_error *err, const char *prefix);
 	ROW(IP, "ip", "malformed IPv4 or IPv6 header, or wrong header checksum")       \
 	ROW(FRAGMENT, "fragment", "an IP fragment")                                    \
 	ROW(UDP, "udp", "malformed UDP header, or wrong UDP checksum")                 \
+	ROW(LINK_FORMAT, "link_format", "no link frame by its length, type or zeros")  \
+	ROW(LINK_INDEX, "link_index", "no session has this receiver index")            \
+	ROW(LINK_REPLAY, "link_replay", "link counter seen before, or too old")        \
+	ROW(LINK_TAG, "link_tag", "link frame authentication failed")                  \
 	ROW(OVERLOAD, "overload", "more than its neighbour's share of an overload")    \
 	ROW(FORMAT, "format", "wrong length, version, profile or byte 3")              \
 	ROW(KID, "kid", "no key of this key epoch")                                    \

@@ -14,6 +14,7 @@ extern const struct third_party wycheproof_x25519;
 extern const struct third_party wycheproof_chacha20_poly1305;
 extern const struct third_party wycheproof_xchacha20_poly1305;
 extern const struct third_party hpolyc;
+extern const struct third_party noise_framework;
 
 /* What Wycheproof's files have in common: named algorithms, and tests in groups. */
 bool wycheproof_is(const json_t *root, const char *algorithm);
