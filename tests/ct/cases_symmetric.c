@@ -103,6 +103,30 @@ static void wide_block(const struct question *question, bool decrypt)
 	lm_symmetric_wb_variant(context, to, len, key, &tweaked, decrypt, question->n);
 }
 
+/* A ciphertext and its tag are public: they were on the wire. */
+static void aead(const void *argument)
+{
+	const struct question *question = argument;
+	unsigned n = question->n;
+	size_t len = question->len <= LEN - 16 ? question->len : LEN - 16;
+	uint64_t good;
+
+	make_all_secret();
+	lm_declassify(nonce, sizeof(nonce));
+	lm_declassify(text, sizeof(text));
+	lm_symmetric_aead_seal(context, mac, to, len, key, nonce, n);
+	FOLLOW_CHECK(follow_is_secret(mac, n * sizeof(mac[0])));
+	for (unsigned i = 0; i < n; i++)
+		FOLLOW_CHECK(follow_is_secret(text[i], len));
+	lm_declassify(text, sizeof(text));
+	lm_declassify(mac, sizeof(mac));
+	mac[n / 2].b[5] ^= 1;
+	good = lm_symmetric_aead_open(context, to, len, mac, key, nonce, NULL, n);
+	FOLLOW_CHECK(good == (UINT64_MAX >> (64 - n) & ~(UINT64_C(1) << n / 2)));
+	for (unsigned i = 0; i < n; i++)
+		FOLLOW_CHECK(i == n / 2 || follow_is_secret(text[i], len));
+}
+
 static void wb_encrypt(const void *argument)
 {
 	wide_block(argument, false);
@@ -122,6 +146,7 @@ static const struct {
 	{"HChaCha20", hchacha20},
 	{"Poly1305", poly1305},
 	{"BLAKE2b", blake2b},
+	{"ChaCha20-Poly1305", aead},
 	{"wide block, encrypt", wb_encrypt},
 	{"wide block, decrypt", wb_decrypt},
 };

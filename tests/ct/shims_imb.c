@@ -38,11 +38,12 @@ static bool cipher_secret(const IMB_JOB *job)
 
 	if (job->cipher_mode == IMB_CIPHER_NULL)
 		return false;
-	if (job->cipher_mode != IMB_CIPHER_CHACHA20 && job->cipher_mode != IMB_CIPHER_ECB)
+	if (job->cipher_mode != IMB_CIPHER_CHACHA20 && job->cipher_mode != IMB_CIPHER_ECB &&
+	    job->cipher_mode != IMB_CIPHER_CHACHA20_POLY1305)
 		abort();
 	return shim_any_secret(job->src, job->msg_len_to_cipher_in_bytes) ||
 	       shim_any_secret(job->enc_keys, key_len) || shim_any_secret(job->dec_keys, key_len) ||
-	       (job->cipher_mode == IMB_CIPHER_CHACHA20 &&
+	       (job->cipher_mode != IMB_CIPHER_ECB &&
 		shim_any_secret(job->iv, job->iv_len_in_bytes));
 }
 
@@ -50,6 +51,8 @@ static bool hash_secret(const IMB_JOB *job)
 {
 	if (job->hash_alg == IMB_AUTH_NULL)
 		return false;
+	if (job->hash_alg == IMB_AUTH_CHACHA20_POLY1305)
+		return cipher_secret(job);
 	if (job->hash_alg != IMB_AUTH_POLY1305)
 		abort();
 	return shim_any_secret(job->u.POLY1305._key, 32) ||

@@ -228,6 +228,23 @@ static void poly1305(void *argument)
 	lm_symmetric_poly1305(context, in.mac, in.mac_key, from, LEN, in.n);
 }
 
+static void aead_seal(void *argument)
+{
+	(void)argument;
+	lm_symmetric_aead_seal(context, in.mac, to, LEN - 16, in.key, in.nonce, in.n);
+}
+
+/* One of the burst is forged. */
+static void aead_open(void *argument)
+{
+	uint64_t wanted = UINT64_MAX >> (64 - in.n) & ~(UINT64_C(1) << in.n / 2);
+
+	aead_seal(argument);
+	in.mac[in.n / 2].b[3] ^= 1;
+	LM_ASSERT(lm_symmetric_aead_open(context, to, LEN - 16, in.mac, in.key, in.nonce, NULL,
+					 in.n) == wanted);
+}
+
 static void blake2b(void *argument)
 {
 	(void)argument;
@@ -263,6 +280,8 @@ static void symmetric_leaves_nothing(void **state)
 		found += count_left(backend, "HChaCha20", hchacha20);
 		found += count_left(backend, "Poly1305", poly1305);
 		found += count_left(backend, "BLAKE2b", blake2b);
+		found += count_left(backend, "ChaCha20-Poly1305, seal", aead_seal);
+		found += count_left(backend, "ChaCha20-Poly1305, open", aead_open);
 		found += count_left(backend, "wide block, encrypt", wb_encrypt);
 		found += count_left(backend, "wide block, decrypt", wb_decrypt);
 		context_free();
