@@ -160,7 +160,7 @@ static void write_head(struct object *object, uint64_t capacity)
 	head->capacity = capacity;
 	head->bytes = object->bytes;
 	head->secret = object->key.key.secret;
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_RELEASE); /* a killed process leaves its stores in order */
 	memcpy(head->magic, MAGIC, sizeof(MAGIC));
 }
 

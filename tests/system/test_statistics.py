@@ -31,9 +31,10 @@ class Poisson(unittest.TestCase):
     MEAN_US = 500000
     COUNT = 20000
 
-    def setUp(self):
-        with Network(*SEED, "--strategy", "poisson", "--mean-delay-us", str(self.MEAN_US)) as net:
-            self.left = law.poisson_pairs(net, self.COUNT, 10000, 4, SEED)
+    @classmethod
+    def setUpClass(cls):
+        with Network(*SEED, "--strategy", "poisson", "--mean-delay-us", str(cls.MEAN_US)) as net:
+            cls.left = law.poisson_pairs(net, cls.COUNT, 10000, 4, SEED)
 
     def test_every_packet_stays_for_exactly_the_delay_that_its_sender_drew(self):
         self.assertEqual(len(self.left), self.COUNT)
