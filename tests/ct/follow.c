@@ -148,6 +148,13 @@ static int run_apart(void (*body)(const void *argument), const void *argument)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static const char *tool_name(void)
+{
+	const char *tool = follow_tool();
+
+	return tool ? tool : "nothing";
+}
+
 void follow_case(bool leaks, void (*body)(const void *argument), const void *argument,
 		 const char *name, ...)
 {
@@ -165,13 +172,13 @@ void follow_case(bool leaks, void (*body)(const void *argument), const void *arg
 	if (status == REPORTED && !leaks)
 		printf("# a branch or an address depends on a secret: the report is on stderr\n");
 	if (status == EXIT_SUCCESS && leaks)
-		printf("# %s did not notice\n", follow_tool());
+		printf("# %s did not notice\n", tool_name());
 }
 
 void follow_skip(const char *library, const char *backend)
 {
 	printf("ok %u - %s %s # SKIP not on this CPU under %s\n", ++cases, library, backend,
-	       follow_tool());
+	       tool_name());
 }
 
 int follow_done(void)
