@@ -72,20 +72,31 @@ static void digest_end(crypto_generichash_state *state, const struct handover *f
 
 /* ---- Writing ---- */
 
+/* Makes the file `size` bytes long, with memory for all of them. ramfs takes it as it is touched.
+ */
+static int take_memory(int fd, size_t size)
+{
+	if (fallocate(fd, 0, 0, (off_t)size) == 0)
+		return 0;
+	if (errno == EOPNOTSUPP && ftruncate(fd, (off_t)size) == 0)
+		return 0;
+	return -errno;
+}
+
 /* Allocates what all packets need, or half of it, or half of that. */
 static int allocate(struct handover *out, int fd, uint64_t count)
 {
 	size_t most = HANDOVER_RECORD + (size_t)out->kind.packet_len;
 	struct stat info;
+	int rc;
 
 	if (fstat(fd, &info) != 0)
 		return -errno;
 	for (;; count /= 2) {
 		out->size = round_up(HANDOVER_HEADER + count * most, (size_t)info.st_blksize);
-		if (fallocate(fd, 0, 0, (off_t)out->size) == 0)
-			return 0;
-		if ((errno != ENOSPC && errno != ENOMEM) || count == 0)
-			return -errno;
+		rc = take_memory(fd, out->size);
+		if ((rc != -ENOSPC && rc != -ENOMEM) || count == 0)
+			return rc;
 		/* a file system keeps what it has allocated in vain */
 		if (ftruncate(fd, 0) != 0)
 			return -errno;
