@@ -154,6 +154,13 @@ bool handover_put(struct handover *out, const struct handover_item *item, const 
 	return true;
 }
 
+void handover_abandon(struct handover *out)
+{
+	munmap(out->map, out->size);
+	out->map = NULL;
+	(void)unlinkat(out->dir, FILE_NEW, 0);
+}
+
 /* Gives back what was allocated and is not used. */
 static int trim(const struct handover *out)
 {

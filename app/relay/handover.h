@@ -65,6 +65,9 @@ LM_MUST_CHECK int handover_create(struct handover *out, int dir, const struct ha
 LM_MUST_CHECK bool handover_put(struct handover *out, const struct handover_item *item,
 				const void *bytes);
 
+/* Gives the memory of a file that was only started back; nothing is left of it. */
+void handover_abandon(struct handover *out);
+
 /* Completes the file and gives it its name. On failure nothing is left of it. */
 LM_MUST_CHECK int handover_finish(struct handover *out, struct lm_error *err);
 

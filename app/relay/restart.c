@@ -116,17 +116,36 @@ static void put_all(struct out *out)
 	__atomic_store_n(&relay->mixer.held, 0, __ATOMIC_RELAXED);
 }
 
+/*
+ * Starts the file, for so many packets that the next start still has the room for replay sets
+ * without which it refuses to run. Where that is missing already, the file changes nothing.
+ */
+static int create(struct out *out, int dir, uint64_t held, uint64_t closed_us, struct lm_error *err)
+{
+	struct handover_kind kind = kind_of(out->relay);
+	struct lm_epoch_place place = mix_keys_place(&out->relay->config->node);
+	struct lm_error unused;
+	bool room = lm_epoch_check_room(&place, &unused) == 0;
+
+	for (;; held /= 2) {
+		int rc = handover_create(&out->file, dir, &kind, held, closed_us, err);
+
+		if (rc != 0 || held == 0 || !room || lm_epoch_check_room(&place, &unused) == 0)
+			return rc;
+		handover_abandon(&out->file);
+	}
+}
+
 int restart_hand_over(struct relay *relay, int dir, uint64_t closed_us,
 		      void (*progress)(void *context), void *context, struct lm_error *err)
 {
 	struct out out = {.relay = relay, .progress = progress, .context = context};
-	struct handover_kind kind = kind_of(relay);
 	struct counters total;
 	uint64_t held;
 	int rc;
 
 	relay_books(relay, &total, &held);
-	rc = handover_create(&out.file, dir, &kind, held, closed_us, err);
+	rc = create(&out, dir, held, closed_us, err);
 	if (rc != 0)
 		return rc;
 	put_all(&out);

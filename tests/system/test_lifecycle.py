@@ -11,6 +11,7 @@ import signal
 import socket
 import stat
 import statistics
+import subprocess
 import threading
 import time
 import unittest
@@ -64,6 +65,20 @@ class Restarts:
         """Everything that left, over all starts, as one capture."""
         frames = [frame for out in self.outs for frame in read_capture(out)]
         return write_capture(self.net.path / "left.pcap", frames)
+
+
+@contextlib.contextmanager
+def small_memory(net, size):
+    """Words that run a program where the folder of runtime folders is a small tmpfs."""
+    mount = f"mount -t tmpfs -o size={size} tmpfs {net.memory.name} && echo && exec sleep 300"
+    with subprocess.Popen(["unshare", "--mount", "sh", "-c", mount], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as holder:
+        try:
+            if not holder.stdout.readline():
+                raise unittest.SkipTest("needs the right to mount")
+            yield "nsenter", f"--target={holder.pid}", "--mount"
+        finally:
+            holder.kill()
 
 
 @unittest.skipIf(network.SWAP, "needs a machine without swap")
@@ -179,6 +194,18 @@ class HandOver(unittest.TestCase):
                 books = live.stop()
             self.assertEqual((books["taken_over"], books["sent"]), (200, 100))
             self.assertEqual(books["drops"]["pool_full"], 100)
+
+    def test_the_next_start_has_room_for_its_replay_sets(self):
+        with Network(*HOLD) as net, small_memory(net, "2m") as inside:
+            relay, capture = Restarts(net), net.make("in.pcap", count=620)
+            with Live(net.config(11, relay.pcap(capture)), inside) as live:
+                live.wait(lambda: relay.stats().get("held") == 620)
+                books = live.stop(signal.SIGTERM)
+            self.assertEqual((books["held"] + books["drops"]["stopped"], books["off"]), (620, 0))
+            self.assertGreater(books["held"], 100)
+            with Live(net.config(11, relay.pcap(None)), inside) as live:
+                live.wait(lambda: relay.stats().get("taken_over") == books["held"])
+                live.stop(signal.SIGTERM)
 
     def test_packets_for_a_neighbour_that_is_gone_are_dropped_by_name(self):
         with Network("--per-layer", "2", *HOLD) as net:
