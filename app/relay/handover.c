@@ -311,6 +311,7 @@ int handover_open(struct handover *in, int dir, const struct handover_kind *kind
 	memset(in, 0, sizeof(*in));
 	in->dir = dir;
 	in->kind = *kind;
+	(void)unlinkat(dir, FILE_NEW, 0); /* of a process that has died over it */
 	fd = openat(dir, FILE_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
 		return 0;

@@ -72,9 +72,9 @@ void handover_abandon(struct handover *out);
 LM_MUST_CHECK int handover_finish(struct handover *out, struct lm_error *err);
 
 /*
- * Opens the file that a process before has left, checks all of it, and unlinks it. 0 with in->map
- * NULL: there is none. -EINVAL and a message: it is none of ours or damaged; it was moved aside and
- * nothing of it is taken.
+ * Opens the file that a process before has left, checks all of it, and unlinks it, as it does what
+ * a process has died over. 0 with in->map NULL: there is none. -EINVAL and a message: it is none of
+ * ours or damaged; it was moved aside and nothing of it is taken.
  */
 LM_MUST_CHECK int handover_open(struct handover *in, int dir, const struct handover_kind *kind,
 				struct lm_error *err);

@@ -280,6 +280,8 @@ static void what_a_dead_process_left_half_done_is_nothing(void **state)
 	assert_true(handover_put(&out, &item, bytes));
 	assert_int_equal(handover_open(&in, dir, &kind, &err), 0);
 	assert_null(in.map);
+	assert_int_equal(faccessat(dir, "held.new", F_OK, 0), -1);
+	assert_int_equal(handover_create(&out, dir, &kind, 1, 0, &err), 0);
 	write_file(dir, 1); /* takes the half one's place */
 	assert_int_equal(fstatat(dir, "held", &info, 0), 0);
 	assert_int_equal(info.st_mode & 07777, 0600);
