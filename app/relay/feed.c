@@ -220,7 +220,14 @@ static unsigned take_sent(struct feed *feed)
 	return all;
 }
 
-/* A buffer with the frame in it; NULL: the pool is empty, or the frame too long for any NIC. */
+/* Whether the frame is short enough for a buffer; no NIC gives longer ones. */
+static bool fits(const struct feed *feed, const struct feed_frame *frame)
+{
+	return frame->len + RTE_PKTMBUF_HEADROOM <=
+	       rte_pktmbuf_data_room_size(feed->relay->port.pool);
+}
+
+/* A buffer with a frame that fits; NULL: the pool is empty. */
 static struct rte_mbuf *make_buffer(struct feed *feed, const struct feed_frame *frame)
 {
 	struct rte_mbuf *mbuf;
@@ -230,31 +237,28 @@ static struct rte_mbuf *make_buffer(struct feed *feed, const struct feed_frame *
 			return NULL;
 		feed->buffers = LM_BURST;
 	}
-	mbuf = feed->buffer[feed->buffers - 1];
-	if (frame->len > rte_pktmbuf_tailroom(mbuf))
-		return NULL;
-	feed->buffers--;
+	mbuf = feed->buffer[--feed->buffers];
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)frame->len), feed->bytes + frame->offset,
 	       frame->len);
 	return mbuf;
 }
 
-/* Offers the next frame. False: it must wait, since none may be missed. */
+/* Offers the next frame. False: it must wait, since none that fits may be missed. */
 static bool offer_one(struct feed *feed)
 {
 	const struct feed_frame *frame = &feed->frame[feed->next];
 	struct rte_ring *ring = feed->relay->rings.rx[frame->queue];
 	struct rte_mbuf *mbuf = NULL;
-	bool room = rte_ring_free_count(ring) > 0;
+	bool room = rte_ring_free_count(ring) > 0, good = fits(feed, frame);
 
-	if (room)
+	if (room && good)
 		mbuf = make_buffer(feed, frame);
-	if (!mbuf && feed->options.rate_pps == 0)
+	if (!mbuf && good && feed->options.rate_pps == 0)
 		return false;
 	if (mbuf)
 		LM_ASSERT(rte_ring_sp_enqueue(ring, mbuf) == 0); /* nobody else puts in */
 	feed->missed += !mbuf;
-	feed->missed_buffers += room && !mbuf;
+	feed->missed_buffers += room && good && !mbuf;
 	feed->next++;
 	return true;
 }

@@ -7,7 +7,7 @@ import unittest
 
 import network
 import tap
-from network import Network
+from network import Network, read_capture, write_capture
 from test_replay import through_all_layers
 
 BOUNDS = network.BUILD / "tests/system/relay-bounds"
@@ -79,6 +79,17 @@ class Fed(unittest.TestCase):
         self.assertEqual(books["held"], 0)
         self.assertEqual(feed["offered"], feed["missed"] + books["received"])
         return feed, books
+
+    def test_a_frame_that_no_buffer_takes_is_missed(self):
+        with Network(*LEAVES) as net:
+            frames = read_capture(net.make("some.pcap", count=100))
+            frames.insert(50, (frames[50][0], bytes(9000)))
+            capture = write_capture(net.path / "in.pcap", frames)
+            done = network.run("timeout", 20, network.RELAY, "--config", configure(net, 11),
+                               "--feed", capture, "--json")
+            feed, books = [json.loads(line) for line in done.stdout.splitlines()]
+            self.assertEqual((feed["offered"], feed["missed"], feed["missed_buffers"]), (101, 1, 0))
+            self.assertEqual(books["sent"], 100)
 
     def test_at_a_rate_below_capacity_all_goes_through(self):
         with Network(*LEAVES) as net:
