@@ -49,15 +49,19 @@ static void swap_view(struct run *run, struct view *view)
 		view->peers - view->unresolved, view->peers);
 }
 
+/* A feed has no kernel that resolves. */
+static view_resolve *resolver(const struct run *run)
+{
+	return run->feed ? view_resolve_static : neighbours_resolve;
+}
+
 /* Looks at the neighbours, and gives the lcores a new view if anything has changed. */
 static int refresh_view(struct run *run, struct lm_error *err)
 {
 	struct relay *relay = run->relay;
 	const struct view *old = relay->shared.view;
-	struct view *view =
-		view_make(relay->topology, relay->node, &run->self, &relay->keys.ring,
-			  &relay->links, run->feed ? view_resolve_static : neighbours_resolve,
-			  &run->neighbours);
+	struct view *view = view_make(relay->topology, relay->node, &run->self, &relay->keys.ring,
+				      &relay->links, resolver(run), &run->neighbours);
 
 	if (!view)
 		return lm_error_set(err, ENOMEM, "too little memory for the table of next hops");
@@ -84,7 +88,7 @@ static void reload(struct run *run)
 		return;
 	}
 	view = view_make(next->topology, next->node, &run->self, &next->keys.ring, &relay->links,
-			 neighbours_resolve, &run->neighbours);
+			 resolver(run), &run->neighbours);
 	if (!view) {
 		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: too little memory for "
 				"the table of next hops\n");

@@ -3,6 +3,9 @@
 must be exact (relay-bounds), and the feed for what needs real lcores."""
 import json
 import os
+import signal
+import subprocess
+import time
 import unittest
 
 import network
@@ -79,6 +82,22 @@ class Fed(unittest.TestCase):
         self.assertEqual(books["held"], 0)
         self.assertEqual(feed["offered"], feed["missed"] + books["received"])
         return feed, books
+
+    def test_next_hops_stay_resolved_over_a_reload(self):
+        with Network(*LEAVES) as net:
+            capture = net.make("in.pcap", count=100)
+            for node in net.topology["nodes"]:
+                node["mac"] = "resolve"
+            (net.path / "topology.json").write_text(json.dumps(net.topology))
+            with subprocess.Popen([network.RELAY, "--config", configure(net, 11), "--feed", capture,
+                                   "--feed-rate", "40"], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True) as relay:
+                self.assertIn("1 of 1 next hops", relay.stderr.readline())
+                time.sleep(0.3)
+                relay.send_signal(signal.SIGHUP)
+                said = relay.stderr.read()
+            self.assertIn("SIGHUP: epoch", said)
+            self.assertNotIn("0 of 1 next hops", said)
 
     def test_a_frame_that_no_buffer_takes_is_missed(self):
         with Network(*LEAVES) as net:
