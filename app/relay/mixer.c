@@ -132,6 +132,7 @@ unsigned mixer_step(void *context, uint64_t now_us)
 	enum phase phase = __atomic_load_n(&mixer->shared->phase, __ATOMIC_RELAXED);
 	unsigned moved = 0;
 
+	mixer->now_us = now_us;
 	if (!mixer->draining && phase == PHASE_DRAIN) {
 		lm_mix_drain(mixer->mix);
 		mixer->draining = true;

@@ -23,6 +23,7 @@ struct mixer {
 	struct cover *cover;
 	uint32_t held; /* published for readers: items in the mix */
 	bool draining;
+	uint64_t now_us; /* of the last step */
 	struct counters count;
 };
 

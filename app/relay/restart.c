@@ -99,6 +99,8 @@ static void put_all(struct out *out)
 	struct rte_mbuf *mbuf;
 	unsigned n;
 
+	/* as in lcore_main: a counter that was corrected backwards undoes no time */
+	now_us = relay->mixer.now_us > now_us ? relay->mixer.now_us : now_us;
 	for (unsigned i = 0; i < relay->workers; i++) {
 		struct worker *worker = relay->worker[i];
 

@@ -5,12 +5,15 @@
  * the books must close at every step of the way. Says what it saw on one line; exits 1 if that is
  * wrong.
  */
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "feed.h"
+#include "lcore.h"
+#include "restart.h"
 #include "testing.h"
 #include "watch.h"
 
@@ -226,6 +229,25 @@ static void stop(void)
 	relay_drop_held(&bounds.relay);
 	CHECK(held() == 0);
 	CHECK(dropped(LM_DROP_STOPPED) == SHARE_LOOK - 10);
+}
+
+/* A hand-over by a clock that was corrected backwards: the mixer has seen a later time. */
+static void clock_back(void)
+{
+	char folder[] = "/dev/shm/linemix-bounds-XXXXXX";
+	struct lm_error err;
+	int dir;
+
+	CHECK(mkdtemp(folder) != NULL);
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bounds.now_us = lcore_clock_us() + 3600000000;
+	offer(50);
+	work();
+	mix();
+	CHECK(restart_hand_over(&bounds.relay, dir, 0, NULL, NULL, &err) == 0);
+	CHECK(bounds.relay.handed_over == 50 && held() == 50);
+	CHECK(unlinkat(dir, "held", 0) == 0 && rmdir(folder) == 0);
+	close(dir);
 }
 
 /* The ring to the mixer, while that does nothing. */
@@ -495,10 +517,17 @@ static void run(const char *capture, const char *name)
 		const char *name;
 		void (*run)(void);
 	} cases[] = {
-		{"backlog", backlog},     {"shares", shares}, {"stop", stop},
-		{"mix_ring", mix_ring},   {"pool", pool},     {"tx_ring", tx_ring},
-		{"sink_ring", sink_ring}, {"quiet", quiet},   {"noisy", noisy},
+		{"backlog", backlog},
+		{"shares", shares},
+		{"stop", stop},
+		{"mix_ring", mix_ring},
+		{"pool", pool},
+		{"tx_ring", tx_ring},
+		{"sink_ring", sink_ring},
+		{"quiet", quiet},
+		{"noisy", noisy},
 		{"cost", cost},
+		{"clock_back", clock_back},
 	};
 
 	if (strcmp(name, "buffers") == 0) {

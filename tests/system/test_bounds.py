@@ -45,6 +45,9 @@ class ByHand(unittest.TestCase):
     def test_what_waits_for_its_turn_at_a_stop_is_counted(self):
         self.case("stop", *HOLDS, count=1000)
 
+    def test_a_clock_corrected_backwards_does_not_stop_a_hand_over(self):
+        self.case("clock_back", *HOLDS)
+
     def test_a_full_ring_to_the_mixer_drops_by_name(self):
         self.case("mix_ring", *HOLDS, ring=64)
 
