@@ -130,6 +130,7 @@ unsigned mixer_step(void *context, uint64_t now_us)
 {
 	struct mixer *mixer = context;
 	enum phase phase = __atomic_load_n(&mixer->shared->phase, __ATOMIC_RELAXED);
+	bool waits = __atomic_load_n(&mixer->shared->waits, __ATOMIC_RELAXED);
 	unsigned moved = 0;
 
 	mixer->now_us = now_us;
@@ -141,7 +142,7 @@ unsigned mixer_step(void *context, uint64_t now_us)
 		moved += take_from_worker(mixer, mixer->worker[i], now_us);
 	for (unsigned kind = 0; phase == PHASE_RUN && kind < COVER_KINDS; kind++)
 		moved += add_due(mixer, kind, now_us);
-	for (unsigned i = 0; i < mixer->workers && phase < PHASE_KEEP; i++)
+	for (unsigned i = 0; i < mixer->workers && phase < PHASE_KEEP && !waits; i++)
 		moved += give_due(mixer, phase, now_us);
 	if (phase <= PHASE_CLOSED) /* a batch that waits at a stop gets its company too */
 		moved += add_company(mixer, now_us);

@@ -25,8 +25,9 @@
 #define REFRESH_US         10000000 /* to notice what the kernel lets grow old */
 #define WATCH_US           1000000
 #define UNRESOLVED_WARN_US 5000000
-#define BOOKS_US           250000 /* between two times at which the books are checked */
-#define BOOKS_LOOKS        3      /* each time */
+#define WAIT_US            3000000 /* that what was taken over waits for next hops at most */
+#define BOOKS_US           250000  /* between two times at which the books are checked */
+#define BOOKS_LOOKS        3       /* each time */
 
 void run_set_phase(struct run *run, enum phase phase)
 {
@@ -238,6 +239,20 @@ static void watch_sets(struct run *run)
 	run->told_full = true;
 }
 
+/* The mixer gives nothing yet: the kernel has just begun to look for next hops. */
+static void begin_to_wait(struct run *run)
+{
+	struct relay *relay = run->relay;
+
+	relay->shared.waits = relay->count.taken_over > 0 && !relay->ready;
+	run->wait_us = lm_clock_us() + WAIT_US;
+}
+
+void run_end_wait(struct run *run)
+{
+	__atomic_store_n(&run->relay->shared.waits, false, __ATOMIC_RELAXED);
+}
+
 static void tell_ready(const struct relay *relay)
 {
 	const struct view *view = relay->shared.view;
@@ -353,6 +368,8 @@ static int control(struct run *run, int *signal, struct lm_error *err)
 		if (run_attend(run) == 0)
 			(void)poll(fds, LM_COUNT(fds), POLL_MS);
 		rc = maybe_refresh(run, err);
+		if (run->relay->ready || lm_clock_us() > run->wait_us)
+			run_end_wait(run);
 		watch_sets(run);
 	}
 	return rc;
@@ -383,6 +400,7 @@ static int run_relay(struct run *run, struct lm_error *err)
 
 	/* the last thing before what it took may leave */
 	restart_take_over(run->relay, run->runtime);
+	begin_to_wait(run);
 	rc = telemetry_start(run->relay, run->lcore, err);
 	if (rc == 0)
 		rc = launch(run, err);

@@ -21,6 +21,7 @@ struct run {
 	int signals;
 	int runtime;         /* the runtime folder; -1: none, and so nothing is handed over */
 	uint64_t refresh_us; /* when neighbours are looked at again */
+	uint64_t wait_us;    /* until then what was taken over waits for next hops */
 	uint64_t warn_us;    /* when unresolved ones are named; 0: they have been */
 	uint64_t watch_us;   /* when replay sets are looked at again */
 	uint64_t refused;    /* packets that full ones have refused */
@@ -38,6 +39,9 @@ struct run {
  * cover, signs of life, a look at the books. Returns how much it moved.
  */
 unsigned run_attend(struct run *run);
+
+/* What was taken over leaves from now on, to next hops that are resolved. */
+void run_end_wait(struct run *run);
 
 /* Sets the phase; when it returns, every lcore has begun a new round and so seen it. */
 void run_set_phase(struct run *run, enum phase phase);

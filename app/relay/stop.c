@@ -186,6 +186,8 @@ void run_stop(struct run *run, int signal)
 	}
 
 	notify_stopping("%s", signal == SIGINT ? "sends what is held" : "hands over what is held");
+	if (signal == SIGINT)
+		run_end_wait(run);
 	run_set_phase(run, PHASE_CLOSED);
 	closed_us = handover_clock_us();
 	if (signal == SIGINT)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How relays start, stop and start again: what is held, exact books, the service manager, rights."""
 import contextlib
+import copy
 import ctypes
 import json
 import os
@@ -194,6 +195,26 @@ class HandOver(unittest.TestCase):
                 books = live.stop()
             self.assertEqual((books["taken_over"], books["sent"]), (200, 100))
             self.assertEqual(books["drops"]["pool_full"], 100)
+
+    def test_what_was_taken_over_waits_for_next_hops(self):
+        def macs(topology):
+            (net.path / "topology.json").write_text(json.dumps(topology))
+
+        with Network(*HOLD) as net:
+            relay = Restarts(net)
+            relay.hold(net.make("in.pcap", count=50), 50)
+            relay.let_go()
+            unresolved = copy.deepcopy(net.topology)
+            for node in unresolved["nodes"]:
+                node["mac"] = "resolve" if node["id"] != 11 else node["mac"]
+            macs(unresolved)
+            with relay.start() as live:
+                time.sleep(0.5)
+                macs(net.topology)
+                live.process.send_signal(signal.SIGHUP)
+                live.wait(lambda: relay.stats().get("held") == 0)
+                books = live.stop()
+            self.assertEqual((books["sent"], books["drops"]["unresolved"]), (50, 0))
 
     def test_the_next_start_has_room_for_its_replay_sets(self):
         with Network(*HOLD) as net, small_memory(net, "2m") as inside:
