@@ -70,19 +70,20 @@ int reload_prepare(struct reload **out, const struct relay *relay, struct lm_err
 void reload_finish(struct relay *relay, struct reload *next)
 {
 	struct lm_topology *old = relay->topology;
-	struct lm_error err;
 
 	*relay->config = next->config;
 	relay->topology = next->topology;
 	relay->node = next->node;
 	relay->keys = next->keys;
-	if (mix_keys_retire(&relay->keys, relay->topology, &err) != 0)
-		fprintf(stderr, "linemix-relay: warning: %s\n", err.text);
+	lm_topology_free(old);
+	free(next);
+}
+
+void reload_tell(const struct relay *relay)
+{
 	mix_keys_warn(stderr, &relay->keys);
 	fprintf(stderr, "linemix-relay: SIGHUP: epoch %" PRIu32 ", %u nodes, %u services\n",
 		relay->topology->epoch, relay->topology->nodes, relay->config->services);
-	lm_topology_free(old);
-	free(next);
 }
 
 void reload_abandon(struct reload *next)

@@ -25,9 +25,12 @@ LM_MUST_CHECK int reload_prepare(struct reload **next, const struct relay *relay
 
 /*
  * The lcores have gone over to next: it becomes the relay's own, and what they no longer read is
- * freed; keys of past epochs are erased. Says what has changed.
+ * freed, but for keys: mix_keys_retire may take long.
  */
 void reload_finish(struct relay *relay, struct reload *next);
+
+/* Says on stderr what the relay is now. */
+void reload_tell(const struct relay *relay);
 
 /* Frees what was prepared. NULL is allowed. */
 void reload_abandon(struct reload *next);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
@@ -75,19 +76,71 @@ static int refresh_view(struct run *run, struct lm_error *err)
 	return 0;
 }
 
+/* What takes as long as a replay set is large: gigabytes are made, or wiped. */
+struct aside {
+	struct relay *relay;
+	struct reload *next;
+	struct lm_error err;
+	int (*work)(struct aside *aside);
+	int rc;
+	bool done;
+};
+
+static int prepare(struct aside *aside)
+{
+	return reload_prepare(&aside->next, aside->relay, &aside->err);
+}
+
+static int retire(struct aside *aside)
+{
+	return mix_keys_retire(&aside->relay->keys, aside->relay->topology, &aside->err);
+}
+
+static void *aside_main(void *context)
+{
+	struct aside *aside = context;
+
+	aside->rc = aside->work(aside);
+	__atomic_store_n(&aside->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/*
+ * Does it on a thread of its own, where there is one to be had, while control attends to the rest:
+ * neighbours get their answers, cover is built, and the service manager sees life. Nothing that
+ * control attends to touches the keys, or changes the relay.
+ */
+static int do_aside(struct run *run, struct aside *aside, int (*work)(struct aside *aside))
+{
+	pthread_t thread;
+
+	aside->relay = run->relay;
+	aside->work = work;
+	aside->done = false;
+	if (pthread_create(&thread, NULL, aside_main, aside) != 0)
+		return work(aside);
+	while (!__atomic_load_n(&aside->done, __ATOMIC_ACQUIRE)) {
+		if (run_attend(run) == 0)
+			(void)poll(NULL, 0, POLL_MS);
+	}
+	pthread_join(thread, NULL);
+	return aside->rc;
+}
+
 /* Takes what SIGHUP asks for into use, whole or not at all. No packet is lost. */
 static void reload(struct run *run)
 {
 	struct relay *relay = run->relay;
 	const struct services *services = relay->shared.services;
+	struct aside aside = {0};
 	struct reload *next;
-	struct lm_error err;
 	struct view *view;
 
-	if (reload_prepare(&next, relay, &err) != 0) {
-		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", err.text);
+	if (do_aside(run, &aside, prepare) != 0) {
+		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", aside.err.text);
 		return;
 	}
+	next = aside.next;
 	view = view_make(next->topology, next->node, &run->self, &next->keys.ring, &relay->links,
 			 resolver(run), &run->neighbours);
 	if (!view) {
@@ -102,6 +155,9 @@ static void reload(struct run *run)
 	swap_view(run, view);
 	free((void *)(uintptr_t)services);
 	reload_finish(relay, next);
+	if (do_aside(run, &aside, retire) != 0)
+		fprintf(stderr, "linemix-relay: warning: %s\n", aside.err.text);
+	reload_tell(relay);
 	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
 	run->refresh_us = 0;
 	run->told_full = false;

@@ -414,6 +414,22 @@ class Service(unittest.TestCase):
             self.assertGreater(manager.count("EXTEND_TIMEOUT_USEC="), 0)
             self.assertGreater(manager.count("WATCHDOG=1"), before)
 
+    @unittest.skipIf(network.SWAP, "needs a machine without swap")
+    def test_signs_of_life_go_on_while_epochs_change(self):
+        with Network("--epochs-ahead", "2", *HOLD) as net:
+            manager, relay, environment = self.start(net, WATCHDOG_USEC="20000")
+            config = net.config(11, relay.pcap(None), replay=20000000)
+            with Live(config, **environment) as live:
+                live.wait(lambda: manager.count("WATCHDOG=1") >= 2)
+                shutil.copy(net.path / "topology-2.json", net.path / "topology.json")
+                live.process.send_signal(signal.SIGHUP)
+                live.wait(lambda: "SIGHUP: epoch 2" in live.said())
+                live.wait(lambda: manager.count("READY=1") == 2)
+                told = "".join(manager.hear())
+                meanwhile = told[told.index("RELOADING=1"):told.rindex("READY=1")]
+                self.assertGreater(meanwhile.count("WATCHDOG=1"), 2)
+                live.stop()
+
     @unittest.skipIf(os.geteuid() != 0, "needs root to hold a thread of another process")
     def test_one_lcore_that_is_stuck_ends_the_signs_of_life(self):
         with Network(*HOLD) as net:
