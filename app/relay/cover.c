@@ -222,6 +222,9 @@ static void follow(struct relay *relay, uint64_t now_us, uint64_t epoch_left_us)
 	const struct lm_topology *topology = relay->topology;
 	bool ending = epoch_left_us < lm_cover_path_us(topology, relay->config->cover.slack_us);
 
+	/* loops on their way may need keys that have just been erased, here and elsewhere */
+	if (cover->topology && cover->topology != topology)
+		lm_cover_table_excuse(cover->loops);
 	if (cover->topology && (cover->topology != topology || cover->ending != ending)) {
 		for (unsigned kind = 0; kind < COVER_KINDS; kind++)
 			cover_stock_expire(&cover->stock[kind]);

@@ -58,10 +58,11 @@ LM_MUST_CHECK int cover_open(struct relay *relay, int socket, uint64_t now_us,
 
 /*
  * control, often: collects and judges loops, and builds at most one burst. A topology that is not
- * the one of the last call makes the stocks anew, and so does an epoch of which less than the
- * longest way is left (epoch_left_us; UINT64_MAX: not known). Limits of the configuration that have
- * changed start the judging anew; stocks and table keep their sizes. Says on stderr when the
- * verdict changes. Returns how many packets it built: call again soon, if any.
+ * the one of the last call makes the stocks anew and excuses the loops that are on their way; the
+ * stocks are also made anew for an epoch of which less than the longest way is left (epoch_left_us;
+ * UINT64_MAX: not known). Limits of the configuration that have changed start the judging anew;
+ * stocks and table keep their sizes. Says on stderr when the verdict changes. Returns how many
+ * packets it built: call again soon, if any.
  */
 unsigned cover_step(struct relay *relay, uint64_t now_us, uint64_t epoch_left_us);
 

@@ -131,6 +131,12 @@ struct lm_cover_news {
  */
 struct lm_cover_news lm_cover_table_collect(struct lm_cover_table *table, uint64_t now_us);
 
+/*
+ * control: nothing is told any more of the loops that have a place now: keys or relays that they
+ * were built for are gone, and whether they come back says nothing of the network.
+ */
+void lm_cover_table_excuse(struct lm_cover_table *table);
+
 /* control: loops that have a place. */
 uint32_t lm_cover_table_loops(const struct lm_cover_table *table);
 

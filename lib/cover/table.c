@@ -32,6 +32,7 @@ struct place {
 	_Atomic uint64_t deadline_us;
 	uint64_t wait_us; /* control writes it before the mixer hears of the loop */
 	bool told_lost;   /* control's */
+	bool excused;     /* the same: nothing is told of it */
 } LM_CACHE_ALIGNED;
 
 struct lm_cover_table {
@@ -108,6 +109,7 @@ bool lm_cover_table_add(struct lm_cover_table *table, uint32_t *loop, struct lm_
 		atomic_store_explicit(&place->token[i], half[i], memory_order_relaxed);
 	place->wait_us = wait_us;
 	place->told_lost = false;
+	place->excused = false;
 	word = atomic_load_explicit(&place->word, memory_order_relaxed);
 	LM_ASSERT((word & STATE_MASK) == FREE);
 	atomic_store_explicit(&place->word, (word + (1u << STATE_BITS)) | BUILT,
@@ -161,6 +163,12 @@ bool lm_cover_table_back(struct lm_cover_table *table, const struct lm_packet_to
 	return false;
 }
 
+void lm_cover_table_excuse(struct lm_cover_table *table)
+{
+	for (uint32_t i = 0; i < table->used; i++)
+		table->place[table->use[i]].excused = true;
+}
+
 /* Adds to the news what a place has to tell. True when its life is over. */
 static bool settle(struct place *place, struct lm_cover_news *news, uint64_t now_us)
 {
@@ -194,12 +202,13 @@ static bool settle(struct place *place, struct lm_cover_news *news, uint64_t now
 
 struct lm_cover_news lm_cover_table_collect(struct lm_cover_table *table, uint64_t now_us)
 {
-	struct lm_cover_news news = {0};
+	struct lm_cover_news news = {0}, unheard = {0};
 
 	for (uint32_t i = 0; i < table->used;) {
 		uint32_t loop = table->use[i];
+		struct place *place = &table->place[loop];
 
-		if (!settle(&table->place[loop], &news, now_us)) {
+		if (!settle(place, place->excused ? &unheard : &news, now_us)) {
 			i++;
 			continue;
 		}

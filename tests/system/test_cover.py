@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Own cover: loops that come back over real relays, and what attackers cannot do unnoticed."""
 import os
+import shutil
 import signal
 import struct
 import unittest
@@ -31,10 +32,10 @@ class TwoRelays(unittest.TestCase):
     JUDGE = "cover: {{window: 64, warn_percent: 20, pause_percent: 60, slack_us: 50000, " \
             "retry_us: {retry_us}}}\n"
 
-    def start(self, retry_us=0):
+    def start(self, *options, retry_us=0):
         net = self.enterContext(Network(
             "--layers", "1", "--interval-us", "10000", "--max-wait-us", "20000",
-            "--loop-interval-us", "10000", "--drop-interval-us", "20000"))
+            "--loop-interval-us", "10000", "--drop-interval-us", "20000", *options))
         socket = net.path / "vhost.sock"
         judge = self.JUDGE.format(retry_us=retry_us)
         mix = self.enterContext(Live(net.config(
@@ -87,6 +88,22 @@ class TwoRelays(unittest.TestCase):
         mix.wait(lambda: stats(net, 11)["loops_back"] > paused["loops_back"] + 32)
         self.assertEqual(stats(net, 11)["drop_paused"], before)
         self.assertTrue(mix.stop()["closed"])
+
+
+    def test_an_epochs_end_is_no_attack(self):
+        # so slow that a window of loops is on its way
+        net, mix, gateway = self.start("--interval-us", "200000", "--max-wait-us", "200000",
+                                       "--epochs-ahead", "1")
+        for live, node in ((mix, 11), (gateway, 1)):
+            live.wait(lambda: stats(net, node).get("loops_back", 0) > 200)
+            live.wait(lambda: stats(net, node)["loop_verdict"] == "ok")
+        said, before = len(self.verdicts(mix)), stats(net, 11)
+        shutil.copy(net.path / "topology-2.json", net.path / "topology.json")
+        for live in (mix, gateway):
+            live.process.send_signal(signal.SIGHUP)
+        mix.wait(lambda: stats(net, 11)["loops_back"] > before["loops_back"] + 200)
+        self.assertGreater(stats(net, 11)["drop_kid"], before["drop_kid"])
+        self.assertEqual(self.verdicts(mix)[said:], [])
 
 
 class Attacks(unittest.TestCase):

@@ -421,6 +421,34 @@ static void a_late_loop_is_lost_and_late(void **state)
 	free(table);
 }
 
+static void nothing_is_told_of_excused_loops(void **state)
+{
+	struct lm_cover_table *table = make_table(64);
+	struct lm_packet_token token[4];
+	uint32_t loop[4];
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		if (i == 3)
+			lm_cover_table_excuse(table);
+		token[i] = add_loop(table, &loop[i], 1000);
+		lm_cover_table_sent(table, loop[i], 0);
+	}
+	assert_true(lm_cover_table_back(table, &token[0], 500));
+	assert_news(table, 500, 0, 0, 0);
+	assert_news(table, 1001, 0, 1, 0); /* the one that came after */
+	assert_true(lm_cover_table_back(table, &token[1], 1500));
+	assert_news(table, 1500, 0, 0, 0);
+	assert_news(table, 2001, 0, 0, 0);
+	assert_int_equal(lm_cover_table_loops(table), 0);
+	/* and their places are as good as any */
+	token[0] = add_loop(table, &loop[0], 1000);
+	lm_cover_table_sent(table, loop[0], 3000);
+	assert_true(lm_cover_table_back(table, &token[0], 3500));
+	assert_news(table, 3500, 1, 0, 0);
+	free(table);
+}
+
 static void the_place_of_a_lost_loop_is_given_away_in_the_end(void **state)
 {
 	struct lm_cover_table *table = make_table(64);
@@ -664,6 +692,7 @@ int main(void)
 		cmocka_unit_test(any_other_token_changes_nothing),
 		cmocka_unit_test(a_token_keeps_all_its_bits_but_those_of_the_place),
 		cmocka_unit_test(a_late_loop_is_lost_and_late),
+		cmocka_unit_test(nothing_is_told_of_excused_loops),
 		cmocka_unit_test(the_place_of_a_lost_loop_is_given_away_in_the_end),
 		cmocka_unit_test(a_full_table_takes_no_loop_until_one_has_ended),
 		cmocka_unit_test(in_a_crowd_each_loop_is_told_of_exactly_once),
