@@ -9,7 +9,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const may_change[] = {"topology", "services", "mailboxes"};
+static const char *const may_change[] = {
+	"topology",     "services",           "mailboxes",           "cover.slack_us",
+	"cover.window", "cover.warn_percent", "cover.pause_percent", "cover.retry_us",
+};
 
 static bool row_may_change(const char *name)
 {

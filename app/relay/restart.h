@@ -10,9 +10,8 @@
 
 /*
  * Hands over all that is held: counted in relay->handed_over, and so still held in the books. What
- * finds no room stays where it is, for relay_drop_held. `progress`, which may be NULL, is called
- * now and then. On failure a message, and what had been taken out of the mix is dropped as
- * LM_DROP_STOPPED.
+ * finds no room is dropped as LM_DROP_STOPPED. `progress`, which may be NULL, is called now and
+ * then. On failure a message, and what had been taken out of the mix is dropped likewise.
  */
 LM_MUST_CHECK int restart_hand_over(struct relay *relay, int dir, uint64_t closed_us,
 				    void (*progress)(void *context), void *context,

@@ -488,10 +488,13 @@ int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err)
 		rc = refresh_view(run, err);
 	if (rc == 0)
 		rc = sink_start(&relay->sink, err);
+	run->sink_runs = rc == 0;
 	if (rc == 0)
 		rc = enter_sandbox(run, err);
 	if (rc == 0)
 		rc = run_relay(run, err);
+	if (run->sink_runs)
+		sink_stop(&relay->sink, SINK_LEAVE);
 	telemetry_stop();
 	neighbours_close(&run->neighbours); /* its sockets are NULL if it was never opened */
 	rte_free(run->qsbr);

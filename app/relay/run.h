@@ -26,6 +26,7 @@ struct run {
 	uint64_t watch_us;   /* when replay sets are looked at again */
 	uint64_t refused;    /* packets that full ones have refused */
 	bool told_full;
+	bool sink_runs;
 	struct notify notify;
 	struct books books;
 	unsigned books_looks;

@@ -148,6 +148,7 @@ static void join(struct run *run, enum sink_stop how)
 	for (unsigned i = 0; i < run->relay->plan.lcores; i++)
 		polling_join(&run->lcore[i].returned);
 	sink_stop(&run->relay->sink, how);
+	run->sink_runs = false;
 }
 
 /* Writing takes seconds if much is held, and then no lcore runs that could show life. */

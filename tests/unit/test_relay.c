@@ -437,7 +437,11 @@ static void what_must_not_change_is_named(void **state)
 	strcpy(next.node.topology, "another.json");
 	strcpy(next.mailboxes, "127.0.0.1:9");
 	next.services = 1;
+	next.cover.warn_percent = 20;
 	assert_null(changes_in_config(&now, &next));
+	next.cover.stock = 1;
+	assert_string_equal(changes_in_config(&now, &next), "cover.stock");
+	next.cover.stock = 0;
 	next.node.cpus.workers[1] = 1;
 	assert_string_equal(changes_in_config(&now, &next), "cpus.workers");
 	next.node.cpus.workers[1] = 0;
