@@ -190,20 +190,6 @@ static int drop_in_this_thread(void)
 	return (int)syscall(SYS_capset, &header, data);
 }
 
-static void on_drop_signal(int number)
-{
-	int code = errno;
-
-	(void)number;
-	if (drop_in_this_thread() == 0) {
-		unsigned place = __atomic_fetch_add(&dropped_n, 1, __ATOMIC_RELAXED);
-
-		if (place < THREADS_MAX)
-			__atomic_store_n(&dropped[place], gettid(), __ATOMIC_RELEASE);
-	}
-	errno = code;
-}
-
 static bool has_dropped(pid_t thread)
 {
 	for (unsigned i = 0; i < THREADS_MAX; i++) {
@@ -211,6 +197,21 @@ static bool has_dropped(pid_t thread)
 			return true;
 	}
 	return false;
+}
+
+static void on_drop_signal(int number)
+{
+	int code = errno;
+
+	(void)number;
+	/* signals of this kind queue up: a thread that was slow gets many, and tells once */
+	if (!has_dropped(gettid()) && drop_in_this_thread() == 0) {
+		unsigned place = __atomic_fetch_add(&dropped_n, 1, __ATOMIC_RELAXED);
+
+		if (place < THREADS_MAX)
+			__atomic_store_n(&dropped[place], gettid(), __ATOMIC_RELEASE);
+	}
+	errno = code;
 }
 
 /* Signals every other thread that has not dropped yet; how many those are, or -errno. */
@@ -227,7 +228,7 @@ static int signal_threads(void)
 
 		/* one that ends meanwhile is not in the way */
 		if (thread > 0 && thread != gettid() && !has_dropped(thread) &&
-		    syscall(SYS_tgkill, getpid(), thread, DROP_SIGNAL) == 0)
+		    (syscall(SYS_tgkill, getpid(), thread, DROP_SIGNAL) == 0 || errno != ESRCH))
 			n++;
 	}
 	closedir(folder);

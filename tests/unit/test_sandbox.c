@@ -301,6 +301,44 @@ static void every_thread_has_lost_its_rights(void **state)
 	assert_int_equal(try(exit_unless_without_rights), 42);
 }
 
+/* Begins with all signals blocked: they pile up for a while, then come at once. */
+static void *be_slow(void *ms)
+{
+	struct timespec pause = {.tv_sec = (long)ms / 1000, .tv_nsec = (long)ms % 1000 * 1000000};
+	sigset_t all;
+
+	nanosleep(&pause, NULL);
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+	return nap_for_ever(NULL);
+}
+
+static void *be_slow_and_not_alone(void *unused)
+{
+	pthread_t slower;
+
+	(void)unused;
+	if (pthread_create(&slower, NULL, be_slow, (void *)1800L) != 0)
+		_exit(98);
+	return be_slow((void *)1200L);
+}
+
+static void say_so(void)
+{
+	_exit(42);
+}
+
+static void slow_threads_are_waited_for(void **state)
+{
+	sigset_t all, before;
+
+	(void)state;
+	sigfillset(&all);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &all, &before), 0); /* threads inherit it */
+	assert_int_equal(try_with(say_so, be_slow_and_not_alone), 42);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 static void exit_if_dumpable(void)
 {
 	struct rlimit limit;
@@ -352,6 +390,7 @@ int main(void)
 		cmocka_unit_test(nothing_of_it_is_ever_dumped),
 		cmocka_unit_test(what_a_relay_needs_still_works),
 		cmocka_unit_test(every_thread_has_lost_its_rights),
+		cmocka_unit_test(slow_threads_are_waited_for),
 		cmocka_unit_test(forbidden_calls_end_the_process_with_a_word),
 		cmocka_unit_test(threads_made_later_are_inside_too),
 		cmocka_unit_test(threads_made_earlier_are_inside_too),
