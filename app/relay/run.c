@@ -30,11 +30,17 @@
 #define BOOKS_US           250000  /* between two times at which the books are checked */
 #define BOOKS_LOOKS        3       /* each time */
 
+/* rte_rcu_qsbr_synchronize, inline: so that tools which check memory see its order. */
+void run_wait_for_round(const struct run *run)
+{
+	(void)rte_rcu_qsbr_check(run->qsbr, rte_rcu_qsbr_start(run->qsbr), true);
+}
+
 void run_set_phase(struct run *run, enum phase phase)
 {
 	__atomic_store_n(&run->relay->shared.phase, phase, __ATOMIC_RELEASE);
 	/* every lcore has begun a new round, and so seen it */
-	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
+	run_wait_for_round(run);
 }
 
 /* Gives the lcores a new view; none reads the old one, or what belongs to it, after this. */
@@ -45,7 +51,7 @@ static void swap_view(struct run *run, struct view *view)
 
 	__atomic_store_n(&relay->shared.view, view, __ATOMIC_RELEASE);
 	__atomic_store_n(&relay->ready, view->unresolved == 0, __ATOMIC_RELAXED);
-	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
+	run_wait_for_round(run);
 	free((void *)(uintptr_t)old);
 	fprintf(stderr, "linemix-relay: node %u: %u of %u next hops resolved\n", relay->node->id,
 		view->peers - view->unresolved, view->peers);

@@ -44,6 +44,9 @@ unsigned run_attend(struct run *run);
 /* What was taken over leaves from now on, to next hops that are resolved. */
 void run_end_wait(struct run *run);
 
+/* Returns when every lcore has begun a new round. */
+void run_wait_for_round(const struct run *run);
+
 /* Sets the phase; when it returns, every lcore has begun a new round and so seen it. */
 void run_set_phase(struct run *run, enum phase phase);
 

@@ -60,7 +60,7 @@ static uint64_t held_now(const struct run *run)
 
 	if (held > 0)
 		return held;
-	rte_rcu_qsbr_synchronize(run->qsbr, RTE_QSBR_THRID_INVALID);
+	run_wait_for_round(run);
 	return held_by_books(run);
 }
 

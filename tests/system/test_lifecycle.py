@@ -458,6 +458,7 @@ class Rights(unittest.TestCase):
             self.assertEqual(words["CapEff"], words["CapPrm"])
             self.assertGreater(int(words["VmLck"].split()[0]), 0)
 
+    @unittest.skipIf(network.SANITIZED, "a sanitizer has threads of its own, which give up nothing")
     def test_a_running_relay_has_given_up_what_it_does_not_need(self):
         with Network(*HOLD) as net:
             relay = Restarts(net)
@@ -477,7 +478,8 @@ class Rights(unittest.TestCase):
                     self.assertIn(f"CapEff:\t{words['CapEff']}\n", own)
                 live.stop()
 
-    @unittest.skipIf(os.geteuid() != 0, "needs root to become another user")
+    @unittest.skipIf(os.geteuid() != 0 or network.SANITIZED,
+                     "needs root to become another user, and no sanitizer")
     def test_as_another_user_it_hands_over_and_takes_over(self):
         with Network(*HOLD) as net:
             relay = Restarts(net, extra="user: nobody\n")
