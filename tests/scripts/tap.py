@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the unittest cases of the main module and reports them in TAP, as the C tests do."""
 import sys
+import traceback
 import unittest
 
 
@@ -23,6 +24,11 @@ class Tap(unittest.TestResult):
     def addFailure(self, test, error):
         super().addFailure(test, error)
         self.line("not ok", test, details=self.failures[-1][1])
+
+    def addSubTest(self, test, subtest, error):
+        super().addSubTest(test, subtest, error)
+        if error is not None:  # of one that succeeds unittest says nothing; its test is one line
+            self.line("not ok", test, details="".join(traceback.format_exception(*error)))
 
     def addError(self, test, error):
         super().addError(test, error)
