@@ -338,14 +338,13 @@ static int stop_asked(struct run *run)
 
 /* ---- What control attends to all the time ---- */
 
-static uint64_t lcore_sum(const struct run *run, size_t counter)
+/* Rounds of all lcores that moved something. */
+static uint64_t busy_rounds(const struct run *run)
 {
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < run->relay->plan.lcores; i++)
-		sum += __atomic_load_n((const uint64_t *)((const uint8_t *)&run->lcore[i] +
-							  counter),
-				       __ATOMIC_RELAXED);
+		sum += __atomic_load_n(&run->lcore[i].busy_loops, __ATOMIC_RELAXED);
 	return sum;
 }
 
@@ -354,7 +353,7 @@ static void look(const struct run *run, struct books_look *look)
 	uint64_t turn = __atomic_load_n(&run->relay->sink.turn, __ATOMIC_ACQUIRE);
 
 	look->moving = turn % 2 != 0;
-	look->moves = lcore_sum(run, offsetof(struct lcore, busy_loops)) + turn;
+	look->moves = busy_rounds(run) + turn;
 	relay_books(run->relay, &look->total, &look->held);
 }
 

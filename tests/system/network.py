@@ -103,6 +103,15 @@ class Network:
             "--out", out, *options)
         return out
 
+    def two_queues(self, node, capture, workers):
+        """A configuration with two workers, each with every second frame of a capture: from
+        in-0.pcap and in-1.pcap to out-0.pcap and out-1.pcap."""
+        frames, files = read_capture(capture), []
+        for i in (0, 1):
+            write_capture(self.path / f"in-{i}.pcap", frames[i::2])
+            files += [f"rx_pcap={self.path}/in-{i}.pcap", f"tx_pcap={self.path}/out-{i}.pcap"]
+        return self.config(node, ",".join(["net_pcap0", *files]), workers=workers)
+
     def replay(self, config, capture, out, *options):
         """Replays a capture; the balance and the path of what came out."""
         out = self.path / out

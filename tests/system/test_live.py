@@ -55,12 +55,7 @@ class Running(unittest.TestCase):
 
     def test_workers_and_mixer_on_lcores_of_their_own(self):
         with Network() as net:
-            frames = read_capture(net.make("in.pcap", count=200))
-            files = []
-            for i in (0, 1):
-                write_capture(net.path / f"in-{i}.pcap", frames[i::2])
-                files += [f"rx_pcap={net.path}/in-{i}.pcap", f"tx_pcap={net.path}/out-{i}.pcap"]
-            config = net.config(11, ",".join(["net_pcap0", *files]), workers=(CPUS[0], CPUS[-1]))
+            config = net.two_queues(11, net.make("in.pcap", count=200), (CPUS[0], CPUS[-1]))
             with Live(config) as live:
                 live.wait(lambda: stats(net, 11).get("sent") == 200)
                 self.assertTrue(live.stop()["closed"])

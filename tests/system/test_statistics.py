@@ -6,7 +6,7 @@ import unittest
 
 import laws as law
 import tap
-from network import Live, Network, read_capture, stats, write_capture
+from network import Live, Network, stats
 
 SEED = ("--seed", "a7" * 32)
 INSIDE_99_9 = 3.29  # of a standard normal
@@ -56,12 +56,7 @@ class Poisson(unittest.TestCase):
 class SendingWorker(unittest.TestCase):
     def test_who_sends_does_not_depend_on_who_received(self):
         with Network("--interval-us", "20000") as net:
-            frames = read_capture(net.make("in.pcap", count=600))
-            files = []
-            for i in (0, 1):
-                write_capture(net.path / f"in-{i}.pcap", frames[i::2])
-                files += [f"rx_pcap={net.path}/in-{i}.pcap", f"tx_pcap={net.path}/out-{i}.pcap"]
-            config = net.config(11, ",".join(["net_pcap0", *files]), workers=(CPUS[0], CPUS[-1]))
+            config = net.two_queues(11, net.make("in.pcap", count=600), (CPUS[0], CPUS[-1]))
             with Live(config) as live:
                 live.wait(lambda: stats(net, 11).get("sent") == 600)
                 live.stop()
