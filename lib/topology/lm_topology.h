@@ -11,11 +11,15 @@
 
 #include "lm_base.h"
 #include "lm_mix.h"
+#include "lm_topology_signed.h"
 #include "lm_x25519.h"
 
 #define LM_TOPOLOGY_LAYERS    4           /* at most */
 #define LM_TOPOLOGY_NODES     65536       /* at most */
-#define LM_TOPOLOGY_NODE_KEYS 4           /* mix keys of a node in one document, at most */
+#define LM_TOPOLOGY_NODE_KEYS 4           /* mix keys of a node in one topology, at most */
+#define LM_TOPOLOGY_KEYS      3           /* in one document: of its epoch and the next two */
+#define LM_TOPOLOGY_ADDRESSES 8           /* of a node, at most */
+#define LM_TOPOLOGY_NAME      63          /* bytes of an operator's name, at most */
 #define LM_TOPOLOGY_BYTES     (64u << 20) /* a larger document is refused unread */
 
 enum lm_topology_role {
@@ -23,10 +27,24 @@ enum lm_topology_role {
 	LM_TOPOLOGY_GATEWAY, /* layer 0 */
 };
 
+struct lm_topology_address {
+	bool ipv6;
+	uint8_t ip[16]; /* IPv6; or IPv4 in the first four bytes, and zeros */
+	uint16_t port;  /* UDP */
+};
+
 struct lm_topology_node {
 	uint32_t id; /* never 0 or 0xffffffff, never reused */
 	enum lm_topology_role role;
-	unsigned layer;                   /* 0 for a gateway */
+	unsigned layer; /* 0 for a gateway */
+	char operator[LM_TOPOLOGY_NAME + 1];
+	uint32_t operator_number; /* equal for nodes of one operator, in this topology */
+	char jurisdiction[3];     /* ISO 3166-1 alpha-2 */
+	struct lm_verifier identity;
+	struct lm_point link;
+	uint32_t capacity; /* packets a second, 1 at least */
+	unsigned addresses;
+	struct lm_topology_address address[LM_TOPOLOGY_ADDRESSES]; /* the best first */
 	bool has_ipv4, has_ipv6, has_mac; /* at least one address; without MAC: resolve it */
 	uint8_t ipv4[4], ipv6[16], mac[6];
 	uint16_t port; /* UDP */
@@ -41,10 +59,21 @@ struct lm_topology_node {
 struct lm_topology_cover {
 	uint32_t loop_interval_us;
 	uint32_t drop_interval_us;
+	uint32_t link_interval_us; /* constant: each link carries one frame in each; 0: no padding */
+};
+
+/* How senders draw paths: the same for all, or their paths would tell them apart. */
+struct lm_topology_paths {
+	bool by_capacity;   /* a layer's mixes weighted by capacity; else uniformly */
+	bool jurisdictions; /* no two nodes of one jurisdiction on a path */
 };
 
 struct lm_topology {
-	uint32_t epoch;   /* the full number; kid is this modulo 256 */
+	uint32_t epoch; /* the full number; kid is this modulo 256 */
+	uint64_t from_s, until_s; /* the epoch, in seconds of UTC since 1970 */
+	struct lm_hash hash;      /* of the document */
+	struct lm_hash previous;  /* of the one of the epoch before; zero: there was none */
+	struct lm_topology_paths paths;
 	unsigned profile; /* of lib/packet */
 	struct lm_mix_params mix;
 	struct lm_topology_cover cover;
