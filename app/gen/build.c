@@ -38,9 +38,10 @@ struct draw {
 };
 
 /* `reply`: the kids of a reply block, which uses b = epoch (lib/packet/FORMAT.md). */
-static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct lm_topology *topology,
+static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct gen_setup *setup,
 			const struct lm_topology_node *last, bool reply)
 {
+	const struct lm_topology *topology = setup->topology;
 	const struct lm_topology_node *node[LM_TOPOLOGY_LAYERS + 1];
 	uint32_t delay_us[LM_TOPOLOGY_LAYERS + 1];
 	uint8_t kid[LM_TOPOLOGY_LAYERS + 1];
@@ -48,12 +49,12 @@ static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct lm
 	memset(draw, 0, sizeof(*draw));
 	lm_prng_bytes(prng, draw->seed.b, sizeof(draw->seed.b));
 	lm_topology_draw_path(topology, prng, last, node, &draw->hops);
-	lm_topology_draw_kids(topology, prng, reply, kid, draw->hops);
+	lm_topology_draw_kids(topology, prng, setup->epoch, reply, node, kid, draw->hops);
 	lm_topology_draw_delays(topology, prng, delay_us, draw->hops);
 	for (unsigned i = 0; i < draw->hops; i++) {
 		const struct lm_point *pk = lm_topology_key(node[i], kid[i]);
 
-		LM_ASSERT(pk); /* a topology has every key that may be drawn */
+		LM_ASSERT(pk); /* kids are drawn of which there are keys */
 		draw->path[i] = (struct lm_packet_hop){.id = node[i]->id,
 						       .kid = kid[i],
 						       .delay_us = delay_us[i],
@@ -69,7 +70,7 @@ void gen_reply_owner(struct lm_packet_surb_owner *owner, const struct gen_setup 
 	struct draw draw;
 
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, setup->topology, setup->self, true);
+	draw_packet(&draw, &prng, setup, setup->self, true);
 	owner->seed = draw.seed;
 	owner->token = *token;
 	owner->hops = draw.hops;
@@ -86,7 +87,7 @@ const struct lm_topology_node *gen_first_hop(const struct gen_setup *setup,
 
 	/* the first mix does not depend on where the path ends */
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, setup->topology, setup->self, true);
+	draw_packet(&draw, &prng, setup, setup->self, true);
 	lm_wipe(&prng, sizeof(prng));
 	lm_wipe(&draw.seed, sizeof(draw.seed));
 	return draw.first;
@@ -104,7 +105,7 @@ static int build_reply(struct gen_builder *builder, uint8_t *packet,
 	const struct gen_setup *setup = builder->setup;
 	const struct lm_topology *topology = setup->topology;
 	const struct lm_packet_surb_check check = {
-		.epoch = topology->epoch,
+		.epoch = setup->epoch,
 		.epoch_left_us = UINT64_MAX,
 		.in_first_layer = in_first_layer,
 		.topology = topology,
@@ -117,14 +118,14 @@ static int build_reply(struct gen_builder *builder, uint8_t *packet,
 	uint32_t first_id;
 
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, topology, setup->self, true);
+	draw_packet(&draw, &prng, setup, setup->self, true);
 	*first = draw.first;
 	message_to_dest(&mailbox, setup->keys, message);
 	message_write(builder->data, lm_packet_mbox_data_len(topology->profile), setup->keys,
 		      message);
 
 	int rc = lm_packet_surb_create(builder->packets, surb, &owner, &draw.seed, draw.path,
-				       draw.hops, &mailbox, topology->epoch + 1);
+				       draw.hops, &mailbox, setup->epoch + 1);
 
 	if (rc == 0)
 		rc = lm_packet_surb_use(builder->packets, packet, &first_id, surb, builder->data,
@@ -175,7 +176,7 @@ static void prepare(struct gen_builder *builder, struct lm_packet_build *item, u
 	struct draw draw;
 
 	message_prng(&prng, builder->setup->keys, message);
-	draw_packet(&draw, &prng, builder->setup->topology, builder->last, false);
+	draw_packet(&draw, &prng, builder->setup, builder->last, false);
 	*first = draw.first;
 	memset(item, 0, sizeof(*item));
 	item->packet = packet;

@@ -3,6 +3,8 @@
  * linemix-gen network: the command line of network.h.
  */
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include "commands.h"
 #include "network.h"
@@ -33,6 +35,15 @@ enum {
 	KEY_MEAN_DELAY,
 	KEY_LOOP_INTERVAL,
 	KEY_DROP_INTERVAL,
+	KEY_LINK_INTERVAL,
+	KEY_FROM,
+	KEY_EPOCH_SECONDS,
+	KEY_AUTHORITIES,
+	KEY_NEEDED,
+	KEY_OPERATORS,
+	KEY_CAPACITY,
+	KEY_CHOICE,
+	KEY_ACROSS,
 	KEY_SUBNET,
 	KEY_PORT,
 	KEY_STATIC,
@@ -41,7 +52,7 @@ enum {
 };
 
 static const struct argp_option rows[] = {
-	{"out", KEY_OUT, "FOLDER", 0, "Where topology.json and keys-ID.json go (required)", 0},
+	{"out", KEY_OUT, "FOLDER", 0, "Where topology.json and the keys go (required)", 0},
 	{"layers", KEY_LAYERS, "L", 0, "Layers of mixes (default 3)", 0},
 	{"per-layer", KEY_PER_LAYER, "M", 0, "Mixes in each layer (default 1)", 0},
 	{"gateways", KEY_GATEWAYS, "G", 0, "Gateways beside node 1 (default 0)", 0},
@@ -67,6 +78,17 @@ static const struct argp_option rows[] = {
 	 "Mean time between two loops of a relay's own; 0: none (default)", 0},
 	{"drop-interval-us", KEY_DROP_INTERVAL, "US", 0,
 	 "The same for packets that a gateway drops (default 0)", 0},
+	{"link-interval-us", KEY_LINK_INTERVAL, "US", 0,
+	 "Each link carries one frame in each; 0: no padding (default)", 0},
+	{"from", KEY_FROM, "TIME", 0, "UTC at which the epoch begins (default: now)", 0},
+	{"epoch-seconds", KEY_EPOCH_SECONDS, "S", 0, "Length of an epoch (default 1200)", 0},
+	{"authorities", KEY_AUTHORITIES, "N", 0, "Who sign topologies (default 1)", 0},
+	{"threshold", KEY_NEEDED, "K", 0, "How many must (default: more than half)", 0},
+	{"operators", KEY_OPERATORS, "N", 0,
+	 "Operators, which take turns with the nodes (default: one a node)", 0},
+	{"capacity", KEY_CAPACITY, "PPS", 0, "Capacity of every node (default 10000)", 0},
+	{"choice", KEY_CHOICE, "NAME", 0, "Paths are drawn uniform (default) or by capacity", 0},
+	{"across-jurisdictions", KEY_ACROSS, NULL, 0, "No two of one jurisdiction on a path", 0},
 	{"subnet", KEY_SUBNET, "PREFIX", 0,
 	 "Addresses are this plus the id; IPv4 or IPv6, once each (default 10.77.0.0/24)", 0},
 	{"port", KEY_PORT, "PORT", 0, "UDP port of every node (default 7000)", 0},
@@ -84,6 +106,10 @@ static void set_defaults(struct network *network)
 		.layers = 3,
 		.per_layer = 1,
 		.epoch = 1,
+		.from_s = (uint64_t)time(NULL),
+		.epoch_seconds = 1200,
+		.authorities = 1,
+		.capacity = 10000,
 		.port = 7000,
 		.mix = {.strategy = LM_MIX_BATCH,
 			.interval_us = 100000,
@@ -157,8 +183,67 @@ static error_t parse_cover(int key, char *arg, struct argp_state *state,
 		cover->drop_interval_us =
 			(uint32_t)options_number(state, "drop-interval-us", arg, 0, UINT32_MAX);
 		return 0;
+	case KEY_LINK_INTERVAL:
+		cover->link_interval_us =
+			(uint32_t)options_number(state, "link-interval-us", arg, 0, UINT32_MAX);
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_paths(int key, char *arg, struct argp_state *state, struct network *network)
+{
+	switch (key) {
+	case KEY_OPERATORS:
+		network->operators =
+			(unsigned)options_number(state, "operators", arg, 1, LM_TOPOLOGY_NODES);
+		return 0;
+	case KEY_CAPACITY:
+		network->capacity = (uint32_t)options_number(state, "capacity", arg, 1, UINT32_MAX);
+		return 0;
+	case KEY_CHOICE:
+		network->paths.by_capacity = strcmp(arg, "capacity") == 0;
+		if (!network->paths.by_capacity && strcmp(arg, "uniform") != 0)
+			argp_error(state, "--choice: \"%s\" is not uniform or capacity", arg);
+		return 0;
+	case KEY_ACROSS:
+		network->paths.jurisdictions = true;
+		return 0;
+	default:
+		return parse_cover(key, arg, state, &network->cover);
+	}
+}
+
+/* The epochs, and who signs. */
+static error_t parse_epochs(int key, char *arg, struct argp_state *state, struct network *network)
+{
+	switch (key) {
+	case KEY_EPOCH:
+		network->epoch = (uint32_t)options_number(state, "epoch", arg, 0, UINT32_MAX);
+		return 0;
+	case KEY_AHEAD:
+		network->epochs_ahead =
+			(unsigned)options_number(state, "epochs-ahead", arg, 0, NETWORK_AHEAD_MAX);
+		return 0;
+	case KEY_FROM:
+		if (!lm_topology_parse_time(&network->from_s, arg))
+			argp_error(state, "--from: \"%s\" is not as 2026-11-25T12:00:00Z", arg);
+		return 0;
+	case KEY_EPOCH_SECONDS:
+		network->epoch_seconds = (uint32_t)options_number(state, "epoch-seconds", arg, 1,
+								  LM_TOPOLOGY_SPAN_S);
+		return 0;
+	case KEY_AUTHORITIES:
+		network->authorities = (unsigned)options_number(state, "authorities", arg, 1,
+								LM_SIGNED_SIGNATURES);
+		return 0;
+	case KEY_NEEDED:
+		network->threshold =
+			(unsigned)options_number(state, "threshold", arg, 1, LM_SIGNED_SIGNATURES);
+		return 0;
+	default:
+		return parse_paths(key, arg, state, network);
 	}
 }
 
@@ -180,18 +265,11 @@ static error_t parse_shape(int key, char *arg, struct argp_state *state, struct 
 		network->profile =
 			(unsigned)options_number(state, "profile", arg, 0, LM_PACKET_PROFILES - 1);
 		return 0;
-	case KEY_EPOCH:
-		network->epoch = (uint32_t)options_number(state, "epoch", arg, 0, UINT32_MAX);
-		return 0;
-	case KEY_AHEAD:
-		network->epochs_ahead =
-			(unsigned)options_number(state, "epochs-ahead", arg, 0, NETWORK_AHEAD_MAX);
-		return 0;
 	case KEY_PORT:
 		network->port = (uint16_t)options_number(state, "port", arg, 1, UINT16_MAX);
 		return 0;
 	default:
-		return parse_cover(key, arg, state, &network->cover) == 0
+		return parse_epochs(key, arg, state, network) == 0
 			       ? 0
 			       : parse_mixing(key, arg, state, &network->mix);
 	}
@@ -227,6 +305,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!options->out)
 			argp_error(state, "--out is required");
+		if (network->threshold == 0)
+			network->threshold = network->authorities / 2 + 1;
 		if (!network->ipv4.given && !network->ipv6.given)
 			return network_parse_prefix(network, "10.77.0.0/24") ? 0 : EINVAL;
 		return 0;
@@ -240,7 +320,8 @@ int network_main(int argc, char **argv)
 	const struct argp argp = {
 		.options = rows,
 		.parser = parse,
-		.doc = "Makes up a network for tests: its topology and the keys of every node. "
+		.doc = "Makes up a network for tests: its topology, signed, and the keys of every "
+		       "node. "
 		       "Node 1 "
 		       "is the generator's; gateways follow as 2, 3, ..; mixes are 11, 12, .. in "
 		       "layer 1, 21, .. in layer 2.",

@@ -79,19 +79,20 @@ static int compare_entries(const void *a, const void *b)
 static struct observer_book *make_book(const struct lm_topology *topology)
 {
 	struct observer_book *book =
-		calloc(1, sizeof(*book) + 2 * (size_t)topology->nodes * sizeof(book->entry[0]));
+		calloc(1, sizeof(*book) + LM_TOPOLOGY_ADDRESSES * (size_t)topology->nodes *
+						  sizeof(book->entry[0]));
 
 	if (!book)
 		return NULL;
 	for (uint32_t i = 0; i < topology->nodes; i++) {
 		const struct lm_topology_node *node = &topology->node[i];
 
-		if (node->has_ipv4)
+		for (unsigned j = 0; j < node->addresses; j++) {
+			const struct lm_topology_address *at = &node->address[j];
+
 			book->entry[book->n++] =
-				(struct entry){make_end(node->ipv4, 4, node->port), i};
-		if (node->has_ipv6)
-			book->entry[book->n++] =
-				(struct entry){make_end(node->ipv6, 16, node->port), i};
+				(struct entry){make_end(at->ip, at->ipv6 ? 16 : 4, at->port), i};
+		}
 	}
 	qsort(book->entry, book->n, sizeof(book->entry[0]), compare_entries);
 	return book;

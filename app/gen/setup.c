@@ -24,6 +24,7 @@ static int find_self(struct gen_setup *setup, struct lm_error *err)
 {
 	const struct node_config *config = &setup->config.node;
 
+	setup->epoch = setup->topology->epoch;
 	setup->self = lm_topology_find(setup->topology, (uint32_t)config->node);
 	if (!setup->self)
 		return lm_error_set(err, ENOENT, "node: there is no node %u in %s",
@@ -42,7 +43,7 @@ static int load_keys(struct gen_setup *setup, uint64_t replay_capacity, struct l
 
 	place.runtime = LM_EPOCH_THROWAWAY;
 	place.capacity = replay_capacity;
-	rc = mix_keys_load(&setup->mix_keys, &place, setup->topology, setup->self, err);
+	rc = mix_keys_load(&setup->mix_keys, &place, setup->self, setup->epoch, err);
 	if (rc != 0)
 		return rc;
 	if (setup->mix_keys.lost > 0)
@@ -73,7 +74,8 @@ int gen_setup_load(struct gen_setup *setup, const char *path, uint64_t replay_ca
 	if (rc == 0)
 		rc = lm_x25519_select(config->x25519, err);
 	if (rc == 0)
-		rc = lm_topology_load(&setup->topology, config->topology, err);
+		rc = lm_topology_load(&setup->topology, config->topology, &config->authorities,
+				      err);
 	if (rc == 0)
 		rc = find_self(setup, err);
 	if (rc == 0)

@@ -21,6 +21,7 @@ struct gen_setup {
 	struct gen_config config;
 	struct lm_topology *topology;
 	const struct lm_topology_node *self;
+	uint32_t epoch; /* of the network: the topology's own */
 	struct mix_keys mix_keys;
 	struct gen_keys *keys;
 	struct links *links; /* of views */

@@ -128,13 +128,12 @@ static void write_delivery(struct replay *replay, struct rte_mbuf *mbuf)
 	struct sink *sink = &replay->relay->sink;
 	const struct endpoint *endpoint =
 		services_find_header(&sink->services, rte_pktmbuf_mtod(mbuf, const uint8_t *));
-	struct lm_topology_node service = {.has_ipv4 = !endpoint->ipv6,
-					   .has_ipv6 = endpoint->ipv6,
-					   .port = endpoint->port};
+	struct lm_topology_node service = {.addresses = 1,
+					   .address = {{.ipv6 = endpoint->ipv6,
+							.port = endpoint->port}}};
 	struct frame_header header;
 
-	memcpy(endpoint->ipv6 ? service.ipv6 : service.ipv4, endpoint->address,
-	       endpoint->ipv6 ? 16 : 4);
+	memcpy(service.address[0].ip, endpoint->address, sizeof(endpoint->address));
 	if (!frame_header_init(&header, &replay->self, &service, nobody)) {
 		count_add(&sink->count.drop[LM_DROP_SINK_ERROR], 1);
 		rte_pktmbuf_free(mbuf);

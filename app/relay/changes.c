@@ -44,6 +44,9 @@ static bool rows_equal(const void *now, const void *next, const struct lm_conf_k
 	case LM_CONF_UINTS:
 		return count_of(now, row) == count_of(next, row) &&
 		       memcmp(a, b, count_of(now, row) * sizeof(uint32_t)) == 0;
+	case LM_CONF_STRINGS:
+		return count_of(now, row) == count_of(next, row) &&
+		       memcmp(a, b, count_of(now, row) * (row->width + 1)) == 0;
 	case LM_CONF_LIST:
 		return count_of(now, row) == count_of(next, row) &&
 		       memcmp(a, b, count_of(now, row) * row->element->size) == 0;
@@ -72,13 +75,19 @@ static bool same_mixing(const struct lm_mix_params *a, const struct lm_mix_param
 	       a->mean_delay_us == b->mean_delay_us;
 }
 
-static bool same_address(const struct lm_topology_node *a, const struct lm_topology_node *b)
+static bool same_addresses(const struct lm_topology_node *a, const struct lm_topology_node *b)
 {
-	return a->has_ipv4 == b->has_ipv4 && a->has_ipv6 == b->has_ipv6 &&
-	       a->has_mac == b->has_mac && a->port == b->port &&
-	       memcmp(a->ipv4, b->ipv4, sizeof(a->ipv4)) == 0 &&
-	       memcmp(a->ipv6, b->ipv6, sizeof(a->ipv6)) == 0 &&
-	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
+	if (a->addresses != b->addresses || a->has_mac != b->has_mac ||
+	    memcmp(a->mac, b->mac, sizeof(a->mac)) != 0)
+		return false;
+	for (unsigned i = 0; i < a->addresses; i++) {
+		const struct lm_topology_address *left = &a->address[i], *right = &b->address[i];
+
+		if (left->ipv6 != right->ipv6 || left->port != right->port ||
+		    memcmp(left->ip, right->ip, sizeof(left->ip)) != 0)
+			return false;
+	}
+	return true;
 }
 
 int changes_in_topology(const struct lm_topology *now, const struct lm_topology_node *now_node,
@@ -97,14 +106,15 @@ int changes_in_topology(const struct lm_topology *now, const struct lm_topology_
 	else if (!same_mixing(&now->mix, &next->mix))
 		what = "mixing";
 	else if (now->cover.loop_interval_us != next->cover.loop_interval_us ||
-		 now->cover.drop_interval_us != next->cover.drop_interval_us)
+		 now->cover.drop_interval_us != next->cover.drop_interval_us ||
+		 now->cover.link_interval_us != next->cover.link_interval_us)
 		what = "cover";
 	else if (next_node->role != now_node->role)
 		what = "this node's role";
 	else if (next_node->layer != now_node->layer)
 		what = "this node's layer";
-	else if (!same_address(now_node, next_node))
-		what = "this node's address";
+	else if (!same_addresses(now_node, next_node))
+		what = "this node's addresses";
 	if (!what)
 		return 0;
 	return lm_error_set(err, EINVAL, "%s: %s: " CHANGES_RESTART, name, what);

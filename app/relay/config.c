@@ -172,6 +172,33 @@ static int finish_runtime(struct node_config *config, const char *path, struct l
 	return resolve_path(config->runtime, path, "runtime", err);
 }
 
+static int finish_authorities(struct node_config *config, const char *path, struct lm_error *err)
+{
+	struct lm_authorities *out = &config->authorities;
+
+	for (unsigned i = 0; i < config->authority_count; i++) {
+		if (!lm_hex_decode(out->key[i].b, config->authority[i], sizeof(out->key[i].b)))
+			return lm_error_set(err, EINVAL,
+					    "%s: authorities: \"%s\" is not 64 hexadecimal digits",
+					    path, config->authority[i]);
+		for (unsigned j = 0; j < i; j++) {
+			if (memcmp(&out->key[i], &out->key[j], sizeof(out->key[i])) == 0)
+				return lm_error_set(err, EINVAL,
+						    "%s: authorities: %s stands there twice; keep "
+						    "one of them",
+						    path, config->authority[i]);
+		}
+	}
+	out->n = config->authority_count;
+	out->threshold = (unsigned)config->threshold;
+	if (out->threshold > out->n)
+		return lm_error_set(err, EINVAL,
+				    "%s: threshold: %u of %u authorities cannot sign; lower it, or "
+				    "name more in `authorities`",
+				    path, out->threshold, out->n);
+	return 0;
+}
+
 uint64_t node_config_replay(const struct node_config *config)
 {
 	if (config->limits.replay > 0)
@@ -186,6 +213,8 @@ int node_config_finish(struct node_config *config, const char *path, struct lm_e
 
 	if (rc == 0)
 		rc = resolve_path(config->keys, path, "keys", err);
+	if (rc == 0)
+		rc = finish_authorities(config, path, err);
 	if (rc != 0)
 		return rc;
 	if (!is_file_prefix(config->file_prefix))

@@ -7,6 +7,7 @@
 
 #include "lm_base.h"
 #include "lm_conf.h"
+#include "lm_topology_signed.h"
 
 #define CONFIG_PATH_MAX 1023
 #define CONFIG_WORKERS  64
@@ -21,6 +22,10 @@ enum config_idle { CONFIG_IDLE_AUTO, CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD };
 struct node_config {
 	uint64_t node;
 	char topology[CONFIG_PATH_MAX + 1];
+	char authority[LM_SIGNED_SIGNATURES][CONFIG_HEX_KEY + 1];
+	unsigned authority_count;
+	uint64_t threshold;
+	struct lm_authorities authorities; /* the three above; no row */
 	char keys[CONFIG_PATH_MAX + 1];
 	char runtime[CONFIG_PATH_MAX + 1];
 	struct {
@@ -79,7 +84,20 @@ struct relay_config {
 		.offset = offsetof(S, M.node),                                                     \
 		.help = "id of this node in the topology",                                         \
 	},                                                                                         \
-		NODE_CONFIG_STRING(S, M, topology, "topology", 1, NULL, "the topology document"),  \
+		NODE_CONFIG_STRING(S, M, topology, "topology", 1, NULL, "the signed topology"),    \
+		{                                                                                  \
+			.name = "authorities",                                                     \
+			.type = LM_CONF_STRINGS,                                                   \
+			.min = 1,                                                                  \
+			.max = LM_SIGNED_SIGNATURES,                                               \
+			.width = CONFIG_HEX_KEY,                                                   \
+			.offset = offsetof(S, M.authority),                                        \
+			.count_offset = offsetof(S, M.authority_count),                            \
+			.help = "public keys of those who sign topologies, 64 hexadecimal digits " \
+				"each",                                                            \
+		},                                                                                 \
+		NODE_CONFIG_UINT(S, M, threshold, "threshold", 1, LM_SIGNED_SIGNATURES, NULL,      \
+				 "how many of them must have signed a topology"),                  \
 		NODE_CONFIG_STRING(S, M, keys, "keys", 1, NULL,                                    \
 				   "secret mix keys of epochs to come, mode 0600; rewritten when " \
 				   "one comes into use"),                                          \
@@ -175,7 +193,8 @@ LM_MUST_CHECK int relay_config_load(struct relay_config *config, const char *pat
 
 /*
  * What no table can say about a node's file: paths are made relative to the folder of `path`, ring
- * sizes must be powers of two, and the runtime folder has a default.
+ * sizes must be powers of two, authorities are different keys and as many as the threshold, and the
+ * runtime folder has a default.
  */
 LM_MUST_CHECK int node_config_finish(struct node_config *config, const char *path,
 				     struct lm_error *err);

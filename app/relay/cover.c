@@ -129,6 +129,7 @@ static void plan(struct relay *relay, enum cover_kind kind, struct cover_item *i
 	const struct lm_cover_maker maker = {
 		.topology = relay->topology,
 		.self = relay->node,
+		.epoch = relay->epoch,
 		.ending = cover->ending,
 		.slack_us = relay->config->cover.slack_us,
 		.prng = &cover->ways,

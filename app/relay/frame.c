@@ -95,12 +95,12 @@ static void skip(struct rest *rest, size_t n)
 	rest->offset += n;
 }
 
-static struct frame_parsed parse_udp(const struct frame_self *self, struct rest udp,
-				     uint64_t pseudo, bool zero_allowed, bool checked)
+static struct frame_parsed parse_udp(uint16_t port, struct rest udp, uint64_t pseudo,
+				     bool zero_allowed, bool checked)
 {
 	if (udp.len < UDP_LEN || load_be16(udp.at + 4) != udp.len)
 		return drop(LM_DROP_UDP);
-	if (load_be16(udp.at + 2) != self->port)
+	if (load_be16(udp.at + 2) != port)
 		return drop(LM_DROP_FOREIGN);
 	if (load_be16(udp.at + 6) == 0) {
 		if (!zero_allowed)
@@ -146,7 +146,7 @@ static struct frame_parsed parse_ipv4(const struct frame_self *self, struct rest
 
 	ip.len = total;
 	skip(&ip, IPV4_LEN);
-	return parse_udp(self, ip, pseudo, true, checked.udp);
+	return parse_udp(self->port_ipv4, ip, pseudo, true, checked.udp);
 }
 
 /* Link-local traffic that keeps addresses working: neighbour discovery and multicast listening. */
@@ -189,7 +189,7 @@ static struct frame_parsed parse_ipv6(const struct frame_self *self, struct rest
 
 	ip.len = IPV6_LEN + payload;
 	skip(&ip, IPV6_LEN);
-	return parse_udp(self, ip, pseudo, false, checked.udp);
+	return parse_udp(self->port_ipv6, ip, pseudo, false, checked.udp);
 }
 
 struct frame_parsed frame_parse(const struct frame_self *self, const uint8_t *frame, size_t len,
@@ -251,11 +251,15 @@ static void put_ipv6(uint8_t *ip, const uint8_t from[16], const uint8_t to[16])
 bool frame_header_init(struct frame_header *header, const struct frame_self *self,
 		       const struct lm_topology_node *node, const uint8_t mac[6])
 {
+	const struct lm_topology_address *to =
+		self->has_ipv6 ? lm_topology_address(node, true) : NULL;
 	uint8_t *at = header->bytes;
 
 	memset(header, 0, sizeof(*header));
-	header->ipv6 = self->has_ipv6 && node->has_ipv6;
-	if (!header->ipv6 && !(self->has_ipv4 && node->has_ipv4))
+	header->ipv6 = to != NULL;
+	if (!to && self->has_ipv4)
+		to = lm_topology_address(node, false);
+	if (!to)
 		return false;
 	memcpy(at, mac, 6);
 	memcpy(at + 6, self->mac, 6);
@@ -269,12 +273,12 @@ bool frame_header_init(struct frame_header *header, const struct frame_self *sel
 	at += 2;
 	header->ip_offset = (uint16_t)(at - header->bytes);
 	if (header->ipv6)
-		put_ipv6(at, self->ipv6, node->ipv6);
+		put_ipv6(at, self->ipv6, to->ip);
 	else
-		put_ipv4(at, self->ipv4, node->ipv4);
+		put_ipv4(at, self->ipv4, to->ip);
 	at += header->ipv6 ? IPV6_LEN : IPV4_LEN;
-	store_be16(at, self->port);
-	store_be16(at + 2, node->port);
+	store_be16(at, header->ipv6 ? self->port_ipv6 : self->port_ipv4);
+	store_be16(at + 2, to->port);
 	at += UDP_LEN;
 	header->len = (uint16_t)(at - header->bytes);
 	return true;

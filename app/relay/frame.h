@@ -21,7 +21,7 @@ struct frame_self {
 			  is sent */
 	bool has_ipv4, has_ipv6;
 	uint8_t ipv4[4], ipv6[16];
-	uint16_t port; /* UDP */
+	uint16_t port_ipv4, port_ipv6; /* UDP */
 };
 
 enum frame_class {

@@ -9,28 +9,26 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* What a topology of epoch c lists: c - 1, c and c + 1; epoch 0 has no previous one. */
+/* What a topology lists of c - 1, c and c + 1, in epoch c; epoch 0 has no previous one. */
 struct listed {
 	unsigned n;
 	struct lm_epoch_wanted key[LM_PACKET_KIDS];
 };
 
-static uint32_t first_epoch(const struct lm_topology *topology)
+static uint32_t first_epoch(uint32_t epoch)
 {
-	return topology->epoch > 0 ? topology->epoch - 1 : 0;
+	return epoch > 0 ? epoch - 1 : 0;
 }
 
-static struct listed list_keys(const struct lm_topology *topology,
-			       const struct lm_topology_node *node)
+static struct listed list_keys(const struct lm_topology_node *node, uint32_t epoch)
 {
 	struct listed listed = {0};
 
-	for (uint64_t e = first_epoch(topology);
-	     e <= (uint64_t)topology->epoch + 1 && e <= UINT32_MAX; e++) {
+	for (uint32_t e = first_epoch(epoch); e <= epoch + 1; e++) {
 		const struct lm_point *public = lm_topology_key(node, (uint8_t)e);
 
 		if (public)
-			listed.key[listed.n++] = (struct lm_epoch_wanted){(uint32_t)e, *public};
+			listed.key[listed.n++] = (struct lm_epoch_wanted){e, *public};
 	}
 	return listed;
 }
@@ -45,23 +43,21 @@ struct lm_epoch_place mix_keys_place(const struct node_config *config)
 	};
 }
 
-static int none_left(const struct lm_epoch_place *place, const struct lm_topology *topology,
-		     struct lm_error *err)
+static int none_left(const struct lm_epoch_place *place, uint32_t epoch, struct lm_error *err)
 {
 	return lm_error_set(err, ENOKEY,
-			    "node %" PRIu32 " has no key that the topology of epoch %" PRIu32
-			    " lists: those in use are lost with the memory in %s, and %s has none "
-			    "of epochs %" PRIu32 " to %" PRIu64
+			    "node %" PRIu32 " has no key that the topology lists for epoch %" PRIu32
+			    ": those in use are lost with the memory in %s, and %s has none "
+			    "of epochs %" PRIu32 " to %" PRIu32
 			    "; start again with a topology of a later epoch, for which keys wait",
-			    place->node, topology->epoch, place->runtime, place->keys,
-			    first_epoch(topology), (uint64_t)topology->epoch + 1);
+			    place->node, epoch, place->runtime, place->keys, first_epoch(epoch),
+			    epoch + 1);
 }
 
 static int take(struct mix_keys *keys, const struct lm_epoch_place *place,
-		const struct lm_topology *topology, const struct lm_topology_node *node,
-		struct lm_error *err)
+		const struct lm_topology_node *node, uint32_t epoch, struct lm_error *err)
 {
-	struct listed listed = list_keys(topology, node);
+	struct listed listed = list_keys(node, epoch);
 	const struct lm_epoch_key *key[LM_PACKET_KIDS];
 	int rc = lm_epoch_take(keys->epoch, key, listed.key, listed.n, err);
 
@@ -73,7 +69,7 @@ static int take(struct mix_keys *keys, const struct lm_epoch_place *place,
 		else
 			keys->lost_epoch[keys->lost++] = listed.key[i].epoch;
 	}
-	return keys->ring.n > 0 ? 0 : none_left(place, topology, err);
+	return keys->ring.n > 0 ? 0 : none_left(place, epoch, err);
 }
 
 /*
@@ -91,8 +87,7 @@ static void raise_lock_limit(void)
 }
 
 int mix_keys_load(struct mix_keys *keys, const struct lm_epoch_place *place,
-		  const struct lm_topology *topology, const struct lm_topology_node *node,
-		  struct lm_error *err)
+		  const struct lm_topology_node *node, uint32_t epoch, struct lm_error *err)
 {
 	int rc;
 
@@ -100,36 +95,36 @@ int mix_keys_load(struct mix_keys *keys, const struct lm_epoch_place *place,
 	raise_lock_limit();
 	rc = lm_epoch_open(&keys->epoch, place, err);
 	if (rc == 0)
-		rc = take(keys, place, topology, node, err);
+		rc = take(keys, place, node, epoch, err);
 	if (rc == 0)
-		rc = mix_keys_retire(keys, topology, err);
+		rc = mix_keys_retire(keys, epoch, err);
 	if (rc != 0)
 		mix_keys_free(keys);
 	return rc;
 }
 
 int mix_keys_renew(struct mix_keys *next, const struct mix_keys *now,
-		   const struct lm_epoch_place *place, const struct lm_topology *topology,
-		   const struct lm_topology_node *node, struct lm_error *err)
+		   const struct lm_epoch_place *place, const struct lm_topology_node *node,
+		   uint32_t epoch, struct lm_error *err)
 {
 	*next = (struct mix_keys){.epoch = now->epoch};
-	return take(next, place, topology, node, err);
+	return take(next, place, node, epoch, err);
 }
 
-int mix_keys_retire(struct mix_keys *keys, const struct lm_topology *topology, struct lm_error *err)
+int mix_keys_retire(struct mix_keys *keys, uint32_t epoch, struct lm_error *err)
 {
-	return lm_epoch_retire(keys->epoch, first_epoch(topology), err);
+	return lm_epoch_retire(keys->epoch, first_epoch(epoch), err);
 }
 
-int mix_keys_check(FILE *to, const struct lm_epoch_place *place, const struct lm_topology *topology,
-		   const struct lm_topology_node *node, struct lm_error *err)
+int mix_keys_check(FILE *to, const struct lm_epoch_place *place,
+		   const struct lm_topology_node *node, uint32_t epoch, struct lm_error *err)
 {
 	static const char *const words[] = {
 		[LM_EPOCH_NOWHERE] = "lost",
 		[LM_EPOCH_IN_USE] = "in use",
 		[LM_EPOCH_WAITING] = "waits in the key file",
 	};
-	struct listed listed = list_keys(topology, node);
+	struct listed listed = list_keys(node, epoch);
 	enum lm_epoch_where where[LM_PACKET_KIDS];
 	unsigned found = 0;
 	int rc = lm_epoch_look(where, place, listed.key, listed.n, err);
@@ -145,7 +140,7 @@ int mix_keys_check(FILE *to, const struct lm_epoch_place *place, const struct lm
 		found += where[i] != LM_EPOCH_NOWHERE;
 	}
 	fputc('\n', to);
-	return found > 0 ? 0 : none_left(place, topology, err);
+	return found > 0 ? 0 : none_left(place, epoch, err);
 }
 
 void mix_keys_warn(FILE *to, const struct mix_keys *keys)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The mix keys that a topology lists for a node, taken from lib/epoch: which epochs they are of,
- * and what becomes of those that are nowhere.
+ * The mix keys that a topology lists for a node in epoch c, taken from lib/epoch: those of c - 1, c
+ * and c + 1 (that of c - 1 stands there if lm_topology_inherit has found it), and what becomes of
+ * those that are nowhere.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 
 struct mix_keys {
 	struct lm_epoch *epoch;        /* owns the keys */
-	struct lm_packet_keyring ring; /* those of the topology's epochs that are there */
+	struct lm_packet_keyring ring; /* those of its epochs that are there */
 	unsigned lost;                 /* those that are not */
 	uint32_t lost_epoch[LM_PACKET_KIDS];
 };
@@ -27,26 +28,25 @@ struct lm_epoch_place mix_keys_place(const struct node_config *config);
  * dropped. -errno and a message; keys is then empty.
  */
 LM_MUST_CHECK int mix_keys_load(struct mix_keys *keys, const struct lm_epoch_place *place,
-				const struct lm_topology *topology,
-				const struct lm_topology_node *node, struct lm_error *err);
+				const struct lm_topology_node *node, uint32_t epoch,
+				struct lm_error *err);
 
 /*
- * The keys for another topology beside those of `now`, with which they share all that both list.
- * `now` is as before; mix_keys_retire when it is no longer read.
+ * The keys for another topology, or epoch, beside those of `now`, with which they share all that
+ * both list. `now` is as before; mix_keys_retire when it is no longer read.
  */
 LM_MUST_CHECK int mix_keys_renew(struct mix_keys *next, const struct mix_keys *now,
 				 const struct lm_epoch_place *place,
-				 const struct lm_topology *topology,
-				 const struct lm_topology_node *node, struct lm_error *err);
+				 const struct lm_topology_node *node, uint32_t epoch,
+				 struct lm_error *err);
 
-/* Erases all keys of epochs that the topology no longer accepts. */
-LM_MUST_CHECK int mix_keys_retire(struct mix_keys *keys, const struct lm_topology *topology,
-				  struct lm_error *err);
+/* Erases all keys of epochs before epoch - 1. */
+LM_MUST_CHECK int mix_keys_retire(struct mix_keys *keys, uint32_t epoch, struct lm_error *err);
 
 /* Looks where the keys are and prints it, changing nothing. Fails as mix_keys_load would. */
 LM_MUST_CHECK int mix_keys_check(FILE *to, const struct lm_epoch_place *place,
-				 const struct lm_topology *topology,
-				 const struct lm_topology_node *node, struct lm_error *err);
+				 const struct lm_topology_node *node, uint32_t epoch,
+				 struct lm_error *err);
 
 /* Names the epochs of lost keys and what that means; nothing if there are none. */
 void mix_keys_warn(FILE *to, const struct mix_keys *keys);

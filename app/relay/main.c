@@ -206,7 +206,7 @@ static int check_keys(const struct relay *relay, struct lm_error *err)
 {
 	struct lm_epoch_place place = mix_keys_place(&relay->config->node);
 
-	return mix_keys_check(stdout, &place, relay->topology, relay->node, err);
+	return mix_keys_check(stdout, &place, relay->node, relay->epoch, err);
 }
 
 /* Keys and their folder are those of the user that the relay becomes. */

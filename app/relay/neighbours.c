@@ -130,8 +130,9 @@ static void begin_neighbour(struct netlink_request *request, uint16_t type, uint
 bool neighbours_resolve(void *context, uint8_t mac[6], const struct lm_topology_node *node)
 {
 	struct neighbours *neighbours = context;
-	bool ipv6 = neighbours->ipv6 && node->has_ipv6;
-	struct hop hop = {.family = ipv6 ? AF_INET6 : AF_INET, .len = ipv6 ? 16 : 4};
+	const struct lm_topology_address *to =
+		neighbours->ipv6 ? lm_topology_address(node, true) : NULL;
+	struct hop hop;
 	struct neighbour_answer answer = {0};
 	struct netlink_request request;
 
@@ -139,9 +140,12 @@ bool neighbours_resolve(void *context, uint8_t mac[6], const struct lm_topology_
 		memcpy(mac, node->mac, sizeof(node->mac));
 		return true;
 	}
-	if (neighbours->ifindex == 0 || (!ipv6 && !(neighbours->ipv4 && node->has_ipv4)))
+	if (!to && neighbours->ipv4)
+		to = lm_topology_address(node, false);
+	if (neighbours->ifindex == 0 || !to)
 		return false;
-	memcpy(hop.address, ipv6 ? node->ipv6 : node->ipv4, hop.len);
+	hop = (struct hop){.family = to->ipv6 ? AF_INET6 : AF_INET, .len = to->ipv6 ? 16 : 4};
+	memcpy(hop.address, to->ip, hop.len);
 	if (!find_route(neighbours, &hop))
 		return false;
 

@@ -270,7 +270,7 @@ static int take_mac(struct port *port, const struct node_config *config,
 		return 0;
 	return lm_error_set(err, -rc,
 			    "port.device: the device does not take the link-layer address that the "
-			    "topology gives node %u; make it \"resolve\" there",
+			    "topology gives node %u; leave its \"mac\" out there",
 			    node->id);
 }
 

@@ -57,7 +57,7 @@ static int load_keys(struct relay *relay, enum relay_purpose purpose, struct lm_
 		return 0;
 	if (purpose == RELAY_THROWAWAY)
 		place.runtime = LM_EPOCH_THROWAWAY;
-	rc = mix_keys_load(&relay->keys, &place, relay->topology, relay->node, err);
+	rc = mix_keys_load(&relay->keys, &place, relay->node, relay->epoch, err);
 	if (rc != 0)
 		return rc;
 	mix_keys_warn(stderr, &relay->keys);
@@ -88,13 +88,14 @@ int relay_load(struct relay *relay, struct relay_config *config, enum relay_purp
 	relay->shared.services = relay_make_services(config);
 	if (!relay->shared.services)
 		return lm_error_set(err, ENOMEM, "too little memory");
-	rc = lm_topology_load(&relay->topology, node->topology, err);
+	rc = lm_topology_load(&relay->topology, node->topology, &node->authorities, err);
 	if (rc == 0)
 		rc = check_backends(node, relay->topology->profile, err);
 	if (rc == 0)
 		rc = set_held(relay, err);
 	if (rc != 0)
 		return rc;
+	relay->epoch = relay->topology->epoch;
 	relay->node = lm_topology_find(relay->topology, (uint32_t)node->node);
 	if (!relay->node)
 		return lm_error_set(err, ENOENT,
@@ -133,7 +134,7 @@ void relay_describe(FILE *to, const struct relay *relay)
 		relay->node->role == LM_TOPOLOGY_MIX ? "mix" : "gateway");
 	if (relay->node->role == LM_TOPOLOGY_MIX)
 		fprintf(to, " in layer %u of %u", relay->node->layer, topology->layers);
-	fprintf(to, ", epoch %u, profile %u (%zu bytes), %s mixing\n", topology->epoch,
+	fprintf(to, ", epoch %u, profile %u (%zu bytes), %s mixing\n", relay->epoch,
 		topology->profile, lm_packet_len(topology->profile),
 		lm_mix_strategy_name(topology->mix.strategy));
 	fprintf(to, "x25519 on %s\n", lm_x25519_selected());

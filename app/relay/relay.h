@@ -22,7 +22,8 @@ struct relay {
 	struct eal_plan plan;
 	struct lm_topology *topology;
 	const struct lm_topology_node *node;
-	uint64_t held; /* packets that the mixer may hold */
+	uint32_t epoch; /* of the network: the topology's own */
+	uint64_t held;  /* packets that the mixer may hold */
 	struct mix_keys keys;
 	struct port port;
 	struct ring_port rings; /* if the port is made of rings */

@@ -25,10 +25,12 @@ static int read_config(struct reload *next, const struct relay *relay, struct lm
 static int read_topology(struct reload *next, const struct relay *relay, struct lm_error *err)
 {
 	const struct node_config *config = &next->config.node;
-	int rc = lm_topology_load(&next->topology, config->topology, err);
+	int rc = lm_topology_load(&next->topology, config->topology, &config->authorities, err);
 
 	if (rc != 0)
 		return rc;
+	next->epoch = next->topology->epoch;
+	(void)lm_topology_inherit(next->topology, relay->topology);
 	next->node = lm_topology_find(next->topology, (uint32_t)config->node);
 	if (!next->node)
 		return lm_error_set(err, ENOENT, "%s: has no node %" PRIu32 ", which is this one",
@@ -57,7 +59,7 @@ int reload_prepare(struct reload **out, const struct relay *relay, struct lm_err
 		rc = lm_error_set(err, ENOMEM, "too little memory");
 	if (rc == 0) {
 		place = mix_keys_place(&next->config.node);
-		rc = mix_keys_renew(&next->keys, &relay->keys, &place, next->topology, next->node,
+		rc = mix_keys_renew(&next->keys, &relay->keys, &place, next->node, next->epoch,
 				    err);
 	}
 	if (rc == 0)
@@ -74,6 +76,7 @@ void reload_finish(struct relay *relay, struct reload *next)
 	*relay->config = next->config;
 	relay->topology = next->topology;
 	relay->node = next->node;
+	relay->epoch = next->epoch;
 	relay->keys = next->keys;
 	lm_topology_free(old);
 	free(next);
@@ -83,7 +86,7 @@ void reload_tell(const struct relay *relay)
 {
 	mix_keys_warn(stderr, &relay->keys);
 	fprintf(stderr, "linemix-relay: SIGHUP: epoch %" PRIu32 ", %u nodes, %u services\n",
-		relay->topology->epoch, relay->topology->nodes, relay->config->services);
+		relay->epoch, relay->topology->nodes, relay->config->services);
 }
 
 void reload_abandon(struct reload *next)

@@ -11,6 +11,7 @@ struct reload {
 	struct relay_config config;
 	struct lm_topology *topology;
 	const struct lm_topology_node *node;
+	uint32_t epoch;
 	struct mix_keys keys; /* shares those that go on */
 	struct services *services;
 };

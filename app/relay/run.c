@@ -99,7 +99,7 @@ static int prepare(struct aside *aside)
 
 static int retire(struct aside *aside)
 {
-	return mix_keys_retire(&aside->relay->keys, aside->relay->topology, &aside->err);
+	return mix_keys_retire(&aside->relay->keys, aside->relay->epoch, &aside->err);
 }
 
 static void *aside_main(void *context)

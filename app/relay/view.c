@@ -115,10 +115,13 @@ static void add_source(struct view *view, struct source source, uint16_t link)
 
 static void add_sources(struct view *view, const struct lm_topology_node *node, uint16_t link)
 {
-	if (node->has_ipv4)
-		add_source(view, source_ipv4(node->ipv4), link);
-	if (node->has_ipv6)
-		add_source(view, source_ipv6(node->ipv6), link);
+	const struct lm_topology_address *ipv4 = lm_topology_address(node, false);
+	const struct lm_topology_address *ipv6 = lm_topology_address(node, true);
+
+	if (ipv4)
+		add_source(view, source_ipv4(ipv4->ip), link);
+	if (ipv6)
+		add_source(view, source_ipv6(ipv6->ip), link);
 	view->before++;
 }
 
@@ -209,12 +212,20 @@ struct view *view_make(const struct lm_topology *topology, const struct lm_topol
 void view_self_init(struct frame_self *self, const struct lm_topology_node *node,
 		    const uint8_t mac[6], uint16_t vlan)
 {
+	const struct lm_topology_address *ipv4 = lm_topology_address(node, false);
+	const struct lm_topology_address *ipv6 = lm_topology_address(node, true);
+
 	memset(self, 0, sizeof(*self));
 	memcpy(self->mac, mac, sizeof(self->mac));
 	self->vlan = vlan;
-	self->has_ipv4 = node->has_ipv4;
-	self->has_ipv6 = node->has_ipv6;
-	memcpy(self->ipv4, node->ipv4, sizeof(self->ipv4));
-	memcpy(self->ipv6, node->ipv6, sizeof(self->ipv6));
-	self->port = node->port;
+	self->has_ipv4 = ipv4 != NULL;
+	self->has_ipv6 = ipv6 != NULL;
+	if (ipv4) {
+		memcpy(self->ipv4, ipv4->ip, sizeof(self->ipv4));
+		self->port_ipv4 = ipv4->port;
+	}
+	if (ipv6) {
+		memcpy(self->ipv6, ipv6->ip, sizeof(self->ipv6));
+		self->port_ipv6 = ipv6->port;
+	}
 }

@@ -73,6 +73,7 @@ const struct view_peer *view_link(const struct view *view, uint16_t link);
  * share an address all have the link of one. Packet path. */
 uint16_t view_source(const struct view *view, const struct source *source);
 
-/* The port's identity for a node: its addresses, its UDP port, and this MAC and VLAN. */
+/* The port's identity for a node: its best address of each family with its UDP port, and this MAC
+ * and VLAN. */
 void view_self_init(struct frame_self *self, const struct lm_topology_node *node,
 		    const uint8_t mac[6], uint16_t vlan);

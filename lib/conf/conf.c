@@ -71,6 +71,22 @@ static int read_number(struct reader *reader, const struct lm_conf_key *key, uin
 	return 0;
 }
 
+static int read_string(struct reader *reader, const struct lm_conf_key *key, char *to)
+{
+	const struct lm_conf_key item = {.type = LM_CONF_STRING, .min = 1, .max = key->width};
+	char wrong[CONF_WORDS];
+	const char *text;
+	size_t len;
+	bool quoted;
+
+	if (reader->event.type != YAML_SCALAR_EVENT)
+		return fail_value(reader, key, "has a list or a mapping in it");
+	text = lm_conf_scalar(reader, &len, &quoted);
+	if (!lm_conf_set(to, &item, text, len, quoted, wrong))
+		return fail_value(reader, key, wrong);
+	return 0;
+}
+
 /* Item i of a list; the event stands at its start. */
 static int read_item(struct reader *reader, const struct lm_conf_key *key, uint8_t *to, unsigned i)
 {
@@ -81,6 +97,8 @@ static int read_item(struct reader *reader, const struct lm_conf_key *key, uint8
 		return fail_value(reader, key, "has too many items");
 	if (key->type == LM_CONF_UINTS)
 		return read_number(reader, key, (uint32_t *)to + i);
+	if (key->type == LM_CONF_STRINGS)
+		return read_string(reader, key, (char *)to + i * (key->width + 1));
 	snprintf(reader->path + path_len, sizeof(reader->path) - path_len, "[%u]", i);
 	if (reader->event.type != YAML_MAPPING_START_EVENT)
 		return lm_conf_fail(reader, "is no mapping", "write \"- key: value\"");
@@ -112,7 +130,7 @@ static int read_list(struct reader *reader, const struct lm_conf_key *key, uint8
 
 static int read_value(struct reader *reader, const struct lm_conf_key *key, uint8_t *out)
 {
-	if (key->type == LM_CONF_LIST || key->type == LM_CONF_UINTS)
+	if (key->type == LM_CONF_LIST || key->type == LM_CONF_UINTS || key->type == LM_CONF_STRINGS)
 		return read_list(reader, key, out);
 	return read_scalar(reader, key, out + key->offset);
 }

@@ -20,6 +20,7 @@ enum lm_conf_type {
 	LM_CONF_CHOICE, /* one of `choices`                  -> unsigned: its index */
 	LM_CONF_LIST,   /* min .. max mappings of `element`  -> element structs and a count */
 	LM_CONF_UINTS,  /* min .. max numbers, each 0 .. UINT32_MAX -> uint32_t array and a count */
+	LM_CONF_STRINGS, /* min .. max texts of 1 .. width bytes -> char[][width + 1] and a count */
 };
 
 struct lm_conf_table;
@@ -35,6 +36,7 @@ struct lm_conf_key {
 	size_t count_offset;                 /* lists: of their unsigned count */
 	const char *const *choices;          /* LM_CONF_CHOICE: NULL-terminated */
 	const struct lm_conf_table *element; /* LM_CONF_LIST */
+	size_t width;                        /* LM_CONF_STRINGS */
 	const char *help;                    /* one line, with the unit */
 };
 

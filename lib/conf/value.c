@@ -54,6 +54,11 @@ void lm_conf_allowed(char words[CONF_WORDS], const struct lm_conf_key *key)
 	case LM_CONF_UINTS:
 		format = "a list of %" PRIu64 " to %" PRIu64 " numbers, each 0 to 4294967295";
 		break;
+	case LM_CONF_STRINGS:
+		snprintf(words, CONF_WORDS,
+			 "a list of %" PRIu64 " to %" PRIu64 " texts of 1 to %zu bytes", key->min,
+			 key->max, key->width);
+		return;
 	}
 	snprintf(words, CONF_WORDS, format, key->min, key->max);
 }
@@ -106,12 +111,12 @@ static bool set_bool(bool *to, const char *text, size_t len, bool quoted, char w
 	return true;
 }
 
-static bool set_string(char *to, const struct lm_conf_key *key, const char *text, size_t len,
+static bool set_string(char *to, uint64_t min, uint64_t max, const char *text, size_t len,
 		       char wrong[CONF_WORDS])
 {
 	if (memchr(text, '\0', len))
 		return complain(wrong, text, len, "has a zero byte in it");
-	if (len < key->min || len > key->max) {
+	if (len < min || len > max) {
 		snprintf(wrong, CONF_WORDS, "\"%s\" has %zu bytes", lm_conf_show(text, len).text,
 			 len);
 		return false;
@@ -146,11 +151,12 @@ bool lm_conf_set(void *to, const struct lm_conf_key *key, const char *text, size
 	case LM_CONF_UINT:
 		return lm_conf_set_uint(to, key->min, key->max, text, len, quoted, wrong);
 	case LM_CONF_STRING:
-		return set_string(to, key, text, len, wrong);
+		return set_string(to, key->min, key->max, text, len, wrong);
 	case LM_CONF_CHOICE:
 		return set_choice(to, key->choices, text, len, wrong);
 	case LM_CONF_LIST:
 	case LM_CONF_UINTS:
+	case LM_CONF_STRINGS:
 		break;
 	}
 	snprintf(wrong, CONF_WORDS, "is no list");

@@ -49,6 +49,7 @@ LM_MUST_CHECK unsigned lm_cover_due(struct lm_cover_schedule *schedule, struct l
 struct lm_cover_maker {
 	const struct lm_topology *topology;
 	const struct lm_topology_node *self; /* of this topology */
+	uint32_t epoch;                      /* of the network: the topology's, or the next */
 	bool ending;       /* less than lm_cover_path_us is left of the epoch: kids of the next */
 	uint64_t slack_us; /* that a hop may take beside the mix's stay: the wire, queues */
 	struct lm_prng *prng;

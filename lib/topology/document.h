@@ -22,6 +22,10 @@ struct place {
 
 struct place lm_topology_place_of_node(unsigned i); /* without its JSON */
 
+/* Item i of the list in this field. */
+struct place lm_topology_place_in_list(const struct place *place, const char *field, json_t *list,
+				       unsigned i);
+
 /* Replaces what must not reach a terminal: text of the document is hostile. */
 void lm_topology_make_printable(char *text);
 
@@ -37,19 +41,50 @@ LM_MUST_CHECK int lm_topology_read_uint(uint64_t *out, const struct reader *read
 					const struct place *place, const char *field, uint64_t min,
 					uint64_t max);
 
+LM_MUST_CHECK int lm_topology_read_bool(bool *out, const struct reader *reader,
+					const struct place *place, const char *field);
+
 /* *out lives as long as the document. `right` says what the text should be. */
 LM_MUST_CHECK int lm_topology_read_text(const char **out, const struct reader *reader,
 					const struct place *place, const char *field,
 					const char *right);
 
+/* Exactly 2 n hexadecimal digits into n bytes. */
+LM_MUST_CHECK int lm_topology_read_hex(uint8_t *out, size_t n, const struct reader *reader,
+				       const struct place *place, const char *field);
+
+/* An X25519 public key: canonical, and not of small order. */
+LM_MUST_CHECK int lm_topology_read_point(struct lm_point *out, const struct reader *reader,
+					 const struct place *place, const char *field);
+
+/* UTC, as 2026-11-25T12:00:00Z. */
+LM_MUST_CHECK int lm_topology_read_time(uint64_t *out_s, const struct reader *reader,
+					const struct place *place, const char *field);
+
 /* An object inside this one. */
 LM_MUST_CHECK int lm_topology_read_object(struct place *out, const struct reader *reader,
 					  const struct place *place, const char *field);
 
-/* The objects "mixing" and "cover" of the document; the fields of no other strategy are allowed. */
+/* A list of min .. max objects. */
+LM_MUST_CHECK int lm_topology_read_list(json_t **out, const struct reader *reader,
+					const struct place *place, const char *field, unsigned min,
+					unsigned max);
+
+/* "addresses", 1 .. LM_TOPOLOGY_ADDRESSES of them into address[]. */
+LM_MUST_CHECK int lm_topology_read_addresses(struct lm_topology_address *address, unsigned *n,
+					     const struct reader *reader,
+					     const struct place *place);
+
+/* "mac", if it is there. */
+LM_MUST_CHECK int lm_topology_read_mac(struct lm_topology_node *node, const struct reader *reader,
+				       const struct place *place);
+
+/* The objects "mixing", "cover" and "paths"; the fields of no other strategy are allowed. */
 LM_MUST_CHECK int lm_topology_read_mixing(struct lm_mix_params *mix, const struct reader *reader,
 					  const struct place *top);
 LM_MUST_CHECK int lm_topology_read_cover(struct lm_topology_cover *cover,
+					 const struct reader *reader, const struct place *top);
+LM_MUST_CHECK int lm_topology_read_paths(struct lm_topology_paths *paths,
 					 const struct reader *reader, const struct place *top);
 
 /* One node's object into *node. */
@@ -57,6 +92,7 @@ LM_MUST_CHECK int lm_topology_read_node(struct lm_topology_node *node, const str
 					const struct place *place,
 					const struct lm_topology *topology);
 
-/* Refuses ids, addresses and keys that stand twice; the nodes are in the document's order. */
+/* Refuses ids, identities, addresses and keys that stand twice; the nodes are in the document's
+ * order. */
 LM_MUST_CHECK int lm_topology_check_unique(const struct reader *reader,
 					   const struct lm_topology *topology);

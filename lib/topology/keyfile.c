@@ -208,7 +208,8 @@ int lm_keyfile_load(uint8_t secret[32], uint8_t public[32], enum lm_keyfile_kind
 				    "the kernel locks no memory for keys; raise the limit of "
 				    "locked memory (ulimit -l)");
 	rc = read_line(line, &len, path, err);
-	if (rc == 0 && (len != n + 65 || memcmp(line, head, (size_t)n) != 0 || line[n + 64] != '\n'))
+	if (rc == 0 &&
+	    (len != n + 65 || memcmp(line, head, (size_t)n) != 0 || line[n + 64] != '\n'))
 		rc = lm_error_set(err, EINVAL,
 				  "%s: is no key file of kind %s; linemix-directory keys makes one",
 				  path, lm_keyfile_kind_name(kind));

@@ -3,9 +3,9 @@
  * The topology: who is in the network, where, in which layer and with which keys. FORMAT.md beside
  * this file describes the document.
  *
- * A topology is made by _load or _parse, never changes after that, may be read by any number of
- * threads, and is freed by its owner when nobody reads it any more. lm_topology_find and _route are
- * for the packet path.
+ * A topology is made by _load, _open or _parse and given older keys by _inherit, never changes
+ * after that, may be read by any number of threads, and is freed by its owner when nobody reads it
+ * any more. lm_topology_find and _route are for the packet path.
  */
 #pragma once
 
@@ -14,13 +14,15 @@
 #include "lm_topology_signed.h"
 #include "lm_x25519.h"
 
-#define LM_TOPOLOGY_LAYERS    4           /* at most */
-#define LM_TOPOLOGY_NODES     65536       /* at most */
-#define LM_TOPOLOGY_NODE_KEYS 4           /* mix keys of a node in one topology, at most */
-#define LM_TOPOLOGY_KEYS      3           /* in one document: of its epoch and the next two */
-#define LM_TOPOLOGY_ADDRESSES 8           /* of a node, at most */
-#define LM_TOPOLOGY_NAME      63          /* bytes of an operator's name, at most */
-#define LM_TOPOLOGY_BYTES     (64u << 20) /* a larger document is refused unread */
+#define LM_TOPOLOGY_LAYERS    4               /* at most */
+#define LM_TOPOLOGY_NODES     65536           /* at most */
+#define LM_TOPOLOGY_NODE_KEYS 4               /* mix keys of a node in one topology, at most */
+#define LM_TOPOLOGY_KEYS      3               /* in one document: of its epoch and the next two */
+#define LM_TOPOLOGY_ADDRESSES 8               /* of a node, at most */
+#define LM_TOPOLOGY_NAME      63              /* bytes of an operator's name, at most */
+#define LM_TOPOLOGY_BYTES     LM_SIGNED_BYTES /* a larger document is refused unread */
+#define LM_TOPOLOGY_EPOCH_MAX (UINT32_MAX - 3)
+#define LM_TOPOLOGY_SPAN_S    (30 * 86400) /* of an epoch, at most */
 
 enum lm_topology_role {
 	LM_TOPOLOGY_MIX,     /* layers 1 .. */
@@ -45,21 +47,32 @@ struct lm_topology_node {
 	uint32_t capacity; /* packets a second, 1 at least */
 	unsigned addresses;
 	struct lm_topology_address address[LM_TOPOLOGY_ADDRESSES]; /* the best first */
-	bool has_ipv4, has_ipv6, has_mac; /* at least one address; without MAC: resolve it */
-	uint8_t ipv4[4], ipv6[16], mac[6];
-	uint16_t port; /* UDP */
-	unsigned keys;
+	bool has_mac;                                              /* else: resolve it */
+	uint8_t mac[6];
+	unsigned keys; /* of consecutive epochs: the document's own and the next two; before them
+			  that of the epoch before, if lm_topology_inherit found one */
 	struct {
 		uint8_t kid;
 		struct lm_point pk;
 	} key[LM_TOPOLOGY_NODE_KEYS];
 };
 
+/* The best of a node's addresses of one family, or NULL. */
+static inline const struct lm_topology_address *
+lm_topology_address(const struct lm_topology_node *node, bool ipv6)
+{
+	for (unsigned i = 0; i < node->addresses; i++)
+		if (node->address[i].ipv6 == ipv6)
+			return &node->address[i];
+	return NULL;
+}
+
 /* Mean times between two packets of a relay's own cover, exponential; 0: none. */
 struct lm_topology_cover {
 	uint32_t loop_interval_us;
 	uint32_t drop_interval_us;
-	uint32_t link_interval_us; /* constant: each link carries one frame in each; 0: no padding */
+	uint32_t
+		link_interval_us; /* constant: each link carries one frame in each; 0: no padding */
 };
 
 /* How senders draw paths: the same for all, or their paths would tell them apart. */
@@ -69,7 +82,7 @@ struct lm_topology_paths {
 };
 
 struct lm_topology {
-	uint32_t epoch; /* the full number; kid is this modulo 256 */
+	uint32_t epoch;           /* the full number; kid is this modulo 256 */
 	uint64_t from_s, until_s; /* the epoch, in seconds of UTC since 1970 */
 	struct lm_hash hash;      /* of the document */
 	struct lm_hash previous;  /* of the one of the epoch before; zero: there was none */
@@ -86,14 +99,42 @@ struct lm_topology {
 };
 
 /*
- * Reads a document. *topology is for lm_topology_free. -errno with a message "FILE:LINE: ..." (not
- * JSON) or "FILE: nodes[3].layer: what is wrong; what would be right"; *topology is then NULL.
+ * Reads a document, of which nobody's signature is checked. *topology is for lm_topology_free.
+ * -errno with a message "NAME:LINE: ..." (not JSON) or "NAME: nodes[3].layer: what is wrong; what
+ * would be right"; *topology is then NULL.
  */
-LM_MUST_CHECK int lm_topology_load(struct lm_topology **topology, const char *path,
-				   struct lm_error *err);
 LM_MUST_CHECK int lm_topology_parse(struct lm_topology **topology, const char *text, size_t len,
 				    const char *name, struct lm_error *err);
+
+/*
+ * Reads a signed file of a document; refuses it unread if fewer than authorities->threshold of the
+ * authorities have signed it. The time is not looked at: see lm_topology_succeeds. `_open` takes
+ * the file's bytes, `_load` its path.
+ */
+LM_MUST_CHECK int lm_topology_open(struct lm_topology **topology, const char *text, size_t len,
+				   const struct lm_authorities *authorities, const char *name,
+				   struct lm_error *err);
+LM_MUST_CHECK int lm_topology_load(struct lm_topology **topology, const char *path,
+				   const struct lm_authorities *authorities, struct lm_error *err);
 void lm_topology_free(struct lm_topology *topology);
+
+/* ---- Time ---- */
+
+#define LM_TOPOLOGY_TIME 21 /* bytes of a time as text, with its NUL */
+
+/* UTC in whole seconds since 1970, as 2026-11-25T12:00:00Z and in no other form; years to 9999. */
+LM_MUST_CHECK bool lm_topology_parse_time(uint64_t *time_s, const char *text);
+void lm_topology_format_time(char text[LM_TOPOLOGY_TIME], uint64_t time_s);
+
+/*
+ * Gives the nodes of `topology` their keys of the epoch before, before others read it: those of
+ * nodes of the same id and identity in `known`, which is the document of that epoch that it names
+ * in `previous`, or one that names the same and has inherited. False, and nothing has changed, if
+ * it is neither.
+ */
+bool lm_topology_inherit(struct lm_topology *topology, const struct lm_topology *known);
+
+/* ---- Questions ---- */
 
 /* The node with this id, or NULL. */
 const struct lm_topology_node *lm_topology_find(const struct lm_topology *topology, uint32_t id);
@@ -149,13 +190,14 @@ void lm_topology_draw_drop(const struct lm_topology *topology, struct lm_prng *p
 			   unsigned *hops);
 
 /*
- * Draws the kids of a forward packet's n hops: b from {epoch - 1, epoch} once (epoch alone if
- * `ending`: less than one path time is left), then each from {b, b + 1} (lib/packet/FORMAT.md, key
- * epochs and kid). Epoch 0 has no previous one. Every node has a key for each kid that may be
- * drawn.
+ * Draws the kids of a forward packet's n hops in an epoch, which is the document's or the next: b
+ * from {epoch - 1, epoch} once (epoch alone if `ending`: less than one path time is left), then
+ * each from {b, b + 1} (lib/packet/FORMAT.md, key epochs and kid). Where a node of the path has no
+ * key of epoch - 1, b is epoch. So lm_topology_key has one for each kid.
  */
-void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, bool ending,
-			   uint8_t *kid, unsigned n);
+void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, uint32_t epoch,
+			   bool ending, const struct lm_topology_node *const *path, uint8_t *kid,
+			   unsigned n);
 
 /*
  * Draws the delays of a packet's n hops, which its sender writes into the packet: independent and

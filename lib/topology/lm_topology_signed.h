@@ -11,8 +11,8 @@
 #include "lm_base.h"
 #include "lm_x25519.h"
 
-#define LM_SIGNED_SIGNATURES 32           /* in one file, at most */
-#define LM_SIGNED_BYTES      (64u << 20)  /* a larger file is refused unread */
+#define LM_SIGNED_SIGNATURES 32          /* in one file, at most */
+#define LM_SIGNED_BYTES      (64u << 20) /* a larger file is refused unread */
 
 struct lm_hash { /* BLAKE2b-256 (RFC 7693) of a document's exact bytes */
 	uint8_t b[32];
@@ -90,9 +90,8 @@ LM_MUST_CHECK int lm_keyfile_make(uint8_t public[32], enum lm_keyfile_kind kind,
  * Reads a key file: `secret` (32 bytes in locked memory: of a struct lm_signer, or struct
  * lm_secret) and its public key. A file that others may read, or of another kind, is refused.
  */
-LM_MUST_CHECK int lm_keyfile_load(uint8_t secret[32], uint8_t public[32],
-				  enum lm_keyfile_kind kind, const char *path,
-				  struct lm_error *err);
+LM_MUST_CHECK int lm_keyfile_load(uint8_t secret[32], uint8_t public[32], enum lm_keyfile_kind kind,
+				  const char *path, struct lm_error *err);
 
 /* ---- Files ---- */
 

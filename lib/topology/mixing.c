@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the whole network does with packets, from the document: the mixing strategy, of which each
- * has fields of its own, and the relays' own cover.
+ * has fields of its own, the relays' own cover, and the choice of paths.
  */
 #include <stddef.h>
 #include <string.h>
@@ -93,20 +93,42 @@ int lm_topology_read_mixing(struct lm_mix_params *mix, const struct reader *read
 int lm_topology_read_cover(struct lm_topology_cover *cover, const struct reader *reader,
 			   const struct place *top)
 {
-	static const char *const fields[] = {"loop_interval_us", "drop_interval_us", NULL};
-	uint64_t loop_us, drop_us;
+	static const char *const fields[] = {"loop_interval_us", "drop_interval_us",
+					     "link_interval_us", NULL};
+	uint32_t *const out[] = {&cover->loop_interval_us, &cover->drop_interval_us,
+				 &cover->link_interval_us};
 	struct place place;
+	uint64_t us;
 	int rc = lm_topology_read_object(&place, reader, top, "cover");
 
 	if (!rc)
 		rc = lm_topology_read_only(reader, &place, fields);
+	for (size_t i = 0; !rc && i < LM_COUNT(out); i++) {
+		rc = lm_topology_read_uint(&us, reader, &place, fields[i], 0, HOUR_US);
+		if (!rc)
+			*out[i] = (uint32_t)us;
+	}
+	return rc;
+}
+
+int lm_topology_read_paths(struct lm_topology_paths *paths, const struct reader *reader,
+			   const struct place *top)
+{
+	static const char *const fields[] = {"choice", "jurisdictions", NULL};
+	static const char right[] = "uniform or capacity";
+	struct place place;
+	const char *choice;
+	int rc = lm_topology_read_object(&place, reader, top, "paths");
+
 	if (!rc)
-		rc = lm_topology_read_uint(&loop_us, reader, &place, fields[0], 0, HOUR_US);
+		rc = lm_topology_read_only(reader, &place, fields);
 	if (!rc)
-		rc = lm_topology_read_uint(&drop_us, reader, &place, fields[1], 0, HOUR_US);
+		rc = lm_topology_read_text(&choice, reader, &place, "choice", right);
 	if (rc)
 		return rc;
-	cover->loop_interval_us = (uint32_t)loop_us;
-	cover->drop_interval_us = (uint32_t)drop_us;
-	return 0;
+	paths->by_capacity = strcmp(choice, "capacity") == 0;
+	if (!paths->by_capacity && strcmp(choice, "uniform") != 0)
+		return lm_topology_fail(reader, &place, "choice", "\"%.40s\" is no choice; %s",
+					choice, right);
+	return lm_topology_read_bool(&paths->jurisdictions, reader, &place, "jurisdictions");
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One node of a document: who it is, where it is, and its public keys.
+ * One node of a document: who it is, who runs it, and its public keys.
  */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "document.h"
 
-#define WINDOW 3 /* key epochs: the previous, the current and the next */
+#define LABEL_LEN 11 /* an epoch in decimal */
 
 /* The canonical u of small order, on the curve and its twist: order 4, 2, 8, 8 and 4. */
 static const struct lm_point small_order[] = {
@@ -75,128 +74,74 @@ static int read_who(struct lm_topology_node *node, const struct reader *reader,
 	return read_layer(node, reader, place, layers);
 }
 
-/* ---- Where ---- */
+/* ---- By whom ---- */
 
-/* 0.0.0.0/8, multicast and everything above it. */
-static bool is_unicast4(const uint8_t address[4])
+/* Printable, so that lists of operators can be read, and no two look alike by spaces. */
+static bool is_name(const char *text)
 {
-	return address[0] != 0 && address[0] < 224;
-}
+	size_t len = strlen(text);
 
-/* Neither unspecified, nor multicast, nor an IPv4 address in disguise. */
-static bool is_unicast6(const uint8_t address[16])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return !lm_is_zero(address, 16) && address[0] != 0xff &&
-	       memcmp(address, mapped, sizeof(mapped)) != 0;
-}
-
-static int read_address(bool *has, uint8_t *out, const struct reader *reader,
-			const struct place *place, int family)
-{
-	const char *field = family == AF_INET ? "ipv4" : "ipv6";
-	const char *text;
-	int rc;
-
-	*has = json_object_get(place->json, field) != NULL;
-	if (!*has)
-		return 0;
-	rc = lm_topology_read_text(&text, reader, place, field, "an address in quotes");
-	if (rc)
-		return rc;
-	if (inet_pton(family, text, out) != 1)
-		return lm_topology_fail(reader, place, field, "\"%.40s\" is no address; %s", text,
-					family == AF_INET ? "as 192.0.2.1" : "as 2001:db8::1");
-	if (family == AF_INET ? !is_unicast4(out) : !is_unicast6(out))
-		return lm_topology_fail(reader, place, field,
-					"%s is no host's address; a unicast address", text);
-	return 0;
-}
-
-/* Six pairs of hexadecimal digits with colons. */
-static bool parse_mac(uint8_t mac[6], const char *text)
-{
-	char digits[13] = {0};
-
-	if (strlen(text) != 17)
+	if (len < 1 || len > LM_TOPOLOGY_NAME || text[0] == ' ' || text[len - 1] == ' ')
 		return false;
-	for (unsigned i = 0; i < 6; i++) {
-		memcpy(digits + 2 * i, text + 3 * i, 2);
-		if (i < 5 && text[3 * i + 2] != ':')
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
 			return false;
-	}
-	return lm_hex_decode(mac, digits, 6);
+	return true;
 }
 
-static int read_mac(struct lm_topology_node *node, const struct reader *reader,
-		    const struct place *place)
+static bool is_jurisdiction(const char *text)
 {
-	static const char right[] = "aa:bb:cc:dd:ee:ff or resolve";
+	return strlen(text) == 2 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'A' &&
+	       text[1] <= 'Z';
+}
+
+static int read_by_whom(struct lm_topology_node *node, const struct reader *reader,
+			const struct place *place)
+{
+	static const char name[] = "1 to 63 printable ASCII characters, no space at either end";
+	static const char country[] = "two capital letters";
 	const char *text;
-	int rc = lm_topology_read_text(&text, reader, place, "mac", right);
+	uint64_t capacity;
+	int rc = lm_topology_read_text(&text, reader, place, "operator", name);
 
-	if (rc || strcmp(text, "resolve") == 0)
-		return rc;
-	if (!parse_mac(node->mac, text))
-		return lm_topology_fail(reader, place, "mac", "\"%.40s\" is no MAC address; %s",
-					text, right);
-	if (node->mac[0] & 1 || lm_is_zero(node->mac, sizeof(node->mac)))
-		return lm_topology_fail(reader, place, "mac",
-					"%s is no host's address; a unicast address", text);
-	node->has_mac = true;
-	return 0;
-}
-
-static int read_where(struct lm_topology_node *node, const struct reader *reader,
-		      const struct place *place)
-{
-	uint64_t port;
-	int rc = read_address(&node->has_ipv4, node->ipv4, reader, place, AF_INET);
-
-	if (!rc)
-		rc = read_address(&node->has_ipv6, node->ipv6, reader, place, AF_INET6);
-	if (!rc && !node->has_ipv4 && !node->has_ipv6)
-		rc = lm_topology_fail(reader, place, "ipv4",
-				      "neither ipv4 nor ipv6 is there; give at least one");
-	if (!rc)
-		rc = lm_topology_read_uint(&port, reader, place, "port", 1, UINT16_MAX);
+	if (!rc && !is_name(text))
+		rc = lm_topology_fail(reader, place, "operator", "\"%.40s\" is no name; %s", text,
+				      name);
 	if (rc)
 		return rc;
-	node->port = (uint16_t)port;
-	return read_mac(node, reader, place);
+	strcpy(node->operator, text);
+	rc = lm_topology_read_text(&text, reader, place, "jurisdiction", country);
+	if (!rc && !is_jurisdiction(text))
+		rc = lm_topology_fail(reader, place, "jurisdiction", "\"%.40s\" is none; %s", text,
+				      country);
+	if (rc)
+		return rc;
+	strcpy(node->jurisdiction, text);
+	rc = lm_topology_read_uint(&capacity, reader, place, "capacity", 1, UINT32_MAX);
+	node->capacity = (uint32_t)capacity;
+	return rc;
 }
 
 /* ---- Keys ---- */
 
-/* The key of one kid of the window. */
-static int read_key(struct lm_topology_node *node, const struct reader *reader,
-		    const struct place *keys, uint8_t kid)
+int lm_topology_read_point(struct lm_point *out, const struct reader *reader,
+			   const struct place *place, const char *field)
 {
-	struct lm_point *pk = &node->key[node->keys].pk;
-	const char *text;
-	char field[4];
-	int rc;
+	int rc = lm_topology_read_hex(out->b, sizeof(out->b), reader, place, field);
 
-	snprintf(field, sizeof(field), "%u", kid);
-	rc = lm_topology_read_text(&text, reader, keys, field, "a public key for this kid");
 	if (rc)
 		return rc;
-	if (!lm_hex_decode(pk->b, text, sizeof(pk->b)))
-		return lm_topology_fail(reader, keys, field, "is no key; 64 hexadecimal digits");
-	if (!lm_x25519_is_canonical(pk))
-		return lm_topology_fail(reader, keys, field,
+	if (!lm_x25519_is_canonical(out))
+		return lm_topology_fail(reader, place, field,
 					"is not canonical; a public key below 2^255 - 19");
-	if (is_small_order(pk))
-		return lm_topology_fail(reader, keys, field,
+	if (is_small_order(out))
+		return lm_topology_fail(reader, place, field,
 					"has small order; a public key made from a secret");
-	node->key[node->keys++].kid = kid;
 	return 0;
 }
 
-/* Refuses every key whose name is none of the kids from `first` on. */
-static int only_kids(const struct reader *reader, const struct place *keys, uint32_t first,
-		     unsigned kids)
+/* Refuses every key whose name is none of the epochs from `first` on. */
+static int only_epochs(const struct reader *reader, const struct place *keys, uint32_t first)
 {
 	const char *name;
 	json_t *value;
@@ -204,19 +149,19 @@ static int only_kids(const struct reader *reader, const struct place *keys, uint
 	json_object_foreach(keys->json, name, value)
 	{
 		unsigned i = 0;
-		char kid[4];
+		char label[LABEL_LEN];
 
-		while (i < kids) {
-			snprintf(kid, sizeof(kid), "%u", (uint8_t)(first + i));
-			if (strcmp(kid, name) == 0)
+		while (i < LM_TOPOLOGY_KEYS) {
+			snprintf(label, sizeof(label), "%" PRIu32, first + i);
+			if (strcmp(label, name) == 0)
 				break;
 			i++;
 		}
-		if (i == kids)
-			return lm_topology_fail(
-				reader, keys, "",
-				"\"%.40s\" is no kid of this epoch; %u to %u modulo 256", name,
-				(uint8_t)first, (uint8_t)(first + kids - 1));
+		if (i == LM_TOPOLOGY_KEYS)
+			return lm_topology_fail(reader, keys, "",
+						"\"%.40s\" is no epoch of this document; %" PRIu32
+						" to %" PRIu32,
+						name, first, first + LM_TOPOLOGY_KEYS - 1);
 	}
 	return 0;
 }
@@ -224,29 +169,43 @@ static int only_kids(const struct reader *reader, const struct place *keys, uint
 static int read_keys(struct lm_topology_node *node, const struct reader *reader,
 		     const struct place *place, uint32_t epoch)
 {
-	uint32_t first = epoch > 0 ? epoch - 1 : 0;
-	unsigned kids = epoch > 0 ? WINDOW : WINDOW - 1;
 	struct place keys;
 	int rc = lm_topology_read_object(&keys, reader, place, "keys");
 
 	if (!rc)
-		rc = only_kids(reader, &keys, first, kids);
-	for (unsigned i = 0; i < kids && !rc; i++)
-		rc = read_key(node, reader, &keys, (uint8_t)(first + i));
+		rc = only_epochs(reader, &keys, epoch);
+	for (uint32_t i = 0; i < LM_TOPOLOGY_KEYS && !rc; i++) {
+		char label[LABEL_LEN];
+
+		snprintf(label, sizeof(label), "%" PRIu32, epoch + i);
+		rc = lm_topology_read_point(&node->key[i].pk, reader, &keys, label);
+		node->key[i].kid = (uint8_t)(epoch + i);
+		node->keys = i + 1;
+	}
 	return rc;
 }
 
 int lm_topology_read_node(struct lm_topology_node *node, const struct reader *reader,
 			  const struct place *place, const struct lm_topology *topology)
 {
-	static const char *const fields[] = {"id",   "role", "layer", "ipv4", "ipv6",
-					     "port", "mac",  "keys",  NULL};
+	static const char *const fields[] = {"id",           "role",     "layer", "operator",
+					     "jurisdiction", "identity", "link",  "capacity",
+					     "addresses",    "mac",      "keys",  NULL};
 	int rc = lm_topology_read_only(reader, place, fields);
 
 	if (!rc)
 		rc = read_who(node, reader, place, topology->layers);
 	if (!rc)
-		rc = read_where(node, reader, place);
+		rc = read_by_whom(node, reader, place);
+	if (!rc)
+		rc = lm_topology_read_hex(node->identity.b, sizeof(node->identity.b), reader, place,
+					  "identity");
+	if (!rc)
+		rc = lm_topology_read_point(&node->link, reader, place, "link");
+	if (!rc)
+		rc = lm_topology_read_addresses(node->address, &node->addresses, reader, place);
+	if (!rc)
+		rc = lm_topology_read_mac(node, reader, place);
 	if (!rc)
 		rc = read_keys(node, reader, place, topology->epoch);
 	return rc;

@@ -26,6 +26,16 @@ struct place lm_topology_place_of_node(unsigned i)
 	return place;
 }
 
+struct place lm_topology_place_in_list(const struct place *place, const char *field, json_t *list,
+				       unsigned i)
+{
+	struct place item = {.json = json_array_get(list, i)};
+
+	snprintf(item.prefix, sizeof(item.prefix), "%.14s%.9s[%u].", place->prefix, field,
+		 i % 10000);
+	return item;
+}
+
 int lm_topology_fail(const struct reader *reader, const struct place *place, const char *field,
 		     const char *format, ...)
 {
@@ -88,6 +98,19 @@ int lm_topology_read_uint(uint64_t *out, const struct reader *reader, const stru
 	return 0;
 }
 
+int lm_topology_read_bool(bool *out, const struct reader *reader, const struct place *place,
+			  const char *field)
+{
+	const json_t *json = json_object_get(place->json, field);
+
+	if (!json)
+		return lm_topology_fail(reader, place, field, "is missing; true or false");
+	if (!json_is_boolean(json))
+		return lm_topology_fail(reader, place, field, "is neither; true or false");
+	*out = json_is_true(json);
+	return 0;
+}
+
 int lm_topology_read_text(const char **out, const struct reader *reader, const struct place *place,
 			  const char *field, const char *right)
 {
@@ -113,4 +136,51 @@ int lm_topology_read_object(struct place *out, const struct reader *reader,
 	*out = (struct place){.json = json};
 	snprintf(out->prefix, sizeof(out->prefix), "%.20s%.9s.", place->prefix, field);
 	return 0;
+}
+
+int lm_topology_read_list(json_t **out, const struct reader *reader, const struct place *place,
+			  const char *field, unsigned min, unsigned max)
+{
+	json_t *json = json_object_get(place->json, field);
+
+	if (!json)
+		return lm_topology_fail(reader, place, field, "is missing; a list of %u to %u", min,
+					max);
+	if (!json_is_array(json) || json_array_size(json) < min || json_array_size(json) > max)
+		return lm_topology_fail(reader, place, field, "is no list of %u to %u", min, max);
+	for (size_t i = 0; i < json_array_size(json); i++) {
+		struct place item = lm_topology_place_in_list(place, field, json, (unsigned)i);
+
+		if (!json_is_object(item.json))
+			return lm_topology_fail(reader, &item, "", "is no object; write {...}");
+	}
+	*out = json;
+	return 0;
+}
+
+int lm_topology_read_hex(uint8_t *out, size_t n, const struct reader *reader,
+			 const struct place *place, const char *field)
+{
+	const char *text;
+	char right[40];
+	int rc;
+
+	snprintf(right, sizeof(right), "%zu hexadecimal digits", 2 * n);
+	rc = lm_topology_read_text(&text, reader, place, field, right);
+	if (!rc && !lm_hex_decode(out, text, n))
+		rc = lm_topology_fail(reader, place, field, "\"%.20s\" is wrong; %s", text, right);
+	return rc;
+}
+
+int lm_topology_read_time(uint64_t *out_s, const struct reader *reader, const struct place *place,
+			  const char *field)
+{
+	static const char right[] = "UTC as 2026-11-25T12:00:00Z";
+	const char *text;
+	int rc = lm_topology_read_text(&text, reader, place, field, right);
+
+	if (!rc && !lm_topology_parse_time(out_s, text))
+		rc = lm_topology_fail(reader, place, field, "\"%.40s\" is no time; %s", text,
+				      right);
+	return rc;
 }

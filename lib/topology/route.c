@@ -100,13 +100,22 @@ void lm_topology_draw_drop(const struct lm_topology *topology, struct lm_prng *p
 	*hops = n;
 }
 
-void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, bool ending,
-			   uint8_t *kid, unsigned n)
+static bool all_have_key(const struct lm_topology_node *const *path, unsigned n, uint8_t kid)
 {
-	bool has_previous = topology->epoch > 0;
-	uint32_t base = topology->epoch;
+	for (unsigned i = 0; i < n; i++)
+		if (!lm_topology_key(path[i], kid))
+			return false;
+	return true;
+}
 
-	if (has_previous && !ending)
+void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, uint32_t epoch,
+			   bool ending, const struct lm_topology_node *const *path, uint8_t *kid,
+			   unsigned n)
+{
+	uint32_t base = epoch;
+
+	LM_ASSERT(epoch - topology->epoch <= 1);
+	if (!ending && epoch > 0 && all_have_key(path, n, (uint8_t)(epoch - 1)))
 		base -= lm_prng_below(prng, 2);
 	for (unsigned i = 0; i < n; i++)
 		kid[i] = (uint8_t)(base + lm_prng_below(prng, 2));

@@ -106,9 +106,8 @@ int lm_signed_parse(struct lm_signed *file, const char *text, size_t len, const 
 					    name, line);
 	}
 	if (at >= end)
-		return lm_error_set(err, EINVAL,
-				    "%s:%u: ends before the document; the file is cut", name,
-				    file->n + 2);
+		return lm_error_set(err, EINVAL, "%s:%u: ends before the document; the file is cut",
+				    name, file->n + 2);
 	file->bytes = at + 1;
 	file->len = (size_t)(end - file->bytes);
 	return 0;

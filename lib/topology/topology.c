@@ -5,21 +5,53 @@
  * Nothing here is secret.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "document.h"
 #include "loaded.h"
 
+static int read_times(struct lm_topology *head, const struct reader *reader,
+		      const struct place *top)
+{
+	int rc = lm_topology_read_time(&head->from_s, reader, top, "from");
+
+	if (!rc)
+		rc = lm_topology_read_time(&head->until_s, reader, top, "until");
+	if (!rc && head->until_s <= head->from_s)
+		rc = lm_topology_fail(reader, top, "until", "is not later than from");
+	if (!rc && head->until_s - head->from_s > LM_TOPOLOGY_SPAN_S)
+		rc = lm_topology_fail(reader, top, "until",
+				      "more than 30 days after from; shorten the epoch");
+	return rc;
+}
+
+/* Which document this is. */
+static int read_number(struct lm_topology *head, const struct reader *reader,
+		       const struct place *top)
+{
+	uint64_t epoch;
+	int rc = lm_topology_read_uint(&epoch, reader, top, "epoch", 0, LM_TOPOLOGY_EPOCH_MAX);
+
+	if (!rc)
+		rc = read_times(head, reader, top);
+	if (!rc)
+		rc = lm_topology_read_hex(head->previous.b, sizeof(head->previous.b), reader, top,
+					  "previous");
+	if (!rc && epoch == 0 && !lm_is_zero(head->previous.b, sizeof(head->previous.b)))
+		rc = lm_topology_fail(reader, top, "previous",
+				      "no epoch is before epoch 0; 64 zeros");
+	head->epoch = (uint32_t)epoch;
+	return rc;
+}
+
 /* Everything but the nodes. */
 static int read_head(struct lm_topology *head, const struct reader *reader, const struct place *top)
 {
-	static const char *const fields[] = {"format", "epoch",  "profile", "mixing",
-					     "cover",  "layers", "nodes",   NULL};
-	static const char right[] = "linemix-topology-v1";
-	uint64_t epoch, profile, layers;
+	static const char *const fields[] = {"format",   "epoch",   "from",   "until",
+					     "previous", "profile", "mixing", "cover",
+					     "paths",    "layers",  "nodes",  NULL};
+	static const char right[] = "linemix-topology-v2";
+	uint64_t profile, layers;
 	const char *format;
 	int rc = lm_topology_read_text(&format, reader, top, "format", right);
 
@@ -29,7 +61,7 @@ static int read_head(struct lm_topology *head, const struct reader *reader, cons
 	if (!rc)
 		rc = lm_topology_read_only(reader, top, fields);
 	if (!rc)
-		rc = lm_topology_read_uint(&epoch, reader, top, "epoch", 0, UINT32_MAX);
+		rc = read_number(head, reader, top);
 	if (!rc)
 		rc = lm_topology_read_uint(&profile, reader, top, "profile", 0, 1);
 	if (!rc)
@@ -38,9 +70,10 @@ static int read_head(struct lm_topology *head, const struct reader *reader, cons
 		rc = lm_topology_read_mixing(&head->mix, reader, top);
 	if (!rc)
 		rc = lm_topology_read_cover(&head->cover, reader, top);
+	if (!rc)
+		rc = lm_topology_read_paths(&head->paths, reader, top);
 	if (rc)
 		return rc;
-	head->epoch = (uint32_t)epoch;
 	head->profile = (unsigned)profile;
 	head->layers = (unsigned)layers;
 	return 0;
@@ -68,6 +101,34 @@ static int compare_ids(const void *a, const void *b)
 	const struct lm_topology_node *left = a, *right = b;
 
 	return (left->id > right->id) - (left->id < right->id);
+}
+
+static int compare_operators(const void *a, const void *b)
+{
+	const struct lm_topology_node *const *left = a, *const *right = b;
+
+	return strcmp((*left)->operator,(*right)->operator);
+}
+
+/* Gives nodes of one operator one number. */
+static int number_operators(struct lm_topology *topology, const struct reader *reader)
+{
+	struct lm_topology_node **by_name =
+		calloc(topology->nodes, sizeof(struct lm_topology_node *));
+	uint32_t number = 0;
+
+	if (!by_name)
+		return lm_error_set(reader->err, ENOMEM, "%s: out of memory", reader->file);
+	for (unsigned i = 0; i < topology->nodes; i++)
+		by_name[i] = &topology->node[i];
+	qsort(by_name, topology->nodes, sizeof(*by_name), compare_operators);
+	for (unsigned i = 0; i < topology->nodes; i++) {
+		if (i > 0 && compare_operators(&by_name[i - 1], &by_name[i]) != 0)
+			number++;
+		by_name[i]->operator_number = number;
+	}
+	free(by_name);
+	return 0;
 }
 
 /* Sorts the nodes, and lays out the ids and the nodes of each layer in `index`. */
@@ -116,6 +177,8 @@ static int read_document(struct lm_topology **out, const struct reader *reader,
 	loaded->topology = head;
 	rc = read_nodes(&loaded->topology, reader, nodes);
 	if (!rc)
+		rc = number_operators(&loaded->topology, reader);
+	if (!rc)
 		rc = build_index(loaded, reader, (uint32_t *)(head.node + n));
 	if (rc) {
 		free(loaded);
@@ -147,52 +210,46 @@ int lm_topology_parse(struct lm_topology **topology, const char *text, size_t le
 		rc = read_document(topology, &reader, &top);
 	else
 		rc = lm_topology_fail(&reader, &top, "", "the document is no object; write {...}");
+	if (!rc)
+		lm_hash_bytes(&(*topology)->hash, text, len);
 	json_decref(top.json);
 	return rc;
 }
 
-/* The whole of a regular file; *text is for free(). */
-static int read_file(char **text, size_t *len, const char *path, int fd, struct lm_error *err)
+int lm_topology_open(struct lm_topology **topology, const char *text, size_t len,
+		     const struct lm_authorities *authorities, const char *name,
+		     struct lm_error *err)
 {
-	struct stat status;
-	ssize_t got;
-
-	if (fstat(fd, &status) < 0)
-		return lm_error_set(err, errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(status.st_mode))
-		return lm_error_set(err, EINVAL, "%s: is no regular file", path);
-	if ((uintmax_t)status.st_size > LM_TOPOLOGY_BYTES)
-		return lm_error_set(err, EFBIG, "%s: larger than %u bytes; shorten it", path,
-				    LM_TOPOLOGY_BYTES);
-	*text = malloc((size_t)status.st_size + 1);
-	if (!*text)
-		return lm_error_set(err, ENOMEM, "%s: out of memory", path);
-	for (*len = 0; *len < (size_t)status.st_size; *len += (size_t)got) {
-		got = read(fd, *text + *len, (size_t)status.st_size - *len);
-		if (got < 0)
-			return lm_error_set(err, errno, "%s: cannot be read: %s", path,
-					    strerror(errno));
-		if (got == 0)
-			break; /* cut while it was being read: the parser will say so */
-	}
-	return 0;
-}
-
-int lm_topology_load(struct lm_topology **topology, const char *path, struct lm_error *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char *text = NULL;
-	size_t len = 0;
+	struct lm_signed file;
+	unsigned good;
 	int rc;
 
 	*topology = NULL;
-	if (fd < 0)
-		return lm_error_set(err, errno, "%s: cannot be opened: %s", path, strerror(errno));
-	rc = read_file(&text, &len, path, fd, err);
-	if (!rc)
-		rc = lm_topology_parse(topology, text, len, path, err);
+	rc = lm_signed_parse(&file, text, len, name, err);
+	if (rc)
+		return rc;
+	good = lm_signed_count(&file, authorities);
+	if (good < authorities->threshold)
+		return lm_error_set(err, EBADMSG,
+				    "%s: has %u good signatures of the %u needed; the %u that it "
+				    "has must be by `authorities` of the config and of these bytes",
+				    name, good, authorities->threshold, file.n);
+	return lm_topology_parse(topology, file.bytes, file.len, name, err);
+}
+
+int lm_topology_load(struct lm_topology **topology, const char *path,
+		     const struct lm_authorities *authorities, struct lm_error *err)
+{
+	char *text;
+	size_t len;
+	int rc;
+
+	*topology = NULL;
+	rc = lm_file_read(&text, &len, path, err);
+	if (rc)
+		return rc;
+	rc = lm_topology_open(topology, text, len, authorities, path, err);
 	free(text);
-	close(fd);
 	return rc;
 }
 

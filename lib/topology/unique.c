@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What must not stand twice in a document: ids, addresses with their port, public keys. Each kind
+ * What must not stand twice in a document: ids, identities, link keys, addresses with their port,
+ * mix keys. Each kind
  * is collected, sorted, and compared with its neighbour.
  */
 #include <errno.h>
@@ -14,7 +15,9 @@ struct entry {
 	uint32_t node;
 };
 
-/* One kind: collect writes what the node has of it (up to LM_TOPOLOGY_NODE_KEYS). */
+#define ENTRIES LM_TOPOLOGY_ADDRESSES /* of one kind and node, at most */
+
+/* One kind: collect writes what the node has of it (up to ENTRIES). */
 struct kind {
 	const char *field;
 	unsigned (*collect)(struct entry *entry, const struct lm_topology_node *node);
@@ -26,18 +29,26 @@ static unsigned collect_id(struct entry *entry, const struct lm_topology_node *n
 	return 1;
 }
 
-static unsigned collect_ipv4(struct entry *entry, const struct lm_topology_node *node)
+static unsigned collect_identity(struct entry *entry, const struct lm_topology_node *node)
 {
-	memcpy(entry->bytes, node->ipv4, sizeof(node->ipv4));
-	lm_store_u32(entry->bytes + sizeof(node->ipv4), node->port);
-	return node->has_ipv4;
+	memcpy(entry->bytes, node->identity.b, sizeof(entry->bytes));
+	return 1;
 }
 
-static unsigned collect_ipv6(struct entry *entry, const struct lm_topology_node *node)
+static unsigned collect_link(struct entry *entry, const struct lm_topology_node *node)
 {
-	memcpy(entry->bytes, node->ipv6, sizeof(node->ipv6));
-	lm_store_u32(entry->bytes + sizeof(node->ipv6), node->port);
-	return node->has_ipv6;
+	memcpy(entry->bytes, node->link.b, sizeof(entry->bytes));
+	return 1;
+}
+
+static unsigned collect_addresses(struct entry *entry, const struct lm_topology_node *node)
+{
+	for (unsigned i = 0; i < node->addresses; i++) {
+		memcpy(entry[i].bytes, node->address[i].ip, sizeof(node->address[i].ip));
+		lm_store_u32(entry[i].bytes + sizeof(node->address[i].ip), node->address[i].port);
+		entry[i].bytes[31] = node->address[i].ipv6;
+	}
+	return node->addresses;
 }
 
 static unsigned collect_keys(struct entry *entry, const struct lm_topology_node *node)
@@ -63,7 +74,7 @@ static int check_kind(const struct reader *reader, const struct lm_topology *top
 	for (unsigned i = 0; i < topology->nodes; i++) {
 		unsigned got;
 
-		memset(&entry[n], 0, LM_TOPOLOGY_NODE_KEYS * sizeof(*entry));
+		memset(&entry[n], 0, ENTRIES * sizeof(*entry));
 		got = kind->collect(&entry[n], &topology->node[i]);
 		for (unsigned end = n + got; n < end; n++)
 			entry[n].node = i;
@@ -85,14 +96,12 @@ static int check_kind(const struct reader *reader, const struct lm_topology *top
 int lm_topology_check_unique(const struct reader *reader, const struct lm_topology *topology)
 {
 	static const struct kind kinds[] = {
-		{"id", collect_id},
-		{"ipv4", collect_ipv4},
-		{"ipv6", collect_ipv6},
+		{"id", collect_id},     {"identity", collect_identity},
+		{"link", collect_link}, {"addresses", collect_addresses},
 		{"keys", collect_keys},
 	};
 	/* One node's worth more, since an entry is cleared before it is known to be needed. */
-	struct entry *entry =
-		calloc((size_t)topology->nodes + 1, LM_TOPOLOGY_NODE_KEYS * sizeof(*entry));
+	struct entry *entry = calloc((size_t)topology->nodes + 1, ENTRIES * sizeof(*entry));
 	int rc = 0;
 
 	if (!entry)

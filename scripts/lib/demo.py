@@ -97,6 +97,7 @@ class Demo:
                        "--subnet", "fd6c:696e::/64" if options.ipv6 else "10.77.0.0/24",
                        "--out", str(self.folder)])
         self.network = netns.Network(self.profile["mtu"], options.ipv6)
+        authorities = (self.folder / "authorities.yaml").read_text()
         cpus = sorted(os.sched_getaffinity(0))
         for place, node in enumerate([GATEWAY, *MIXES]):
             self.network.add(node)
@@ -104,7 +105,7 @@ class Demo:
                 node=node, port=netns.PORT, cpu=cpus[place % len(cpus)], prefix=prefix(node),
                 runtime=self.runtime and f"{self.runtime.name}/{node}" or "none",
                 replay=self.replay,
-                **self.profile))
+                **self.profile) + authorities)
 
     def config(self, node):
         return self.folder / f"node-{node}.yaml"

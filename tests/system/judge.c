@@ -33,14 +33,14 @@ void judge_open(struct judge *judge, const char *path, const char *backend)
 	uint8_t mac[6];
 
 	if (lm_base_init(&err) != 0 || relay_config_load(&judge->config, path, &err) != 0 ||
-	    lm_topology_load(&judge->topology, node->topology, &err) != 0)
+	    lm_topology_load(&judge->topology, node->topology, &node->authorities, &err) != 0)
 		judge_die(judge, err.text);
 	judge->node = lm_topology_find(judge->topology, (uint32_t)node->node);
 	if (!judge->node)
 		judge_die(judge, "no such node in the topology");
 	place = mix_keys_place(node);
 	place.runtime = LM_EPOCH_THROWAWAY;
-	if (mix_keys_load(&judge->keys, &place, judge->topology, judge->node, &err) != 0)
+	if (mix_keys_load(&judge->keys, &place, judge->node, judge->topology->epoch, &err) != 0)
 		judge_die(judge, err.text);
 	view_resolve_static(NULL, mac, judge->node);
 	view_self_init(&judge->self, judge->node, mac, (uint16_t)node->port.vlan);

@@ -23,6 +23,7 @@ GEN = BUILD / "app/gen/linemix-gen"
 # With swap no folder on tmpfs is good enough for keys in use.
 SWAP = len(pathlib.Path("/proc/swaps").read_text().splitlines()) > 1
 REPLAY_CHECK = BUILD / "tests/system/replay-check"
+SIGN = BUILD / "tests/system/sign-document"
 
 CONFIG = """\
 node: {node}
@@ -69,7 +70,8 @@ class Network:
         run(GEN, "network", "--static-macs", *options, "--out", self.path)
         for keys in self.path.glob("keys-*.json"):
             shutil.copy2(keys, f"{keys}.made")
-        self.topology = json.loads((self.path / "topology.json").read_text())
+        self.authorities = (self.path / "authorities.yaml").read_text()
+        self.topology = self.document()
 
     def __enter__(self):
         return self
@@ -77,6 +79,21 @@ class Network:
     def __exit__(self, *unused):
         self.folder.cleanup()
         self.memory.cleanup()
+
+    def document(self, name="topology.json"):
+        """The document in a signed file."""
+        _, text = (self.path / name).read_text().split("\n\n", 1)
+        return json.loads(text)
+
+    def publish(self, document=None, name="topology.json"):
+        """Replaces a signed file by this document, self.topology unless one is given, signed by every
+        authority. Text is signed as it stands."""
+        text = document if isinstance(document, str) else json.dumps(document or self.topology)
+        run(SIGN, self.path / name, *sorted(self.path.glob("authority-*.key")), input=text)
+
+    def node(self, number):
+        """A node in self.topology."""
+        return next(node for node in self.topology["nodes"] if node["id"] == number)
 
     def runtime(self, node):
         """The runtime folder of a node's relay; where there is swap, none."""
@@ -89,7 +106,7 @@ class Network:
         path.write_text(CONFIG.format(
             node=node, device=device, vlan=vlan, megabytes=megabytes, held=held,
             replay=replay, runtime=runtime or self.runtime(node),
-            workers=list(workers), prefix=self.prefix(node)) + extra)
+            workers=list(workers), prefix=self.prefix(node)) + self.authorities + extra)
         return path
 
     def prefix(self, node):

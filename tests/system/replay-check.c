@@ -75,7 +75,8 @@ static void expect_delivery(struct check *check, const struct lm_packet_peel *it
 	to.has_ipv4 = !endpoint->ipv6;
 	to.has_ipv6 = endpoint->ipv6;
 	memcpy(endpoint->ipv6 ? to.ipv6 : to.ipv4, endpoint->address, endpoint->ipv6 ? 16 : 4);
-	to.port = endpoint->port;
+	to.port_ipv4 = endpoint->port;
+	to.port_ipv6 = endpoint->port;
 	service_header_write(datagram, item->cmd, &item->dest, &item->token);
 	memcpy(datagram + SERVICE_HEADER, item->packet + skip, body);
 	expect(check, &to, datagram, SERVICE_HEADER + body);

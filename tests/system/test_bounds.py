@@ -90,8 +90,8 @@ class Fed(unittest.TestCase):
         with Network(*LEAVES) as net:
             capture = net.make("in.pcap", count=100)
             for node in net.topology["nodes"]:
-                node["mac"] = "resolve"
-            (net.path / "topology.json").write_text(json.dumps(net.topology))
+                del node["mac"]
+            net.publish()
             with subprocess.Popen([network.RELAY, "--config", configure(net, 11), "--feed", capture,
                                    "--feed-rate", "40"], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE, text=True) as relay:

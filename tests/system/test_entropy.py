@@ -47,7 +47,7 @@ class Crossed:
     def change(self, part, **fields):
         """Changes the topology that `check` reads."""
         self.net.topology[part].update(fields)
-        (self.net.path / "topology.json").write_text(json.dumps(self.net.topology))
+        self.net.publish()
 
 
 class Entropy(unittest.TestCase):

@@ -132,7 +132,7 @@ class Check(unittest.TestCase):
         # with intervals of a microsecond nothing is mixed; then it is judged by long ones
         with Arrived(count=400, options=("--interval-us", "1")) as arrived:
             arrived.net.topology["mixing"]["interval_us"] = 50000
-            (arrived.net.path / "topology.json").write_text(json.dumps(arrived.net.topology))
+            arrived.net.publish()
             report = arrived.check(arrived.frames, ok=True)
             self.assertEqual(report["order"]["correlation"], 1)
 
@@ -240,25 +240,25 @@ class MakeUp(unittest.TestCase):
                 self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
                 keys = json.loads(path.read_text())
                 self.assertEqual(keys["format"], "linemix-keys-v2")
-                self.assertEqual(list(keys["keys"]), ["255", "256", "257"])
+                self.assertEqual(list(keys["keys"]), ["256", "257", "258"])
                 secrets += keys["keys"].values()
             self.assertEqual(len(set(secrets)), 3 * len(ids))
 
     def test_later_epochs_have_documents_and_the_keys_for_them(self):
         with Network("--layers", "1", "--epoch", "254", "--epochs-ahead", "3") as net:
             keys = json.loads((net.path / "keys-11.json").read_text())["keys"]
-            self.assertEqual(list(keys), [str(epoch) for epoch in range(253, 259)])
+            self.assertEqual(list(keys), [str(epoch) for epoch in range(254, 260)])
             seen = {}
             for epoch in range(254, 258):
                 name = f"topology-{epoch}.json" if epoch > 254 else "topology.json"
-                document = json.loads((net.path / name).read_text())
+                document = net.document(name)
                 self.assertEqual(document["epoch"], epoch)
                 self.assertEqual(len(document["nodes"]), len(net.topology["nodes"]))
                 for node in document["nodes"]:
                     self.assertEqual(list(node["keys"]),
-                                     [str((epoch + i) % 256) for i in (-1, 0, 1)])
-                    for kid, public in node["keys"].items():
-                        self.assertEqual(seen.setdefault((node["id"], kid), public), public)
+                                     [str(epoch + i) for i in (0, 1, 2)])
+                    for full, public in node["keys"].items():
+                        self.assertEqual(seen.setdefault((node["id"], full), public), public)
             self.assertEqual(len(set(seen.values())), 6 * 2)
 
     def test_ids_stay_apart_in_wide_networks(self):
@@ -268,18 +268,20 @@ class MakeUp(unittest.TestCase):
 
     def test_both_families_stand_in_the_topology(self):
         with Network("--subnet", "192.0.2.0/24", "--subnet", "2001:db8::/64") as net:
-            node = next(n for n in net.topology["nodes"] if n["id"] == 21)
-            self.assertEqual((node["ipv4"], node["ipv6"]), ("192.0.2.21", "2001:db8::15"))
+            self.assertEqual(net.node(21)["addresses"], [{"ip": "192.0.2.21", "port": 7000},
+                                                         {"ip": "2001:db8::15", "port": 7000}])
 
     def test_strategy_and_cover_stand_in_the_topology(self):
-        nothing = {"loop_interval_us": 0, "drop_interval_us": 0}
+        nothing = {"loop_interval_us": 0, "drop_interval_us": 0, "link_interval_us": 0}
         for options, mixing, cover in (
                 ((), {"strategy": "batch", "interval_us": 100000, "min_batch": 1,
                       "min_neighbours": 1, "max_wait_us": 1000000}, nothing),
                 (("--interval-us", "5", "--min-batch", "32", "--min-neighbours", "2",
-                  "--max-wait-us", "7", "--loop-interval-us", "3", "--drop-interval-us", "4"),
+                  "--max-wait-us", "7", "--loop-interval-us", "3", "--drop-interval-us", "4",
+                  "--link-interval-us", "6"),
                  {"strategy": "batch", "interval_us": 5, "min_batch": 32, "min_neighbours": 2,
-                  "max_wait_us": 7}, {"loop_interval_us": 3, "drop_interval_us": 4}),
+                  "max_wait_us": 7},
+                 {"loop_interval_us": 3, "drop_interval_us": 4, "link_interval_us": 6}),
                 (("--strategy", "pool", "--interval-us", "9", "--threshold", "10", "--flush-ppm",
                   "11", "--stay-ppm", "12"),
                  {"strategy": "pool", "interval_us": 9, "threshold": 10, "flush_ppm": 11,
@@ -299,13 +301,19 @@ class MakeUp(unittest.TestCase):
             before = {path.name: path.read_bytes() for path in net.path.iterdir()}
             done = run(GEN, "network", "--out", net.path, ok=False)
             self.assertEqual(done.returncode, 1)
-            self.assertIn("keys-1.json: is there already", done.stderr)
-            (net.path / "keys-1.json").unlink()
-            (net.path / "keys-11.json").unlink()
-            self.assertEqual(run(GEN, "network", "--out", net.path, ok=False).returncode, 1)
-            after = {path.name: path.read_bytes() for path in net.path.iterdir()}
-            self.assertEqual(after, {name: data for name, data in before.items()
-                                     if name not in ("keys-1.json", "keys-11.json")})
+            self.assertIn("authority-1.key: is there already", done.stderr)
+            gone = ["authority-1.key", "authorities.yaml"]
+            for name in gone:
+                (net.path / name).unlink()
+            for name in ("identity-1.key", "link-1.key", "keys-1.json", "identity-11.key"):
+                done = run(GEN, "network", "--out", net.path, ok=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"{name}: is there already", done.stderr)
+                (net.path / name).unlink()
+                gone.append(name)
+                after = {path.name: path.read_bytes() for path in net.path.iterdir()}
+                self.assertEqual(after, {name: data for name, data in before.items()
+                                         if name not in gone})
 
     def test_networks_that_cannot_be_are_refused(self):
         with Network() as net:

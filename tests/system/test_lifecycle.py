@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import ctypes
-import json
 import os
 import pathlib
 import re
@@ -60,7 +59,7 @@ class Restarts:
     def let_go(self):
         """From the next start on, batches leave at once."""
         self.net.topology["mixing"].update(interval_us=20000, max_wait_us=20000)
-        (self.net.path / "topology.json").write_text(json.dumps(self.net.topology))
+        self.net.publish()
 
     def left(self):
         """Everything that left, over all starts, as one capture."""
@@ -197,20 +196,18 @@ class HandOver(unittest.TestCase):
             self.assertEqual(books["drops"]["pool_full"], 100)
 
     def test_what_was_taken_over_waits_for_next_hops(self):
-        def macs(topology):
-            (net.path / "topology.json").write_text(json.dumps(topology))
-
         with Network(*HOLD) as net:
             relay = Restarts(net)
             relay.hold(net.make("in.pcap", count=50), 50)
             relay.let_go()
             unresolved = copy.deepcopy(net.topology)
             for node in unresolved["nodes"]:
-                node["mac"] = "resolve" if node["id"] != 11 else node["mac"]
-            macs(unresolved)
+                if node["id"] != 11:
+                    del node["mac"]
+            net.publish(unresolved)
             with relay.start() as live:
                 time.sleep(0.5)
-                macs(net.topology)
+                net.publish()
                 live.process.send_signal(signal.SIGHUP)
                 live.wait(lambda: relay.stats().get("held") == 0)
                 books = live.stop()
@@ -231,8 +228,7 @@ class HandOver(unittest.TestCase):
     def test_packets_for_a_neighbour_that_is_gone_are_dropped_by_name(self):
         with Network("--per-layer", "2", *HOLD) as net:
             relay = Restarts(net)
-            mac = bytes.fromhex(next(n["mac"] for n in net.topology["nodes"]
-                                     if n["id"] == 11).replace(":", ""))
+            mac = bytes.fromhex(net.node(11)["mac"].replace(":", ""))
             frames = [frame for frame in read_capture(net.make("in.pcap", count=600))
                       if frame[1][:6] == mac][:200]
             relay.hold(write_capture(net.path / "for-11.pcap", frames), 200)

@@ -92,8 +92,8 @@ class Running(unittest.TestCase):
 
     def test_a_next_hop_without_a_known_address_is_named(self):
         with Network() as net:
-            next(n for n in net.topology["nodes"] if n["id"] == 21)["mac"] = "resolve"
-            (net.path / "topology.json").write_text(json.dumps(net.topology))
+            del net.node(21)["mac"]
+            net.publish()
             config, _, _ = self.pcap_relay(net, 50)
             with Live(config) as live:
                 live.wait(lambda: stats(net, 11).get("drop_unresolved") == 50)

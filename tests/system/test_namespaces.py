@@ -32,9 +32,9 @@ class Interfaces(unittest.TestCase):
         """A relay, node 11, and a generator, node 1, on a bridge."""
         net = self.enterContext(Network("--layers", "1", "--interval-us", "20000", *options))
         for node in net.topology["nodes"]:
-            node["mac"] = "resolve"
-        (net.path / "topology.json").write_text(json.dumps(net.topology))
-        hosts = netns.Network(ipv6="ipv6" in net.topology["nodes"][0])
+            del node["mac"]
+        net.publish()
+        hosts = netns.Network(ipv6=":" in net.topology["nodes"][0]["addresses"][0]["ip"])
         self.addCleanup(hosts.close)
         for node in (1, 11):
             hosts.add(node)

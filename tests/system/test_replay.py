@@ -242,18 +242,17 @@ class Gateway(unittest.TestCase):
 
 def to_node(net, frame, node):
     """The frame addressed to another node of the (IPv4) network."""
-    entry = next(n for n in net.topology["nodes"] if n["id"] == node)
+    entry = net.node(node)
     mac = bytes.fromhex(entry["mac"].replace(":", ""))
-    address = bytes(int(part) for part in entry["ipv4"].split("."))
+    address = bytes(int(part) for part in entry["addresses"][0]["ip"].split("."))
     frame = with_ipv4_field(frame[:30] + address + frame[34:], 4, 0)
     return mac + frame[6:]
 
 
 def as_mix(net, node):
     """Changes the topology on disk: this gateway becomes a second mix of layer 1."""
-    entry = next(n for n in net.topology["nodes"] if n["id"] == node)
-    entry.update(role="mix", layer=1)
-    (net.path / "topology.json").write_text(json.dumps(net.topology))
+    net.node(node).update(role="mix", layer=1)
+    net.publish()
 
 
 class Files(unittest.TestCase):

@@ -20,24 +20,34 @@ static void write_network(struct world *world, unsigned profile, uint64_t replay
 		.per_layer = PER_LAYER,
 		.profile = profile,
 		.epoch = 7,
+		.from_s = 1795608000, /* 2026-11-25T12:00:00Z */
+		.epoch_seconds = 1200,
+		.authorities = 2,
+		.threshold = 1,
+		.capacity = 1000,
 		.port = 7000,
 		.mix = *mix,
 	};
-	char path[64];
-	FILE *config;
+	char path[64], authorities[1024] = "";
+	FILE *config, *from;
 
 	strcpy(world->folder, "/tmp/linemix-gen-XXXXXX");
 	assert_non_null(mkdtemp(world->folder));
 	assert_true(network_parse_prefix(&network, "10.1.0.0/24"));
 	assert_int_equal(network_write(&network, world->folder, &world_err), 0);
+	snprintf(path, sizeof(path), "%s/authorities.yaml", world->folder);
+	from = fopen(path, "r");
+	assert_non_null(from);
+	assert_true(fread(authorities, 1, sizeof(authorities) - 1, from) > 2 * 64);
+	fclose(from);
 	snprintf(path, sizeof(path), "%s/gen.yaml", world->folder);
 	config = fopen(path, "w");
 	assert_non_null(config);
 	fprintf(config,
 		"node: %u\ntopology: topology.json\nkeys: keys-%u.json\nport:\n  device: "
 		"net_null\ncpus:\n  workers: [0]\n"
-		"file_prefix: test\n",
-		GATEWAY, GATEWAY);
+		"file_prefix: test\n%s",
+		GATEWAY, GATEWAY, authorities);
 	assert_int_equal(fclose(config), 0);
 	if (gen_setup_load(&world->setup, path, replay_capacity, &world_err) != 0)
 		fail_msg("%s", world_err.text);
@@ -57,9 +67,8 @@ static void load_mixes(struct world *world)
 
 			snprintf(path, sizeof(path), "%s/keys-%u.json", world->folder, id);
 			assert_int_equal(mix_keys_load(&world->mix[layer - 1][i - 1], &place,
-						       world->setup.topology,
 						       lm_topology_find(world->setup.topology, id),
-						       &world_err),
+						       world->setup.epoch, &world_err),
 					 0);
 		}
 	}

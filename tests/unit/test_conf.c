@@ -26,6 +26,8 @@ struct settings {
 	struct neighbour neighbour[2];
 	unsigned lcores;
 	uint32_t lcore[3];
+	unsigned names;
+	char name[2][5];
 };
 
 static const char *const strategies[] = {"batch", "pool", "poisson", NULL};
@@ -131,6 +133,17 @@ static const struct lm_conf_key settings_keys[] = {
 		.count_offset = offsetof(struct settings, lcores),
 		.help = "cores to poll on",
 	},
+	{
+		.name = "names",
+		.type = LM_CONF_STRINGS,
+		.min = 1,
+		.max = 2,
+		.width = 4,
+		.fallback = "[]",
+		.offset = offsetof(struct settings, name),
+		.count_offset = offsetof(struct settings, names),
+		.help = "texts",
+	},
 };
 
 static const struct lm_conf_table settings_table = {
@@ -176,7 +189,8 @@ static void full_file_fills_the_struct(void **state)
 				   "    link: {port: 1}\n"
 				   "    cores: [9]\n"
 				   "  - {address: b}\n"
-				   "lcores: [0, 4294967295]\n";
+				   "lcores: [0, 4294967295]\n"
+				   "names: [a, '~bcd']\n";
 	struct settings out;
 	struct lm_error err;
 
@@ -199,6 +213,9 @@ static void full_file_fills_the_struct(void **state)
 	assert_int_equal(out.lcores, 2);
 	assert_int_equal(out.lcore[0], 0);
 	assert_true(out.lcore[1] == UINT32_MAX);
+	assert_int_equal(out.names, 2);
+	assert_string_equal(out.name[0], "a");
+	assert_string_equal(out.name[1], "~bcd");
 }
 
 static void absent_keys_get_their_defaults(void **state)
@@ -216,6 +233,7 @@ static void absent_keys_get_their_defaults(void **state)
 	assert_int_equal(out.strategy, 1);
 	assert_int_equal(out.neighbours, 0);
 	assert_int_equal(out.lcores, 0);
+	assert_int_equal(out.names, 0);
 }
 
 static void missing_required_key_is_named(void **state)
@@ -242,12 +260,12 @@ static void unknown_key_is_refused_with_the_nearest(void **state)
 		       "test.yaml:3: neighbours[0].adress: is no key of this file; "
 		       "did you mean address?");
 	assert_refused("colour: red\n", "test.yaml:1: colour: is no key of this file; known here: "
-					"port large label strategy neighbours lcores");
+					"port large label strategy neighbours lcores names");
 	assert_refused("port: {colour: red}\n",
 		       "test.yaml:1: port.colour: is no key of this file; known here: "
 		       "mode device queues");
 	assert_refused("<<: {a: b}\n", "test.yaml:1: <<: is no key of this file; known here: "
-				       "port large label strategy neighbours lcores");
+				       "port large label strategy neighbours lcores names");
 }
 
 static void repeated_key_is_refused(void **state)
@@ -354,6 +372,33 @@ static void choices_are_listed(void **state)
 	assert_int_equal(out.strategy, 0);
 }
 
+static void lists_of_texts_have_bounds_and_types(void **state)
+{
+	static const struct {
+		const char *value, *wrong;
+	} bad[] = {
+		{"[]", "has too few items"},
+		{"[a, b, c]", "has too many items"},
+		{"[abcde]", "\"abcde\" has 5 bytes"},
+		{"['']", "\"\" has 0 bytes"},
+		{"[~]", "has no value"},
+		{"[\"a\\0b\"]", "\"a?b\" has a zero byte in it"},
+		{"[[a]]", "has a list or a mapping in it"},
+		{"a", "is no list"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(bad); i++) {
+		char text[200], message[200];
+
+		snprintf(text, sizeof(text), "names: %s\n", bad[i].value);
+		snprintf(message, sizeof(message),
+			 "test.yaml:1: names: %s; a list of 1 to 2 texts of 1 to 4 bytes",
+			 bad[i].wrong);
+		assert_refused(text, message);
+	}
+}
+
 static void lists_have_bounds_and_types(void **state)
 {
 	static const char cores[] = "a list of 1 to 3 numbers, each 0 to 4294967295";
@@ -454,8 +499,9 @@ static void hostile_names_stay_printable_and_bounded(void **state)
 	struct lm_error err;
 
 	(void)state;
-	assert_refused("\"a\\e[31m\": 1\n", "test.yaml:1: a?[31m: is no key of this file; known "
-					    "here: port large label strategy neighbours lcores");
+	assert_refused("\"a\\e[31m\": 1\n",
+		       "test.yaml:1: a?[31m: is no key of this file; known "
+		       "here: port large label strategy neighbours lcores names");
 	memset(text, 'x', sizeof(text));
 	memcpy(text + sizeof(text) - 5, ": 1\n", 5);
 	assert_int_equal(parse(&out, text, &err), -EINVAL);
@@ -568,6 +614,7 @@ int main(void)
 		cmocka_unit_test(text_has_bounds_and_no_zero_bytes),
 		cmocka_unit_test(choices_are_listed),
 		cmocka_unit_test(lists_have_bounds_and_types),
+		cmocka_unit_test(lists_of_texts_have_bounds_and_types),
 		cmocka_unit_test(sections_are_mappings_and_dots_do_not_nest),
 		cmocka_unit_test(aliases_tags_and_second_documents_are_refused),
 		cmocka_unit_test(bad_syntax_has_a_line),

@@ -214,6 +214,7 @@ static void loops_go_round_and_bring_their_token_within_the_wait(void **state)
 	for (unsigned i = 0; i < world.topology->nodes; i++) {
 		const struct lm_topology_node *self = &world.topology->node[i];
 		const struct lm_cover_maker maker = {.topology = world.topology,
+						     .epoch = world.topology->epoch,
 						     .self = self,
 						     .slack_us = 500,
 						     .prng = &world.prng};
@@ -256,6 +257,7 @@ static void drop_packets_end_at_a_gateway(void **state)
 	for (unsigned i = 0; i < 48; i++) {
 		const struct lm_topology_node *self = &world.topology->node[i % 6];
 		const struct lm_cover_maker maker = {.topology = world.topology,
+						     .epoch = world.topology->epoch,
 						     .self = self,
 						     .prng = &world.prng};
 		static uint8_t packet[LM_PACKET_MAX];
@@ -286,6 +288,7 @@ static void seeds_tokens_and_payloads_never_repeat(void **state)
 	(void)state;
 	make_world(&world);
 	const struct lm_cover_maker maker = {.topology = world.topology,
+					     .epoch = world.topology->epoch,
 					     .self = world.topology->node,
 					     .prng = &world.prng};
 

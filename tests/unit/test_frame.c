@@ -18,7 +18,8 @@ static const struct frame_self me = {
 	.has_ipv6 = true,
 	.ipv4 = {10, 7, 0, 1},
 	.ipv6 = {0xfd, 0, [15] = 1},
-	.port = 4242,
+	.port_ipv4 = 4242,
+	.port_ipv6 = 4242,
 };
 
 static const struct frame_self peer = {
@@ -27,15 +28,17 @@ static const struct frame_self peer = {
 	.has_ipv6 = true,
 	.ipv4 = {10, 7, 0, 2},
 	.ipv6 = {0xfd, 0, [15] = 2},
-	.port = 4343,
+	.port_ipv4 = 4343,
+	.port_ipv6 = 4343,
 };
 
 static struct lm_topology_node node_of(const struct frame_self *self, bool ipv6)
 {
-	struct lm_topology_node node = {.has_ipv4 = !ipv6, .has_ipv6 = ipv6, .port = self->port};
+	struct lm_topology_node node = {
+		.addresses = 1,
+		.address = {{.ipv6 = ipv6, .port = ipv6 ? self->port_ipv6 : self->port_ipv4}}};
 
-	memcpy(node.ipv4, self->ipv4, 4);
-	memcpy(node.ipv6, self->ipv6, 16);
+	memcpy(node.address[0].ip, ipv6 ? self->ipv6 : self->ipv4, ipv6 ? 16 : 4);
 	return node;
 }
 
@@ -145,13 +148,15 @@ static void ipv6_is_preferred_and_some_family_must_be_shared(void **state)
 	struct frame_header header;
 
 	(void)state;
-	node.has_ipv6 = true;
+	node.addresses = 2;
+	node.address[1] = (struct lm_topology_address){.ipv6 = true, .ip = {0xfd}, .port = 9};
 	assert_true(frame_header_init(&header, &from, &node, me.mac));
 	assert_true(header.ipv6);
 	from.has_ipv6 = false;
 	assert_true(frame_header_init(&header, &from, &node, me.mac));
 	assert_false(header.ipv6);
-	node.has_ipv4 = false;
+	node.addresses = 1;
+	node.address[0] = node.address[1];
 	assert_false(frame_header_init(&header, &from, &node, me.mac));
 }
 

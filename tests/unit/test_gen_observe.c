@@ -173,7 +173,7 @@ static void other_lengths_addresses_and_ports_are_passed_over(void **state)
 						frame.len, &world_err),
 				 0);
 	}
-	other.port++;
+	other.address[0].port++;
 	make_frame(&frame, node(world, 11), &other, 0, 1, SMALL_LEN);
 	assert_int_equal(observer_frame(&observer, node(world, 11), 1, frame.bytes, frame.len,
 					&world_err),
@@ -196,9 +196,11 @@ static void ipv6_and_tagged_frames_are_seen(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < topology->nodes; i++) {
-		topology->node[i].has_ipv6 = true;
-		topology->node[i].ipv6[0] = 0x20;
-		topology->node[i].ipv6[15] = (uint8_t)topology->node[i].id;
+		topology->node[i].addresses = 2;
+		topology->node[i].address[1] = (struct lm_topology_address){
+			.ipv6 = true,
+			.ip = {0x20, [15] = (uint8_t)topology->node[i].id},
+			.port = 7001};
 	}
 	observer_free(&observer);
 	assert_int_equal(observer_make(&observer, topology, &world_err), 0);

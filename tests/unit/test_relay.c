@@ -119,17 +119,17 @@ struct star {
 static void make_star(struct star *star, unsigned n)
 {
 	memset(star, 0, sizeof(*star));
-	star->node[n] = (struct lm_topology_node){
-		.id = 5000, .layer = 1, .has_ipv4 = true, .ipv4 = {10, 0, 0, 1}, .port = 1};
+	star->node[n] = (struct lm_topology_node){.id = 5000,
+						  .layer = 1,
+						  .addresses = 1,
+						  .address = {{.ip = {10, 0, 0, 1}, .port = 1}}};
 	for (unsigned i = 0; i < n; i++) {
 		star->gateways[i] = i;
 		star->node[i] = (struct lm_topology_node){
 			.id = 7 * i + 1,
 			.role = LM_TOPOLOGY_GATEWAY,
-			.has_ipv4 = i != 3,
-			.has_ipv6 = i == 3,
-			.ipv4 = {10, 0, 1, (uint8_t)i},
-			.port = 2,
+			.addresses = 1,
+			.address = {{.ipv6 = i == 3, .ip = {10, 0, 1, (uint8_t)i}, .port = 2}},
 		};
 	}
 	star->topology.layers = 1;
@@ -208,13 +208,11 @@ static void view_knows_the_addresses_of_who_may_send_and_of_no_other(void **stat
 	struct lm_topology_node node[4] = {
 		{.id = 1,
 		 .role = LM_TOPOLOGY_GATEWAY,
-		 .has_ipv4 = true,
-		 .has_ipv6 = true,
-		 .ipv4 = {10, 0, 0, 1},
-		 .ipv6 = {0xfd, [15] = 1}},
-		{.id = 11, .layer = 1, .has_ipv4 = true, .ipv4 = {10, 0, 0, 11}},
-		{.id = 12, .layer = 1, .has_ipv4 = true, .ipv4 = {10, 0, 0, 12}},
-		{.id = 21, .layer = 2, .has_ipv4 = true, .ipv4 = {10, 0, 0, 21}},
+		 .addresses = 2,
+		 .address = {{.ip = {10, 0, 0, 1}}, {.ipv6 = true, .ip = {0xfd, [15] = 1}}}},
+		{.id = 11, .layer = 1, .addresses = 1, .address = {{.ip = {10, 0, 0, 11}}}},
+		{.id = 12, .layer = 1, .addresses = 1, .address = {{.ip = {10, 0, 0, 12}}}},
+		{.id = 21, .layer = 2, .addresses = 1, .address = {{.ip = {10, 0, 0, 21}}}},
 	};
 	struct lm_topology topology = {.layers = 2,
 				       .nodes = 4,
@@ -232,12 +230,12 @@ static void view_knows_the_addresses_of_who_may_send_and_of_no_other(void **stat
 	view_self_init(&self, &node[1], mac, 0);
 	view = view_make(&topology, &node[1], &self, NULL, &links, view_resolve_static, NULL);
 	assert_int_equal(view->before, 1);
-	source = source_ipv4(node[0].ipv4);
+	source = source_ipv4(node[0].address[0].ip);
 	assert_int_equal(view_source(view, &source), links_number(&links, 1));
-	source = source_ipv6(node[0].ipv6);
+	source = source_ipv6(node[0].address[1].ip);
 	assert_int_equal(view_source(view, &source), links_number(&links, 1));
 	for (unsigned i = 1; i < 4; i++) { /* itself, its layer, the layer after it */
-		source = source_ipv4(node[i].ipv4);
+		source = source_ipv4(node[i].address[0].ip);
 		assert_int_equal(view_source(view, &source), 0);
 	}
 	assert_null(view_link(view, links_number(&links, 1))); /* it may not send there */
@@ -246,9 +244,9 @@ static void view_knows_the_addresses_of_who_may_send_and_of_no_other(void **stat
 
 	view_self_init(&self, &node[0], mac, 0); /* the last layer sends to a gateway */
 	view = view_make(&topology, &node[0], &self, NULL, &links, view_resolve_static, NULL);
-	source = source_ipv4(node[3].ipv4);
+	source = source_ipv4(node[3].address[0].ip);
 	assert_int_equal(view_source(view, &source), links_number(&links, 21));
-	source = source_ipv4(node[1].ipv4);
+	source = source_ipv4(node[1].address[0].ip);
 	assert_int_equal(view_source(view, &source), 0);
 	free(view);
 }
@@ -277,8 +275,8 @@ static void write_file(const char *path, const char *text, mode_t mode)
 
 /* A mix with keys of epochs 255 to 257, and a key file of those from `first` on. */
 struct keyed {
-	struct lm_topology topology;
 	struct lm_topology_node node;
+	uint32_t epoch; /* of the network */
 	char folder[32], runtime[48], keys[48];
 	struct lm_epoch_place place;
 };
@@ -297,7 +295,7 @@ static void make_keyed(struct keyed *keyed, uint32_t first)
 	keyed->place = (struct lm_epoch_place){has_swap() ? LM_EPOCH_THROWAWAY : keyed->runtime,
 					       keyed->keys, 11, 1000};
 	lm_rand(secret, sizeof(secret));
-	keyed->topology.epoch = 256;
+	keyed->epoch = 256;
 	keyed->node.id = 11;
 	keyed->node.keys = 3;
 	for (unsigned i = 0; i < 3; i++) {
@@ -327,7 +325,7 @@ static void keys_are_found_by_the_full_number_of_their_epoch(void **state)
 
 	(void)state;
 	make_keyed(&keyed, 255);
-	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
 	assert_int_equal(keys.ring.n, 3);
 	assert_int_equal(keys.lost, 0);
 	for (unsigned i = 0; i < 3; i++) {
@@ -349,7 +347,7 @@ static void lost_keys_are_named_and_the_others_serve(void **state)
 
 	(void)state;
 	make_keyed(&keyed, 257);
-	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
 	assert_int_equal(keys.ring.n, 1);
 	assert_int_equal(keys.ring.key[0]->kid, 1);
 	to = open_memstream(&text, &len);
@@ -370,17 +368,15 @@ static void without_any_key_nothing_is_erased(void **state)
 
 	(void)state;
 	make_keyed(&keyed, 255);
-	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
 	mix_keys_free(&keys);
-	keyed.topology.epoch = 512; /* the same kids */
-	assert_int_not_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err),
+	keyed.epoch = 512; /* the same kids */
+	assert_int_not_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
+	assert_non_null(strstr(err.text, "no key that the topology lists for epoch 512"));
+	assert_int_not_equal(mix_keys_check(stderr, &keyed.place, &keyed.node, keyed.epoch, &err),
 			     0);
-	assert_non_null(strstr(err.text, "no key that the topology of epoch 512 lists"));
-	assert_int_not_equal(mix_keys_check(stderr, &keyed.place, &keyed.topology, &keyed.node,
-					    &err),
-			     0);
-	keyed.topology.epoch = 256;
-	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	keyed.epoch = 256;
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
 	assert_int_equal(keys.ring.n, 3);
 	mix_keys_free(&keys);
 	remove_keyed(&keyed);
@@ -400,7 +396,7 @@ static void full_replay_sets_are_named_with_the_remedy(void **state)
 	(void)state;
 	make_keyed(&keyed, 255);
 	keyed.place.capacity = 32;
-	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.topology, &keyed.node, &err), 0);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
 	lm_rand(tag, sizeof(tag));
 	/* a set takes 32 at least: how many more is its own affair */
 	for (full = 0; full == 0; lm_rand(tag, sizeof(tag)))
@@ -457,6 +453,15 @@ static void what_must_not_change_is_named(void **state)
 	next.node.cpus.idle = CONFIG_IDLE_SPIN;
 	assert_string_equal(changes_in_config(&now, &next), "cpus.idle");
 	next.node.cpus.idle = CONFIG_IDLE_AUTO;
+	next.node.authority_count = 1;
+	assert_string_equal(changes_in_config(&now, &next), "authorities");
+	now.node.authority_count = 1;
+	strcpy(next.node.authority[0], "another");
+	assert_string_equal(changes_in_config(&now, &next), "authorities");
+	strcpy(now.node.authority[0], "another");
+	next.node.threshold = 1;
+	assert_string_equal(changes_in_config(&now, &next), "threshold");
+	next.node.threshold = 0;
 	strcpy(next.node.runtime, "none");
 	assert_string_equal(changes_in_config(&now, &next), "runtime");
 }
@@ -464,7 +469,11 @@ static void what_must_not_change_is_named(void **state)
 static void a_topology_that_changes_this_node_is_refused(void **state)
 {
 	struct lm_topology now = {.epoch = 7, .layers = 3, .mix.interval_us = 1}, next;
-	struct lm_topology_node here = {.id = 11, .layer = 1, .port = 5}, there;
+	struct lm_topology_node here = {.id = 11,
+					.layer = 1,
+					.addresses = 1,
+					.address = {{.port = 5}}};
+	struct lm_topology_node there;
 	struct lm_error err;
 
 #define REFUSED_FOR(change, message)                                                              \
@@ -492,16 +501,59 @@ static void a_topology_that_changes_this_node_is_refused(void **state)
 	REFUSED_FOR(next.cover.loop_interval_us = 2, "cover: ");
 	REFUSED_FOR(there.layer = 2, "this node's layer: ");
 	REFUSED_FOR(there.role = LM_TOPOLOGY_GATEWAY, "this node's role: ");
-	REFUSED_FOR(there.port = 6, "this node's address: ");
-	REFUSED_FOR(there.ipv6[15] = 6, "this node's address: ");
+	REFUSED_FOR(next.cover.link_interval_us = 2, "cover: ");
+	REFUSED_FOR(there.address[0].port = 6, "this node's addresses: ");
+	REFUSED_FOR(there.address[0].ipv6 = true, "this node's addresses: ");
+	REFUSED_FOR(there.address[0].ip[15] = 6, "this node's addresses: ");
+	REFUSED_FOR(there.addresses = 2, "this node's addresses: ");
+	REFUSED_FOR(there.has_mac = true, "this node's addresses: ");
 #undef REFUSED_FOR
+}
+
+#define A_KEY  "00000000000000000000000000000000000000000000000000000000000000aa"
+#define A_KEY2 "00000000000000000000000000000000000000000000000000000000000000ab"
+
+static void authorities_are_different_keys_and_enough(void **state)
+{
+	struct node_config config = {.topology = "t",
+				     .keys = "k",
+				     .file_prefix = "p",
+				     .authority = {A_KEY, A_KEY2},
+				     .authority_count = 2,
+				     .threshold = 2,
+				     .limits.ring = 64};
+	struct lm_error err;
+
+	(void)state;
+	assert_int_equal(node_config_finish(&config, "r.yaml", &err), 0);
+	assert_int_equal(config.authorities.n, 2);
+	assert_int_equal(config.authorities.threshold, 2);
+	assert_int_equal(config.authorities.key[1].b[31], 0xab);
+	config.threshold = 3;
+	assert_int_not_equal(node_config_finish(&config, "r.yaml", &err), 0);
+	assert_string_equal(err.text,
+			    "r.yaml: threshold: 3 of 2 authorities cannot sign; lower it, "
+			    "or name more in `authorities`");
+	config.threshold = 1;
+	strcpy(config.authority[1], A_KEY);
+	config.authority[1][62] = 'A'; /* the same in capitals */
+	assert_int_not_equal(node_config_finish(&config, "r.yaml", &err), 0);
+	assert_non_null(strstr(err.text, "stands there twice"));
+	config.authority[1][62] = '\0';
+	assert_int_not_equal(node_config_finish(&config, "r.yaml", &err), 0);
+	assert_non_null(strstr(err.text, "is not 64 hexadecimal digits"));
 }
 
 static void folders_of_others_are_no_file_prefix(void **state)
 {
 	static const char *const bad[] = {".",  "..",      "../run", "a/b",
 					  "-x", ".hidden", "a b",    "a\n"};
-	struct node_config config = {.topology = "t", .keys = "k", .limits.ring = 64};
+	struct node_config config = {.topology = "t",
+				     .keys = "k",
+				     .authority = {A_KEY},
+				     .authority_count = 1,
+				     .threshold = 1,
+				     .limits.ring = 64};
 	struct lm_error err;
 
 	(void)state;
@@ -524,6 +576,7 @@ static void a_dest_belongs_to_one_service(void **state)
 	close(mkstemp(path));
 	snprintf(text, sizeof(text),
 		 "{node: 2, topology: t, keys: k, file_prefix: p, port: {device: d}, "
+		 "authorities: [" A_KEY "], threshold: 1, "
 		 "cpus: {workers: [0]}, services: [{dest: a%063d, address: \"127.0.0.1:1\"},"
 		 "{dest: A%063d, address: \"127.0.0.1:2\"}]}",
 		 0, 0);
@@ -538,6 +591,9 @@ static void paths_in_a_config_start_at_its_folder(void **state)
 	struct node_config config = {.topology = "t.json",
 				     .keys = "/k.json",
 				     .file_prefix = "p",
+				     .authority = {A_KEY},
+				     .authority_count = 1,
+				     .threshold = 1,
 				     .limits.ring = 64};
 	struct lm_error err;
 
@@ -639,6 +695,7 @@ int main(void)
 		cmocka_unit_test(replay_sets_have_room_for_three_epochs),
 		cmocka_unit_test(what_must_not_change_is_named),
 		cmocka_unit_test(a_topology_that_changes_this_node_is_refused),
+		cmocka_unit_test(authorities_are_different_keys_and_enough),
 		cmocka_unit_test(folders_of_others_are_no_file_prefix),
 		cmocka_unit_test(a_dest_belongs_to_one_service),
 		cmocka_unit_test(what_is_held_is_the_rate_times_the_stay),

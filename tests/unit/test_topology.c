@@ -19,6 +19,9 @@ static void document_is_read_as_it_stands(void **state)
 
 	(void)state;
 	assert_int_equal(topology->epoch, 7);
+	assert_true(topology->from_s == FROM_S && topology->until_s == FROM_S + SPAN_S);
+	assert_true(lm_is_zero(topology->previous.b, sizeof(topology->previous.b)));
+	assert_false(topology->paths.by_capacity || topology->paths.jurisdictions);
 	assert_int_equal(topology->profile, 1);
 	assert_int_equal(topology->mix.strategy, LM_MIX_BATCH);
 	assert_int_equal(topology->mix.interval_us, 100000);
@@ -27,6 +30,7 @@ static void document_is_read_as_it_stands(void **state)
 	assert_int_equal(topology->mix.max_wait_us, 1000000);
 	assert_int_equal(topology->cover.loop_interval_us, 250000);
 	assert_int_equal(topology->cover.drop_interval_us, 500000);
+	assert_int_equal(topology->cover.link_interval_us, 0);
 	assert_int_equal(topology->layers, 2);
 	assert_int_equal(topology->nodes, 6);
 	for (unsigned i = 0; i < 6; i++)
@@ -40,19 +44,33 @@ static void document_is_read_as_it_stands(void **state)
 	node = lm_topology_find(topology, 500);
 	assert_int_equal(node->role, LM_TOPOLOGY_MIX);
 	assert_int_equal(node->layer, 1);
-	assert_true(node->has_ipv4 && node->has_ipv6 && node->has_mac);
-	assert_memory_equal(node->ipv4, "\x0a\x00\x01\xf4", 4);
-	assert_memory_equal(node->ipv6, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05", 16);
+	assert_int_equal(node->addresses, 2);
+	assert_false(node->address[0].ipv6);
+	assert_memory_equal(node->address[0].ip, "\x0a\x00\x01\xf4\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+	assert_int_equal(node->address[0].port, 7000);
+	assert_true(node->address[1].ipv6);
+	assert_memory_equal(node->address[1].ip, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05", 16);
+	assert_int_equal(node->address[1].port, 7001);
+	assert_ptr_equal(lm_topology_address(node, false), &node->address[0]);
+	assert_ptr_equal(lm_topology_address(node, true), &node->address[1]);
+	assert_true(node->has_mac);
 	assert_memory_equal(node->mac, "\x02\0\0\0\xab\x5a", 6);
-	assert_int_equal(node->port, 7000);
+	assert_string_equal(node->operator, "operator 500");
+	assert_string_equal(node->jurisdiction, "CH");
+	assert_int_equal(node->identity.b[31], 0x22);
+	assert_int_equal(node->link.b[31], 0x33);
+	assert_int_equal(node->capacity, 1000);
 	assert_int_equal(node->keys, 3);
-	assert_int_equal(lm_topology_key(node, 8)->b[4], 8);
-	assert_int_equal(lm_topology_key(node, 6)->b[4], 6);
-	assert_null(lm_topology_key(node, 9));
+	for (uint8_t kid = 7; kid <= 9; kid++)
+		assert_int_equal(lm_topology_key(node, kid)->b[4], kid);
+	assert_null(lm_topology_key(node, 6));
+	assert_null(lm_topology_key(node, 10));
 	node = lm_topology_find(topology, 300);
 	assert_int_equal(node->role, LM_TOPOLOGY_GATEWAY);
 	assert_int_equal(node->layer, 0);
-	assert_true(node->has_ipv4 && !node->has_ipv6 && !node->has_mac);
+	assert_false(node->has_mac);
+	assert_non_null(lm_topology_address(node, false));
+	assert_null(lm_topology_address(node, true));
 	lm_topology_free(topology);
 	lm_topology_free(NULL);
 }
@@ -109,30 +127,31 @@ static void cover_may_be_none_and_as_rare_as_an_hour(void **state)
 	(void)state;
 	change(document, "cover.loop_interval_us", "0");
 	change(document, "cover.drop_interval_us", "3600000000");
+	change(document, "cover.link_interval_us", "3600000000");
 	topology = parse_good(document);
 	assert_int_equal(topology->cover.loop_interval_us, 0);
 	assert_int_equal(topology->cover.drop_interval_us, 3600000000);
+	assert_int_equal(topology->cover.link_interval_us, 3600000000);
 	lm_topology_free(topology);
 }
 
-static void kid_window_wraps_and_starts_at_zero(void **state)
+static void kids_wrap_and_the_last_epoch_has_keys_ahead(void **state)
 {
-	static const struct {
-		uint32_t epoch;
-		unsigned keys;
-		uint8_t last;
-	} windows[] = {{0, 2, 1}, {1, 3, 2}, {255, 3, 0}, {256, 3, 1}, {UINT32_MAX, 3, 0}};
+	static const uint32_t epochs[] = {0, 1, 254, 255, 256, LM_TOPOLOGY_EPOCH_MAX};
 
 	(void)state;
-	for (size_t i = 0; i < LM_COUNT(windows); i++) {
-		json_t *document = make_document(windows[i].epoch, 1);
+	for (size_t i = 0; i < LM_COUNT(epochs); i++) {
+		json_t *document = make_document(epochs[i], 1);
 		struct lm_topology *topology;
 
 		add_node(document, 1, 1);
 		add_node(document, 2, 0);
 		topology = parse_good(document);
-		assert_int_equal(topology->node[0].keys, windows[i].keys);
-		assert_non_null(lm_topology_key(&topology->node[0], windows[i].last));
+		assert_int_equal(topology->node[0].keys, 3);
+		for (uint32_t e = epochs[i]; e < epochs[i] + 3; e++)
+			assert_int_equal(
+				lm_load_u32(lm_topology_key(&topology->node[0], (uint8_t)e)->b + 4),
+				e);
 		lm_topology_free(topology);
 	}
 }
@@ -201,29 +220,81 @@ static void truncated_and_flipped_documents_do_no_harm(void **state)
 	json_decref(document);
 }
 
-static void load_reads_a_file_and_names_it(void **state)
+/* A file of this document with a good signature by the first two of these. */
+static void write_signed(const char *path, const char *document, const struct lm_signer *signer)
 {
-	char path[] = "test_topology_XXXXXX";
+	struct lm_signed file = {.n = 2, .bytes = document, .len = strlen(document)};
+	struct lm_error err;
+	char *text;
+	size_t len;
+
+	for (unsigned i = 0; i < 2; i++) {
+		lm_signer_public(&file.by[i], &signer[i]);
+		lm_sign(&file.signature[i], &signer[i], document, strlen(document));
+	}
+	assert_int_equal(lm_signed_format(&text, &len, &file), 0);
+	assert_int_equal(lm_file_replace(path, text, len, 0600, &err), 0);
+	free(text);
+}
+
+static void a_file_needs_as_many_good_signatures_as_the_threshold(void **state)
+{
+	static const struct lm_signer signer[3] = {{{1}}, {{2}}, {{3}}};
+	char path[] = "test_topology_XXXXXX", message[200];
+	struct lm_authorities authorities = {.n = 3, .threshold = 2};
 	json_t *document = good_document();
+	char *text = json_dumps(document, 0);
+	struct lm_topology *topology;
+	struct lm_hash hash;
+	struct lm_error err;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		lm_signer_public(&authorities.key[i], &signer[i]);
+	close(mkstemp(path));
+	write_signed(path, text, signer);
+	assert_int_equal(lm_topology_load(&topology, path, &authorities, &err), 0);
+	assert_int_equal(topology->nodes, 6);
+	lm_hash_bytes(&hash, text, strlen(text));
+	assert_memory_equal(&topology->hash, &hash, sizeof(hash));
+	lm_topology_free(topology);
+	authorities.threshold = 3;
+	assert_int_equal(lm_topology_load(&topology, path, &authorities, &err), -EBADMSG);
+	snprintf(message, sizeof(message),
+		 "%s: has 2 good signatures of the 3 needed; the 2 that it has must be by "
+		 "`authorities` of the config and of these bytes",
+		 path);
+	assert_string_equal(err.text, message);
+	assert_null(topology);
+	authorities.threshold = 2;
+	authorities.key[0] = authorities.key[2];
+	assert_int_equal(lm_topology_load(&topology, path, &authorities, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "has 1 good signatures of the 2 needed"));
+	assert_int_equal(unlink(path), 0);
+	free(text);
+	json_decref(document);
+}
+
+static void what_is_no_file_is_named(void **state)
+{
+	const struct lm_authorities authorities = {.n = 1, .threshold = 1};
+	char path[] = "test_topology_XXXXXX";
 	struct lm_topology *topology;
 	struct lm_error err;
 	int fd = mkstemp(path);
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(json_dumpfd(document, fd, 0), 0);
-	assert_int_equal(lm_topology_load(&topology, path, &err), 0);
-	assert_int_equal(topology->nodes, 6);
-	lm_topology_free(topology);
-	assert_int_equal(ftruncate(fd, (off_t)LM_TOPOLOGY_BYTES + 1), 0);
-	assert_int_equal(lm_topology_load(&topology, path, &err), -EFBIG);
+	assert_int_equal(ftruncate(fd, (off_t)LM_SIGNED_BYTES + 1), 0);
+	assert_int_equal(lm_topology_load(&topology, path, &authorities, &err), -EFBIG);
 	assert_non_null(strstr(err.text, path));
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(lm_topology_load(&topology, path, &authorities, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "is no signed file"));
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(lm_topology_load(&topology, path, &err), -ENOENT);
+	assert_int_equal(lm_topology_load(&topology, path, &authorities, &err), -ENOENT);
 	assert_null(topology);
-	assert_int_equal(lm_topology_load(&topology, ".", &err), -EINVAL);
-	json_decref(document);
+	assert_int_equal(lm_topology_load(&topology, ".", &authorities, &err), -EINVAL);
 }
 
 /* ---- Questions ---- */
@@ -522,19 +593,28 @@ static void delays_stay_within_the_longest(void **state)
 	assert_memory_equal(delay, ((const uint32_t[4]){0, 0, 0, UINT32_MAX}), sizeof(delay));
 }
 
-/* Draws two kids again and again; share[a][b] is what (first + a, first + b) should get. */
-static void assert_kids(uint32_t epoch, bool ending, uint8_t first, const double share[3][3])
+/*
+ * Draws two kids again and again, where the path's nodes have keys from `oldest` on; share[a][b] is
+ * what (first + a, first + b) should get.
+ */
+static void assert_kids(uint32_t epoch, const uint32_t oldest[2], bool ending, uint8_t first,
+			const double share[3][3])
 {
 	enum { DRAWS = 40000 };
 	const struct lm_topology topology = {.epoch = epoch};
+	struct lm_topology_node node[2] = {{.keys = 4}, {.keys = 4}};
+	const struct lm_topology_node *const path[2] = {&node[0], &node[1]};
 	unsigned count[3][3] = {{0}};
 	struct lm_prng prng;
+
+	for (unsigned i = 0; i < 8; i++)
+		node[i / 4].key[i % 4].kid = (uint8_t)(oldest[i / 4] + i % 4);
 
 	lm_prng_init(&prng, (const uint8_t[32]){1});
 	for (unsigned draw = 0; draw < DRAWS; draw++) {
 		uint8_t kid[2];
 
-		lm_topology_draw_kids(&topology, &prng, ending, kid, 2);
+		lm_topology_draw_kids(&topology, &prng, epoch, ending, path, kid, 2);
 		kid[0] = (uint8_t)(kid[0] - first);
 		kid[1] = (uint8_t)(kid[1] - first);
 		assert_true(kid[0] < 3 && kid[1] < 3);
@@ -555,12 +635,16 @@ static void kids_are_drawn_from_one_pair_of_epochs(void **state)
 	static const double first[3][3] = {{0.25, 0.25}, {0.25, 0.25}};
 
 	(void)state;
-	assert_kids(7, false, 6, usual);
-	assert_kids(256, false, 255, usual);
-	assert_kids(255, false, 254, usual);
-	assert_kids(7, true, 6, late);
-	assert_kids(0, false, 0, first);
-	assert_kids(0, true, 0, first);
+	for (uint32_t epoch = 1; epoch < 600; epoch += 85) { /* also 256 */
+		const uint32_t old[2] = {epoch - 1, epoch - 1}, new[2] = {epoch - 1, epoch};
+		uint8_t before = (uint8_t)(epoch - 1);
+
+		assert_kids(epoch, old, false, before, usual);
+		assert_kids(epoch, old, true, before, late);
+		assert_kids(epoch, new, false, before, late);
+	}
+	assert_kids(0, (const uint32_t[2]){0, 0}, false, 0, first);
+	assert_kids(0, (const uint32_t[2]){0, 0}, true, 0, first);
 }
 
 int main(void)
@@ -569,10 +653,11 @@ int main(void)
 		cmocka_unit_test(document_is_read_as_it_stands),
 		cmocka_unit_test(every_strategy_has_its_own_fields),
 		cmocka_unit_test(cover_may_be_none_and_as_rare_as_an_hour),
-		cmocka_unit_test(kid_window_wraps_and_starts_at_zero),
+		cmocka_unit_test(kids_wrap_and_the_last_epoch_has_keys_ahead),
 		cmocka_unit_test(text_that_is_no_json_has_a_line),
 		cmocka_unit_test(truncated_and_flipped_documents_do_no_harm),
-		cmocka_unit_test(load_reads_a_file_and_names_it),
+		cmocka_unit_test(a_file_needs_as_many_good_signatures_as_the_threshold),
+		cmocka_unit_test(what_is_no_file_is_named),
 		cmocka_unit_test(routes_follow_the_layers),
 		cmocka_unit_test(find_knows_every_node_and_no_other),
 		cmocka_unit_test(path_is_uniform_over_every_layer),

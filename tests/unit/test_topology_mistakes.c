@@ -38,15 +38,21 @@ static void assert_all_refused(const struct mistake *mistake, size_t n)
 static void mistakes_at_the_top_are_refused(void **state)
 {
 	static const struct mistake mistakes[] = {
-		{"format", NULL, "format: is missing; linemix-topology-v1"},
-		{"format", "3", "format: is no text; linemix-topology-v1"},
-		{"format", "\"v2\"", "format: \"v2\" is no known format; linemix-topology-v1"},
+		{"format", NULL, "format: is missing; linemix-topology-v2"},
+		{"format", "3", "format: is no text; linemix-topology-v2"},
+		{"format", "\"linemix-topology-v1\"",
+		 "format: \"linemix-topology-v1\" is no known format; linemix-topology-v2"},
 		{"colour", "1", "unknown field \"colour\"; see FORMAT.md for the fields"},
-		{"epoch", NULL, "epoch: is missing; a number from 0 to 4294967295"},
-		{"epoch", "1.0", "epoch: is no integer; a number from 0 to 4294967295"},
-		{"epoch", "-1", "epoch: -1 is out of range; a number from 0 to 4294967295"},
-		{"epoch", "4294967296",
-		 "epoch: 4294967296 is out of range; a number from 0 to 4294967295"},
+		{"epoch", NULL, "epoch: is missing; a number from 0 to 4294967292"},
+		{"epoch", "1.0", "epoch: is no integer; a number from 0 to 4294967292"},
+		{"epoch", "-1", "epoch: -1 is out of range; a number from 0 to 4294967292"},
+		{"epoch", "4294967293",
+		 "epoch: 4294967293 is out of range; a number from 0 to 4294967292"},
+		{"epoch", "6", "nodes[0].keys: \"9\" is no epoch of this document; 6 to 8"},
+		{"epoch", "8", "nodes[0].keys: \"7\" is no epoch of this document; 8 to 10"},
+		{"previous", NULL, "previous: is missing; 64 hexadecimal digits"},
+		{"previous", "0", "previous: is no text; 64 hexadecimal digits"},
+		{"previous", "\"00\"", "previous: \"00\" is wrong; 64 hexadecimal digits"},
 		{"profile", "2", "profile: 2 is out of range; a number from 0 to 1"},
 		{"profile", "true", "profile: is no integer; a number from 0 to 1"},
 		{"layers", "0", "layers: 0 is out of range; a number from 1 to 4"},
@@ -66,6 +72,20 @@ static void mistakes_at_the_top_are_refused(void **state)
 		{"cover.drop_interval_us", "3600000001",
 		 "cover.drop_interval_us: 3600000001 is out of range; "
 		 "a number from 0 to 3600000000"},
+		{"cover.link_interval_us", NULL,
+		 "cover.link_interval_us: is missing; a number from 0 to 3600000000"},
+		{"cover.link_interval_us", "3600000001",
+		 "cover.link_interval_us: 3600000001 is out of range; "
+		 "a number from 0 to 3600000000"},
+		{"paths", NULL, "paths: is missing; an object"},
+		{"paths", "[]", "paths: is no object; write {...}"},
+		{"paths.operators", "1",
+		 "paths: unknown field \"operators\"; see FORMAT.md for the fields"},
+		{"paths.choice", NULL, "paths.choice: is missing; uniform or capacity"},
+		{"paths.choice", "\"best\"",
+		 "paths.choice: \"best\" is no choice; uniform or capacity"},
+		{"paths.jurisdictions", NULL, "paths.jurisdictions: is missing; true or false"},
+		{"paths.jurisdictions", "0", "paths.jurisdictions: is neither; true or false"},
 		{"nodes", NULL, "nodes: is no list of 1 to 65536 nodes"},
 		{"nodes", "{}", "nodes: is no list of 1 to 65536 nodes"},
 		{"nodes", "[]", "nodes: is no list of 1 to 65536 nodes"},
@@ -181,44 +201,117 @@ static void mistakes_of_identity_are_refused(void **state)
 	assert_all_refused(mistakes, LM_COUNT(mistakes));
 }
 
-static void mistakes_of_address_are_refused(void **state)
+static void mistakes_of_time_are_refused(void **state)
 {
 	static const struct mistake mistakes[] = {
-		{"nodes.1.ipv4", NULL,
-		 "nodes[1].ipv4: neither ipv4 nor ipv6 is there; give at least one"},
-		{"nodes.1.ipv4", "1", "nodes[1].ipv4: is no text; an address in quotes"},
-		{"nodes.1.ipv4", "\"10.0.0\"",
-		 "nodes[1].ipv4: \"10.0.0\" is no address; as 192.0.2.1"},
-		{"nodes.1.ipv4", "\"0.0.0.0\"",
-		 "nodes[1].ipv4: 0.0.0.0 is no host's address; a unicast address"},
-		{"nodes.1.ipv4", "\"224.0.0.1\"",
-		 "nodes[1].ipv4: 224.0.0.1 is no host's address; a unicast address"},
-		{"nodes.1.ipv4", "\"255.255.255.255\"",
-		 "nodes[1].ipv4: 255.255.255.255 is no host's address; a unicast address"},
-		{"nodes.1.ipv4", "\"10.0.1.244\"",
-		 "nodes[1].ipv4: stands at nodes[0] already; every node has its own"},
-		{"nodes.0.ipv6", "\"::g\"", "nodes[0].ipv6: \"::g\" is no address; as 2001:db8::1"},
-		{"nodes.0.ipv6", "\"::\"",
-		 "nodes[0].ipv6: :: is no host's address; a unicast address"},
-		{"nodes.0.ipv6", "\"ff02::1\"",
-		 "nodes[0].ipv6: ff02::1 is no host's address; a unicast address"},
-		{"nodes.0.ipv6", "\"::ffff:10.0.0.1\"",
-		 "nodes[0].ipv6: ::ffff:10.0.0.1 is no host's address; a unicast address"},
-		{"nodes.5.ipv6", "\"2001:db8:0::5\"",
-		 "nodes[5].ipv6: stands at nodes[0] already; every node has its own"},
-		{"nodes.1.port", "0", "nodes[1].port: 0 is out of range; a number from 1 to 65535"},
-		{"nodes.1.port", "65536",
-		 "nodes[1].port: 65536 is out of range; a number from 1 to 65535"},
-		{"nodes.1.mac", NULL, "nodes[1].mac: is missing; aa:bb:cc:dd:ee:ff or resolve"},
-		{"nodes.1.mac", "\"02:00:00:00:00\"",
-		 "nodes[1].mac: \"02:00:00:00:00\" is no MAC address; "
-		 "aa:bb:cc:dd:ee:ff or resolve"},
+		{"from", NULL, "from: is missing; UTC as 2026-11-25T12:00:00Z"},
+		{"from", "1795608000", "from: is no text; UTC as 2026-11-25T12:00:00Z"},
+		{"from", "\"2026-11-25 12:00:00\"",
+		 "from: \"2026-11-25 12:00:00\" is no time; UTC as 2026-11-25T12:00:00Z"},
+		{"until", NULL, "until: is missing; UTC as 2026-11-25T12:00:00Z"},
+		{"until", "\"2026-11-25T12:00:00Z\"", "until: is not later than from"},
+		{"until", "\"2026-11-25T11:59:59Z\"", "until: is not later than from"},
+		{"until", "\"2026-12-25T12:00:01Z\"",
+		 "until: more than 30 days after from; shorten the epoch"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void epoch_0_has_none_before_it(void **state)
+{
+	json_t *document = make_document(0, 1);
+	struct lm_topology *topology;
+	struct lm_error err;
+
+	(void)state;
+	add_node(document, 1, 1);
+	add_node(document, 2, 0);
+	json_object_set_new(document, "previous", make_hex(1, 0, 0));
+	assert_int_equal(parse(&topology, document, &err), -EINVAL);
+	assert_string_equal(err.text, "net.json: previous: no epoch is before epoch 0; 64 zeros");
+}
+
+static void mistakes_of_who_runs_it_are_refused(void **state)
+{
+#define RIGHT_NAME "1 to 63 printable ASCII characters, no space at either end"
+	static const struct mistake mistakes[] = {
+		{"nodes.1.operator", NULL, "nodes[1].operator: is missing; " RIGHT_NAME},
+		{"nodes.1.operator", "3", "nodes[1].operator: is no text; " RIGHT_NAME},
+		{"nodes.1.operator", "\"\"", "nodes[1].operator: \"\" is no name; " RIGHT_NAME},
+		{"nodes.1.operator", "\" a\"", "nodes[1].operator: \" a\" is no name; " RIGHT_NAME},
+		{"nodes.1.operator", "\"a \"", "nodes[1].operator: \"a \" is no name; " RIGHT_NAME},
+		{"nodes.1.operator", "\"a\\tb\"",
+		 "nodes[1].operator: \"a?b\" is no name; " RIGHT_NAME},
+		{"nodes.1.operator", "\"\\u00e4\"",
+		 "nodes[1].operator: \"??\" is no name; " RIGHT_NAME},
+		{"nodes.1.operator",
+		 "\"0123456789012345678901234567890123456789012345678901234567890123\"",
+		 "nodes[1].operator: \"0123456789012345678901234567890123456789\" is no "
+		 "name; " RIGHT_NAME},
+		{"nodes.1.jurisdiction", NULL,
+		 "nodes[1].jurisdiction: is missing; two capital letters"},
+		{"nodes.1.jurisdiction", "\"ch\"",
+		 "nodes[1].jurisdiction: \"ch\" is none; two capital letters"},
+		{"nodes.1.jurisdiction", "\"CHE\"",
+		 "nodes[1].jurisdiction: \"CHE\" is none; two capital letters"},
+		{"nodes.1.capacity", NULL,
+		 "nodes[1].capacity: is missing; a number from 1 to 4294967295"},
+		{"nodes.1.capacity", "0",
+		 "nodes[1].capacity: 0 is out of range; a number from 1 to 4294967295"},
+		{"nodes.1.capacity", "4294967296",
+		 "nodes[1].capacity: 4294967296 is out of range; a number from 1 to 4294967295"},
+	};
+
+	(void)state;
+	assert_all_refused(mistakes, LM_COUNT(mistakes));
+}
+
+static void mistakes_of_address_are_refused(void **state)
+{
+#define RIGHT_IP "as \"192.0.2.1\" or \"2001:db8::1\""
+#define IP       "nodes.1.addresses.0.ip"
+#define AT       "nodes[1].addresses[0]."
+#define NINE     "[{},{},{},{},{},{},{},{},{}]"
+	static const struct mistake mistakes[] = {
+		{"nodes.1.addresses", NULL, "nodes[1].addresses: is missing; a list of 1 to 8"},
+		{"nodes.1.addresses", "{}", "nodes[1].addresses: is no list of 1 to 8"},
+		{"nodes.1.addresses", "[]", "nodes[1].addresses: is no list of 1 to 8"},
+		{"nodes.1.addresses", NINE, "nodes[1].addresses: is no list of 1 to 8"},
+		{"nodes.0.addresses.1", "3", "nodes[0].addresses[1]: is no object; write {...}"},
+		{"nodes.1.addresses.0.mtu", "1",
+		 "nodes[1].addresses[0]: unknown field \"mtu\"; see FORMAT.md for the fields"},
+		{IP, NULL, AT "ip: is missing; " RIGHT_IP},
+		{IP, "1", AT "ip: is no text; " RIGHT_IP},
+		{IP, "\"10.0.0\"", AT "ip: \"10.0.0\" is no address; " RIGHT_IP},
+		{IP, "\"::g\"", AT "ip: \"::g\" is no address; " RIGHT_IP},
+		{IP, "\"0.0.0.0\"", AT "ip: 0.0.0.0 is no host's address; a unicast address"},
+		{IP, "\"224.0.0.1\"", AT "ip: 224.0.0.1 is no host's address; a unicast address"},
+		{IP, "\"255.255.255.255\"",
+		 AT "ip: 255.255.255.255 is no host's address; a unicast address"},
+		{IP, "\"::\"", AT "ip: :: is no host's address; a unicast address"},
+		{IP, "\"ff02::1\"", AT "ip: ff02::1 is no host's address; a unicast address"},
+		{IP, "\"::ffff:10.0.0.1\"",
+		 AT "ip: ::ffff:10.0.0.1 is no host's address; a unicast address"},
+		{IP, "\"10.0.1.244\"",
+		 "nodes[1].addresses: stands at nodes[0] already; every node has its own"},
+		{"nodes.5.addresses.0", "{\"ip\": \"2001:db8:0::5\", \"port\": 7001}",
+		 "nodes[5].addresses: stands at nodes[0] already; every node has its own"},
+		{"nodes.0.addresses.1", "{\"ip\": \"10.0.1.244\", \"port\": 7000}",
+		 "nodes[0].addresses: stands at nodes[0] already; every node has its own"},
+		{"nodes.1.addresses.0.port", NULL, AT "port: is missing; a number from 1 to 65535"},
+		{"nodes.1.addresses.0.port", "0",
+		 AT "port: 0 is out of range; a number from 1 to 65535"},
+		{"nodes.1.addresses.0.port", "65536",
+		 AT "port: 65536 is out of range; a number from 1 to 65535"},
+		{"nodes.1.mac", "1", "nodes[1].mac: is no text; aa:bb:cc:dd:ee:ff"},
+		{"nodes.1.mac", "\"resolve\"",
+		 "nodes[1].mac: \"resolve\" is no MAC address; aa:bb:cc:dd:ee:ff"},
 		{"nodes.1.mac", "\"02-00-00-00-00-01\"",
-		 "nodes[1].mac: \"02-00-00-00-00-01\" is no MAC address; "
-		 "aa:bb:cc:dd:ee:ff or resolve"},
+		 "nodes[1].mac: \"02-00-00-00-00-01\" is no MAC address; aa:bb:cc:dd:ee:ff"},
 		{"nodes.1.mac", "\"02:00:00:00:00:0g\"",
-		 "nodes[1].mac: \"02:00:00:00:00:0g\" is no MAC address; "
-		 "aa:bb:cc:dd:ee:ff or resolve"},
+		 "nodes[1].mac: \"02:00:00:00:00:0g\" is no MAC address; aa:bb:cc:dd:ee:ff"},
 		{"nodes.1.mac", "\"00:00:00:00:00:00\"",
 		 "nodes[1].mac: 00:00:00:00:00:00 is no host's address; a unicast address"},
 		{"nodes.1.mac", "\"ff:ff:ff:ff:ff:ff\"",
@@ -232,16 +325,31 @@ static void mistakes_of_address_are_refused(void **state)
 static void mistakes_of_keys_are_refused(void **state)
 {
 	static const struct mistake mistakes[] = {
+		{"nodes.1.identity", NULL, "nodes[1].identity: is missing; 64 hexadecimal digits"},
+		{"nodes.1.identity", "\"00ff\"",
+		 "nodes[1].identity: \"00ff\" is wrong; 64 hexadecimal digits"},
+		{"nodes.1.identity", /* that of nodes[0] */
+		 "\"f401000000000000000000000000000000000000000000000000000000000022\"",
+		 "nodes[1].identity: stands at nodes[0] already; every node has its own"},
+		{"nodes.1.link", NULL, "nodes[1].link: is missing; 64 hexadecimal digits"},
+		{"nodes.1.link", "\"" ZEROS "\"",
+		 "nodes[1].link: has small order; a public key made from a secret"},
+		{"nodes.1.link", /* that of nodes[0] */
+		 "\"f401000000000000000000000000000000000000000000000000000000000033\"",
+		 "nodes[1].link: stands at nodes[0] already; every node has its own"},
 		{"nodes.1.keys", NULL, "nodes[1].keys: is missing; an object"},
 		{"nodes.1.keys", "[]", "nodes[1].keys: is no object; write {...}"},
-		{"nodes.1.keys.7", NULL, "nodes[1].keys.7: is missing; a public key for this kid"},
-		{"nodes.1.keys.6", NULL, "nodes[1].keys.6: is missing; a public key for this kid"},
-		{"nodes.1.keys.9", "\"\"",
-		 "nodes[1].keys: \"9\" is no kid of this epoch; 6 to 8 modulo 256"},
+		{"nodes.1.keys.7", NULL, "nodes[1].keys.7: is missing; 64 hexadecimal digits"},
+		{"nodes.1.keys.9", NULL, "nodes[1].keys.9: is missing; 64 hexadecimal digits"},
+		{"nodes.1.keys.6", "\"\"",
+		 "nodes[1].keys: \"6\" is no epoch of this document; 7 to 9"},
+		{"nodes.1.keys.10", "\"\"",
+		 "nodes[1].keys: \"10\" is no epoch of this document; 7 to 9"},
 		{"nodes.1.keys.07", "\"\"",
-		 "nodes[1].keys: \"07\" is no kid of this epoch; 6 to 8 modulo 256"},
-		{"nodes.1.keys.8", "8", "nodes[1].keys.8: is no text; a public key for this kid"},
-		{"nodes.1.keys.8", "\"00ff\"", "nodes[1].keys.8: is no key; 64 hexadecimal digits"},
+		 "nodes[1].keys: \"07\" is no epoch of this document; 7 to 9"},
+		{"nodes.1.keys.8", "8", "nodes[1].keys.8: is no text; 64 hexadecimal digits"},
+		{"nodes.1.keys.8", "\"00ff\"",
+		 "nodes[1].keys.8: \"00ff\" is wrong; 64 hexadecimal digits"},
 		{"nodes.1.keys.8",
 		 "\"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f\"",
 		 "nodes[1].keys.8: is not canonical; a public key below 2^255 - 19"},
@@ -251,7 +359,7 @@ static void mistakes_of_keys_are_refused(void **state)
 		{"nodes.1.keys.8", /* that of nodes[0] */
 		 "\"f401000007000000000000000000000000000000000000000000000000000011\"",
 		 "nodes[1].keys: stands at nodes[0] already; every node has its own"},
-		{"nodes.1.keys.8", /* its own of another kid */
+		{"nodes.1.keys.8", /* its own of another epoch */
 		 "\"1400000007000000000000000000000000000000000000000000000000000011\"",
 		 "nodes[1].keys: stands at nodes[1] already; every node has its own"},
 	};
@@ -303,8 +411,8 @@ static void same_address_with_other_port_is_allowed(void **state)
 	json_t *document = good_document();
 
 	(void)state;
-	change(document, "nodes.1.ipv4", "\"10.0.1.244\"");
-	change(document, "nodes.1.port", "7001");
+	change(document, "nodes.1.addresses.0.ip", "\"10.0.1.244\"");
+	change(document, "nodes.1.addresses.0.port", "7001");
 	lm_topology_free(parse_good(document));
 }
 
@@ -316,6 +424,9 @@ int main(void)
 		cmocka_unit_test(mistakes_in_a_pool_are_refused),
 		cmocka_unit_test(mistakes_in_poisson_are_refused),
 		cmocka_unit_test(mistakes_of_identity_are_refused),
+		cmocka_unit_test(mistakes_of_time_are_refused),
+		cmocka_unit_test(epoch_0_has_none_before_it),
+		cmocka_unit_test(mistakes_of_who_runs_it_are_refused),
 		cmocka_unit_test(mistakes_of_address_are_refused),
 		cmocka_unit_test(mistakes_of_keys_are_refused),
 		cmocka_unit_test(keys_of_small_order_are_refused),

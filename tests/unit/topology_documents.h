@@ -10,47 +10,63 @@
 #include "lm_topology.h"
 #include "testing.h"
 
-/* A public key that no other number and kid has. */
+/* 64 digits that no other number, mark and kind have; small enough to be a public key. */
+static inline json_t *make_hex(uint32_t number, uint32_t mark, uint8_t kind)
+{
+	uint8_t bytes[32] = {[31] = kind};
+	char text[65];
+
+	lm_store_u32(bytes, number);
+	lm_store_u32(bytes + 4, mark);
+	lm_hex_encode(text, bytes, sizeof(bytes));
+	return json_string(text);
+}
+
 static inline json_t *make_keys(uint32_t number, uint32_t epoch)
 {
 	json_t *keys = json_object();
-	unsigned n = epoch > 0 ? 3 : 2;
 
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t e = epoch + 2 - n + i;
-		uint8_t pk[32] = {[31] = 0x11};
-		char kid[4], text[65];
+	for (uint32_t e = epoch; e < epoch + LM_TOPOLOGY_KEYS; e++) {
+		char label[11];
 
-		lm_store_u32(pk, number);
-		pk[4] = (uint8_t)e;
-		snprintf(kid, sizeof(kid), "%u", (uint8_t)e);
-		lm_hex_encode(text, pk, sizeof(pk));
-		json_object_set_new(keys, kid, json_string(text));
+		snprintf(label, sizeof(label), "%u", e);
+		json_object_set_new(keys, label, make_hex(number, e, 0x11));
 	}
 	return keys;
 }
 
+/* Every node has an operator of its own. */
 static inline json_t *make_node(uint32_t id, unsigned layer, uint32_t epoch)
 {
-	char ipv4[20];
+	char ip[20], operator[20];
 	json_t *node;
 
-	snprintf(ipv4, sizeof(ipv4), "10.%u.%u.%u", id >> 16 & 0xff, id >> 8 & 0xff, id & 0xff);
-	node = json_pack("{sI ss ss si ss so}", "id", (json_int_t)id, "role",
-			 layer ? "mix" : "gateway", "ipv4", ipv4, "port", 7000, "mac", "resolve",
-			 "keys", make_keys(id, epoch));
+	snprintf(ip, sizeof(ip), "10.%u.%u.%u", id >> 16 & 0xff, id >> 8 & 0xff, id & 0xff);
+	snprintf(operator, sizeof(operator), "operator %u", id);
+	node = json_pack("{sI ss ss ss so so si s[{ss si}] so}", "id", (json_int_t)id, "role",
+			 layer ? "mix" : "gateway", "operator", operator, "jurisdiction", "CH",
+			 "identity", make_hex(id, 0, 0x22), "link", make_hex(id, 0, 0x33),
+			 "capacity", 1000, "addresses", "ip", ip, "port", 7000, "keys",
+			 make_keys(id, epoch));
 	if (layer)
 		json_object_set_new(node, "layer", json_integer(layer));
 	return node;
 }
 
+#define FROM_S UINT64_C(1795608000) /* 2026-11-25T12:00:00Z */
+#define SPAN_S 1200
+#define ZEROS  "0000000000000000000000000000000000000000000000000000000000000000"
+
 static inline json_t *make_document(uint32_t epoch, unsigned layers)
 {
-	return json_pack("{ss sI si s{ss si si si si} s{si si} si s[]}", "format",
-			 "linemix-topology-v1", "epoch", (json_int_t)epoch, "profile", 1, "mixing",
-			 "strategy", "batch", "interval_us", 100000, "min_batch", 16,
-			 "min_neighbours", 2, "max_wait_us", 1000000, "cover", "loop_interval_us",
-			 250000, "drop_interval_us", 500000, "layers", (int)layers, "nodes");
+	return json_pack("{ss sI ss ss ss si s{ss si si si si} s{si si si} s{ss sb} si s[]}",
+			 "format", "linemix-topology-v2", "epoch", (json_int_t)epoch, "from",
+			 "2026-11-25T12:00:00Z", "until", "2026-11-25T12:20:00Z", "previous", ZEROS,
+			 "profile", 1, "mixing", "strategy", "batch", "interval_us", 100000,
+			 "min_batch", 16, "min_neighbours", 2, "max_wait_us", 1000000, "cover",
+			 "loop_interval_us", 250000, "drop_interval_us", 500000, "link_interval_us",
+			 0, "paths", "choice", "uniform", "jurisdictions", 0, "layers", (int)layers,
+			 "nodes");
 }
 
 static inline void add_node(json_t *document, uint32_t id, unsigned layer)
@@ -73,7 +89,8 @@ static inline json_t *good_document(void)
 	add_node(document, 300, 0);
 	add_node(document, 30, 1);
 	first = json_array_get(json_object_get(document, "nodes"), 0);
-	json_object_set_new(first, "ipv6", json_string("2001:db8::5"));
+	json_array_append_new(json_object_get(first, "addresses"),
+			      json_pack("{ss si}", "ip", "2001:db8::5", "port", 7001));
 	json_object_set_new(first, "mac", json_string("02:00:00:00:aB:5a"));
 	return document;
 }
