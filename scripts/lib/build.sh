@@ -14,8 +14,16 @@ say()
 # anew where they have changed. Quiet, unless something fails or a person watches.
 build()
 {
-	local folder=$1 how=() options log
+	local folder=$1
 	shift
+	build_only "$folder" "" "$@"
+}
+
+# build_only FOLDER "TARGET..." [OPTION...]: the same for these targets alone; for all if there is none.
+build_only()
+{
+	local folder=$1 targets=$2 how=() options log
+	shift 2
 	options="-Dthird_party_dir=${THIRD_PARTY_DIR:-} $*"
 	if [ "$(cat "$folder/options" 2>/dev/null)" != "$options" ]; then
 		say "building in $folder/, a few minutes the first time"
@@ -30,9 +38,11 @@ build()
 		rm -f "$log"
 		echo "$options" >"$folder/options"
 	fi
+	# words on purpose: several targets
+	# shellcheck disable=SC2086
 	if [ -t 1 ]; then
-		ninja -C "$folder"
+		ninja -C "$folder" $targets
 	else
-		ninja --quiet -C "$folder"
+		ninja --quiet -C "$folder" $targets
 	fi
 }
