@@ -16,7 +16,8 @@ static const struct frame_self plain = {
 	.has_ipv6 = true,
 	.ipv4 = {192, 0, 2, 1},
 	.ipv6 = {0x20, 0x01, 0x0d, 0xb8, [15] = 1},
-	.port = 7000,
+	.port_ipv4 = 7000,
+	.port_ipv6 = 7000,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
