@@ -48,7 +48,8 @@ static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct ge
 
 	memset(draw, 0, sizeof(*draw));
 	lm_prng_bytes(prng, draw->seed.b, sizeof(draw->seed.b));
-	lm_topology_draw_path(topology, prng, last, node, &draw->hops);
+	/* a document without a path to one of its gateways is none */
+	LM_ASSERT(lm_topology_draw_path(topology, prng, last, node, &draw->hops));
 	lm_topology_draw_kids(topology, prng, setup->epoch, reply, node, kid, draw->hops);
 	lm_topology_draw_delays(topology, prng, delay_us, draw->hops);
 	for (unsigned i = 0; i < draw->hops; i++) {
@@ -85,7 +86,7 @@ const struct lm_topology_node *gen_first_hop(const struct gen_setup *setup,
 	struct lm_prng prng;
 	struct draw draw;
 
-	/* the first mix does not depend on where the path ends */
+	/* what arrives here has ended here */
 	message_prng(&prng, setup->keys, message);
 	draw_packet(&draw, &prng, setup, setup->self, true);
 	lm_wipe(&prng, sizeof(prng));

@@ -40,6 +40,6 @@ LM_MUST_CHECK int gen_build_burst(struct gen_builder *builder, uint8_t *const pa
 void gen_reply_owner(struct lm_packet_surb_owner *owner, const struct gen_setup *setup,
 		     const struct gen_message *message, const struct lm_packet_token *token);
 
-/* The mix that took a packet first; message->run with its whole nonce. */
+/* The mix that took a packet first which has arrived here; message->run with its whole nonce. */
 const struct lm_topology_node *gen_first_hop(const struct gen_setup *setup,
 					     const struct gen_message *message);

@@ -138,11 +138,11 @@ static void plan(struct relay *relay, enum cover_kind kind, struct cover_item *i
 
 	item->loop = COVER_NO_LOOP;
 	if (kind == COVER_LOOP) {
-		lm_cover_plan_loop(&maker, &way, build);
+		LM_ASSERT(lm_cover_plan_loop(&maker, &way, build));
 		LM_ASSERT(
 			lm_cover_table_add(cover->loops, &item->loop, &build->token, way.wait_us));
 	} else {
-		lm_cover_plan_drop(&maker, &way, build);
+		LM_ASSERT(lm_cover_plan_drop(&maker, &way, build));
 	}
 	build->packet = rte_pktmbuf_mtod(item->mbuf, uint8_t *);
 	item->delay_us = way.delay_us;
@@ -178,6 +178,8 @@ static unsigned room(const struct relay *relay, enum cover_kind kind)
 	const struct cover *cover = &relay->cover;
 	unsigned places = cover_stock_room(&cover->stock[kind]), free;
 
+	if (!cover->has_way[kind])
+		return 0;
 	if (kind == COVER_LOOP) {
 		free = cover->places - lm_cover_table_loops(cover->loops);
 		places = free < places ? free : places;
@@ -216,11 +218,26 @@ void cover_end(struct cover *cover)
 	set_intervals(cover, &none);
 }
 
+/* Looks whether there are ways for this node's cover at all, in a topology that is new. */
+static void find_ways(struct relay *relay)
+{
+	struct cover *cover = &relay->cover;
+
+	cover->has_way[COVER_LOOP] = lm_topology_has_loop(relay->topology, relay->node);
+	cover->has_way[COVER_DROP] = lm_topology_has_drop(relay->topology, relay->node);
+	if (!cover->has_way[COVER_LOOP] && relay->topology->cover.loop_interval_us > 0)
+		fprintf(stderr,
+			"linemix-relay: warning: node %" PRIu32
+			" sends no loops: the topology has too few operators for one\n",
+			relay->node->id);
+}
+
 /* Makes the stocks anew when their packets would not do any more, and gives the mixer its rates. */
 static void follow(struct relay *relay, uint64_t now_us, uint64_t epoch_left_us)
 {
 	struct cover *cover = &relay->cover;
 	const struct lm_topology *topology = relay->topology;
+	struct lm_topology_cover mean = topology->cover;
 	bool ending = epoch_left_us < lm_cover_path_us(topology, relay->config->cover.slack_us);
 
 	/* loops on their way may need keys that have just been erased, here and elsewhere */
@@ -230,12 +247,18 @@ static void follow(struct relay *relay, uint64_t now_us, uint64_t epoch_left_us)
 		for (unsigned kind = 0; kind < COVER_KINDS; kind++)
 			cover_stock_expire(&cover->stock[kind]);
 	}
+	if (cover->topology != topology)
+		find_ways(relay);
 	cover->topology = topology;
 	cover->ending = ending;
+	if (!cover->has_way[COVER_LOOP])
+		mean.loop_interval_us = 0;
+	if (!cover->has_way[COVER_DROP])
+		mean.drop_interval_us = 0;
 	cover->begun |=
 		now_us >= cover->begin_us || __atomic_load_n(&relay->ready, __ATOMIC_RELAXED);
 	if (cover->begun && !cover->ended)
-		set_intervals(cover, &topology->cover);
+		set_intervals(cover, &mean);
 }
 
 static void say_verdict(const struct relay *relay)

@@ -28,8 +28,9 @@ struct cover {
 	struct lm_packet_build *build; /* LM_BURST of them; zero between two bursts */
 	struct lm_prng ways;
 	struct lm_cover_judge judge;
-	uint64_t begin_us; /* when cover begins, whatever is not resolved by then */
-	uint64_t next_us;  /* when the table is looked at again */
+	uint64_t begin_us;         /* when cover begins, whatever is not resolved by then */
+	uint64_t next_us;          /* when the table is looked at again */
+	bool has_way[COVER_KINDS]; /* in this topology, for this node */
 	bool begun, ended;
 	bool ending; /* of the epoch */
 	/* written by control, read by telemetry */

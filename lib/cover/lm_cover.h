@@ -65,12 +65,13 @@ struct lm_cover_way {
 /*
  * A loop: the layers after self, a gateway, the layers up to self, which recognises the random
  * token that the packet brings. A drop packet ends at a gateway. Both draw mixes, kids and delays
- * as senders do. `build` lacks its place (`packet`) only.
+ * as senders do. `build` lacks its place (`packet`) only. False: the network has no such way
+ * (lm_topology_has_loop, _has_drop).
  */
-void lm_cover_plan_loop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
-			struct lm_packet_build *build);
-void lm_cover_plan_drop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
-			struct lm_packet_build *build);
+LM_MUST_CHECK bool lm_cover_plan_loop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
+				      struct lm_packet_build *build);
+LM_MUST_CHECK bool lm_cover_plan_drop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
+				      struct lm_packet_build *build);
 
 /*
  * Fills the payloads with random bytes and builds n packets, 1 <= n <= LM_BURST. Returns the mask

@@ -46,24 +46,28 @@ static void plan(const struct lm_cover_maker *maker, struct lm_cover_way *way,
 	}
 }
 
-void lm_cover_plan_loop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
+bool lm_cover_plan_loop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
 			struct lm_packet_build *build)
 {
 	const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1];
 	unsigned hops;
 
-	lm_topology_draw_loop(maker->topology, maker->prng, maker->self, path, &hops);
+	if (!lm_topology_draw_loop(maker->topology, maker->prng, maker->self, path, &hops))
+		return false;
 	plan(maker, way, build, path, hops);
+	return true;
 }
 
-void lm_cover_plan_drop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
+bool lm_cover_plan_drop(const struct lm_cover_maker *maker, struct lm_cover_way *way,
 			struct lm_packet_build *build)
 {
 	const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1];
 	unsigned hops;
 
-	lm_topology_draw_drop(maker->topology, maker->prng, maker->self, path, &hops);
+	if (!lm_topology_draw_drop(maker->topology, maker->prng, maker->self, path, &hops))
+		return false;
 	plan(maker, way, build, path, hops);
+	return true;
 }
 
 uint64_t lm_cover_build(struct lm_packet_builder *builder, struct lm_packet_build *build,

@@ -158,36 +158,63 @@ LM_MUST_CHECK bool lm_topology_may_follow(const struct lm_topology *topology,
 /* True if the id names a mix of layer 1. */
 LM_MUST_CHECK bool lm_topology_in_first_layer(const struct lm_topology *topology, uint32_t id);
 
-/*
- * Draws a path for a sender: one mix of each layer, uniformly, then the gateway `last`; *hops of
- * them. path[i] points into the topology. Not constant time: the path is not secret to who draws
- * it.
- */
-void lm_topology_draw_path(const struct lm_topology *topology, struct lm_prng *prng,
-			   const struct lm_topology_node *last,
-			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
-			   unsigned *hops);
+/* ---- Draws: no allocation; any thread, each with its own generator ---- */
 
 /*
- * Draws the way of a loop, which node `self` sends to itself: uniformly one mix of each layer that
- * it passes, and a gateway. From a mix of layer l: layers l + 1 to the last, a gateway, layers 1 to
- * l - 1, and self; from a gateway: all layers and self. Always layers + 1 hops, of which self is
- * the last and no other: no more than LM_PACKET_HOPS.
+ * Paths are drawn as FORMAT.md says: no two nodes of one operator (nor, if the document asks, of
+ * one jurisdiction) on a path; of all such paths each with the probability that drawing each layer
+ * on its own, uniformly or by capacity, gives it, in proportion. Where fewer than one in a thousand
+ * of the latter are allowed, which no sensible network has, a draw may take milliseconds and the
+ * shares are rough. Not constant time: the path is not secret to who draws it.
+ *
+ * path[i] points into the topology; *hops of them. False: there is none.
  */
-void lm_topology_draw_loop(const struct lm_topology *topology, struct lm_prng *prng,
-			   const struct lm_topology_node *self,
-			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
-			   unsigned *hops);
+
+/* For a sender: one mix of each layer, then the gateway `last`; there always is one. */
+LM_MUST_CHECK bool
+lm_topology_draw_path(const struct lm_topology *topology, struct lm_prng *prng,
+		      const struct lm_topology_node *last,
+		      const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1], unsigned *hops);
 
 /*
- * Draws the way of a drop packet that `self` sends as cover: uniformly one mix of each layer behind
- * its own (a gateway: of every layer), then a gateway, where the packet ends. A gateway may draw
- * itself.
+ * The way of a loop, which node `self` sends to itself. From a mix of layer l: one of each of the
+ * layers l + 1 to the last, a gateway, one of each of the layers 1 to l - 1, and self; from a
+ * gateway: of all layers, and self. Always layers + 1 hops, of which self is the last and no other:
+ * no more than LM_PACKET_HOPS.
  */
-void lm_topology_draw_drop(const struct lm_topology *topology, struct lm_prng *prng,
-			   const struct lm_topology_node *self,
-			   const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1],
-			   unsigned *hops);
+LM_MUST_CHECK bool
+lm_topology_draw_loop(const struct lm_topology *topology, struct lm_prng *prng,
+		      const struct lm_topology_node *self,
+		      const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1], unsigned *hops);
+
+/*
+ * The way of a drop packet that `self` sends as cover: one mix of each layer behind its own (a
+ * gateway: of every layer), then a gateway, where the packet ends. A mix keeps the rules with the
+ * rest, as one of a path that seems to have begun before it; a gateway may draw itself.
+ */
+LM_MUST_CHECK bool
+lm_topology_draw_drop(const struct lm_topology *topology, struct lm_prng *prng,
+		      const struct lm_topology_node *self,
+		      const struct lm_topology_node *path[LM_TOPOLOGY_LAYERS + 1], unsigned *hops);
+
+/* Whether there are such ways for this node: they are there or not as long as the topology is. */
+LM_MUST_CHECK bool lm_topology_has_loop(const struct lm_topology *topology,
+					const struct lm_topology_node *self);
+LM_MUST_CHECK bool lm_topology_has_drop(const struct lm_topology *topology,
+					const struct lm_topology_node *self);
+
+/*
+ * n paths to the gateway `last` for the parts of one message, none of whose mixes are of one
+ * operator, over all of them: so no operator of a mix sees two parts. The first is drawn as
+ * lm_topology_draw_path draws, each further one likewise from those that go with the ones before.
+ * The number of tries is bounded: false if there are not n such paths, or if they are so rare that
+ * 64 beginnings with 256 tries for each further path do not meet them.
+ */
+LM_MUST_CHECK bool
+lm_topology_draw_disjoint(const struct lm_topology *topology, struct lm_prng *prng,
+			  const struct lm_topology_node *last,
+			  const struct lm_topology_node *path[][LM_TOPOLOGY_LAYERS + 1], unsigned n,
+			  unsigned *hops);
 
 /*
  * Draws the kids of a forward packet's n hops in an epoch, which is the document's or the next: b

@@ -5,6 +5,7 @@
  * Nothing here is secret.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "document.h"
@@ -131,8 +132,12 @@ static int number_operators(struct lm_topology *topology, const struct reader *r
 	return 0;
 }
 
-/* Sorts the nodes, and lays out the ids and the nodes of each layer in `index`. */
-static int build_index(struct loaded *loaded, const struct reader *reader, uint32_t *index)
+/*
+ * Sorts the nodes, lays out the ids and the nodes of each layer in `index`, and gives each layer
+ * its columns.
+ */
+static int build_index(struct loaded *loaded, const struct reader *reader, uint32_t *index,
+		       struct column *column)
 {
 	static const struct place top;
 	struct lm_topology *topology = &loaded->topology;
@@ -147,6 +152,8 @@ static int build_index(struct loaded *loaded, const struct reader *reader, uint3
 			if (topology->node[i].layer == layer)
 				*index++ = i;
 		topology->layer_nodes[layer] = (unsigned)(index - topology->layer_node[layer]);
+		loaded->column[layer] = column;
+		column += topology->layer_nodes[layer];
 		if (topology->layer_nodes[layer] == 0)
 			return layer ? lm_topology_fail(reader, &top, "nodes",
 							"layer %u has no mix; one at least", layer)
@@ -156,6 +163,26 @@ static int build_index(struct loaded *loaded, const struct reader *reader, uint3
 	return 0;
 }
 
+/* What draws need; and refuses a network in which a gateway cannot be reached. */
+static int build_paths(struct loaded *loaded, const struct reader *reader)
+{
+	static const struct place top;
+	const struct lm_topology_node *lonely;
+
+	if (!lm_topology_make_columns(loaded))
+		return lm_error_set(reader->err, ENOMEM, "%s: out of memory", reader->file);
+	lm_topology_choose_candidates(loaded);
+	lonely = lm_topology_without_path(loaded);
+	if (!lonely)
+		return 0;
+	return lm_topology_fail(reader, &top, "nodes",
+				"no path leads to gateway %" PRIu32
+				" over %u layers without two nodes of one operator%s; list more "
+				"operators",
+				lonely->id, loaded->topology.layers,
+				loaded->topology.paths.jurisdictions ? " or jurisdiction" : "");
+}
+
 static int read_document(struct lm_topology **out, const struct reader *reader,
 			 const struct place *top)
 {
@@ -163,6 +190,7 @@ static int read_document(struct lm_topology **out, const struct reader *reader,
 	size_t n = json_array_size(nodes);
 	struct lm_topology head = {.nodes = (unsigned)n};
 	struct loaded *loaded;
+	struct column *column;
 	int rc = read_head(&head, reader, top);
 
 	if (rc)
@@ -170,16 +198,20 @@ static int read_document(struct lm_topology **out, const struct reader *reader,
 	if (n < 1 || n > LM_TOPOLOGY_NODES)
 		return lm_topology_fail(reader, top, "nodes", "is no list of 1 to %u nodes",
 					LM_TOPOLOGY_NODES);
-	loaded = calloc(1, sizeof(*loaded) + n * (sizeof(*head.node) + 2 * sizeof(uint32_t)));
+	loaded = calloc(1, sizeof(*loaded) + n * (sizeof(*head.node) + sizeof(*column) +
+						  2 * sizeof(uint32_t)));
 	if (!loaded)
 		return lm_error_set(reader->err, ENOMEM, "%s: out of memory", reader->file);
-	head.node = (struct lm_topology_node *)(loaded + 1);
+	column = (struct column *)(loaded + 1); /* whose alignment is the strictest */
+	head.node = (struct lm_topology_node *)(column + n);
 	loaded->topology = head;
 	rc = read_nodes(&loaded->topology, reader, nodes);
 	if (!rc)
 		rc = number_operators(&loaded->topology, reader);
 	if (!rc)
-		rc = build_index(loaded, reader, (uint32_t *)(head.node + n));
+		rc = build_index(loaded, reader, (uint32_t *)(head.node + n), column);
+	if (!rc)
+		rc = build_paths(loaded, reader);
 	if (rc) {
 		free(loaded);
 		return rc;

@@ -224,7 +224,7 @@ static void loops_go_round_and_bring_their_token_within_the_wait(void **state)
 		struct lm_cover_way way[16];
 
 		for (unsigned n = 0; n < 16; n++) {
-			lm_cover_plan_loop(&maker, &way[n], &build[n]);
+			assert_true(lm_cover_plan_loop(&maker, &way[n], &build[n]));
 			token[n] = build[n].token;
 			build[n].packet = packet[n];
 		}
@@ -266,7 +266,7 @@ static void drop_packets_end_at_a_gateway(void **state)
 		uint64_t delays_us;
 		uint32_t last;
 
-		lm_cover_plan_drop(&maker, &way, &build);
+		assert_true(lm_cover_plan_drop(&maker, &way, &build));
 		build.packet = packet;
 		assert_int_equal(lm_cover_build(world.builder, &build, 1), 1);
 		assert_int_equal(travel(&world, self, &way, packet, &delays_us, &last).cmd,
@@ -293,7 +293,7 @@ static void seeds_tokens_and_payloads_never_repeat(void **state)
 					     .prng = &world.prng};
 
 	for (unsigned i = 0; i < LM_BURST; i++) {
-		lm_cover_plan_drop(&maker, &way, &build[i]);
+		assert_true(lm_cover_plan_drop(&maker, &way, &build[i]));
 		build[i].packet = packet[i];
 		for (unsigned j = 0; j < i; j++) {
 			assert_memory_not_equal(&build[i].seed, &build[j].seed, 32);
