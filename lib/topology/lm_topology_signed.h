@@ -57,6 +57,13 @@ LM_MUST_CHECK int lm_signed_parse(struct lm_signed *file, const char *text, size
 /* Puts one together: *text is for free(). -ENOMEM. */
 LM_MUST_CHECK int lm_signed_format(char **text, size_t *len, const struct lm_signed *file);
 
+/*
+ * Adds a signature without looking at it; they stand in order of their keys, so that files of the
+ * same signatures are the same. -EEXIST if this key has signed, -ENOSPC if there are too many.
+ */
+LM_MUST_CHECK int lm_signed_add(struct lm_signed *file, const struct lm_verifier *by,
+				const struct lm_signature *signature);
+
 /* Who may sign, and how many of them must have: 1 <= threshold <= n. */
 struct lm_authorities {
 	unsigned n, threshold;
