@@ -62,3 +62,9 @@ LM_MUST_CHECK int lm_build(struct lm_build *built, const struct lm_plan *plan,
 			   const struct lm_topology *previous, uint32_t epoch,
 			   const struct lm_build_file *file, unsigned files, struct lm_error *err);
 void lm_build_free(struct lm_build *built);
+
+/*
+ * The document of a topology in its one form, nodes in the order that they have; not checked.
+ * *text is for free(). -ENOMEM.
+ */
+LM_MUST_CHECK int lm_topology_format(char **text, size_t *len, const struct lm_topology *topology);

@@ -134,6 +134,26 @@ int lm_signed_format(char **text, size_t *len, const struct lm_signed *file)
 	return 0;
 }
 
+int lm_signed_add(struct lm_signed *file, const struct lm_verifier *by,
+		  const struct lm_signature *signature)
+{
+	unsigned at = 0;
+
+	if (has_signer(file, by))
+		return -EEXIST;
+	if (file->n == LM_SIGNED_SIGNATURES)
+		return -ENOSPC;
+	while (at < file->n && memcmp(file->by[at].b, by->b, sizeof(by->b)) < 0)
+		at++;
+	memmove(&file->by[at + 1], &file->by[at], (file->n - at) * sizeof(*by));
+	memmove(&file->signature[at + 1], &file->signature[at],
+		(file->n - at) * sizeof(*signature));
+	file->by[at] = *by;
+	file->signature[at] = *signature;
+	file->n++;
+	return 0;
+}
+
 static bool is_authority(const struct lm_authorities *authorities,
 			 const struct lm_verifier *verifier)
 {
