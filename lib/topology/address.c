@@ -22,20 +22,15 @@ static bool is_unicast6(const uint8_t address[16])
 	       memcmp(address, mapped, sizeof(mapped)) != 0;
 }
 
-static int read_address(struct lm_topology_address *address, const struct reader *reader,
-			const struct place *place)
+static int read_ip(struct lm_topology_address *address, const struct reader *reader,
+		   const struct place *place)
 {
-	static const char *const fields[] = {"ip", "port", NULL};
 	static const char right[] = "as \"192.0.2.1\" or \"2001:db8::1\"";
 	const char *text;
-	uint64_t port;
-	int rc = lm_topology_read_only(reader, place, fields);
+	int rc = lm_topology_read_text(&text, reader, place, "ip", right);
 
-	if (!rc)
-		rc = lm_topology_read_text(&text, reader, place, "ip", right);
 	if (rc)
 		return rc;
-	memset(address, 0, sizeof(*address));
 	address->ipv6 = strchr(text, ':') != NULL;
 	if (inet_pton(address->ipv6 ? AF_INET6 : AF_INET, text, address->ip) != 1)
 		return lm_topology_fail(reader, place, "ip", "\"%.40s\" is no address; %s", text,
@@ -43,22 +38,38 @@ static int read_address(struct lm_topology_address *address, const struct reader
 	if (address->ipv6 ? !is_unicast6(address->ip) : !is_unicast4(address->ip))
 		return lm_topology_fail(reader, place, "ip",
 					"%s is no host's address; a unicast address", text);
-	rc = lm_topology_read_uint(&port, reader, place, "port", 1, UINT16_MAX);
+	return 0;
+}
+
+static int read_address(struct lm_topology_address *address, const struct reader *reader,
+			const struct place *place)
+{
+	static const char *const fields[] = {"ip", "port", NULL};
+	uint64_t port = 0;
+	int rc;
+
+	memset(address, 0, sizeof(*address));
+	rc = lm_topology_both(lm_topology_read_only(reader, place, fields),
+			      read_ip(address, reader, place));
+	rc = lm_topology_both(rc,
+			      lm_topology_read_uint(&port, reader, place, "port", 1, UINT16_MAX));
 	address->port = (uint16_t)port;
+	if (rc)
+		memset(address, 0, sizeof(*address));
 	return rc;
 }
 
 int lm_topology_read_addresses(struct lm_topology_address *address, unsigned *n,
 			       const struct reader *reader, const struct place *place)
 {
-	json_t *list;
+	json_t *list = NULL;
 	int rc = lm_topology_read_list(&list, reader, place, "addresses", 1, LM_TOPOLOGY_ADDRESSES);
 
 	*n = rc ? 0 : (unsigned)json_array_size(list);
-	for (unsigned i = 0; !rc && i < *n; i++) {
+	for (unsigned i = 0; i < *n; i++) {
 		struct place item = lm_topology_place_in_list(place, "addresses", list, i);
 
-		rc = read_address(&address[i], reader, &item);
+		rc = lm_topology_both(rc, read_address(&address[i], reader, &item));
 	}
 	return rc;
 }

@@ -7,17 +7,36 @@
 
 #include <jansson.h>
 
-#include "lm_topology.h"
+#include "lm_topology_check.h"
 
+/* What was found so far: the first goes to the reader's err, all go to `take`, if there is one. */
+struct mistakes {
+	unsigned n;
+	lm_mistake_fn *take; /* or NULL */
+	void *context;
+};
+
+/*
+ * A mistake ends the reading of a field and of what depends on it, not of the document: it is read
+ * to its end, so that everything wrong with it is found, and then refused. What could not be read
+ * stays zero, which no field may be.
+ */
 struct reader {
 	const char *file;
 	struct lm_error *err;
+	struct mistakes *mistakes;
 };
+
+/* Of two readings, both done: 0, or what the first that failed gave. */
+static inline int lm_topology_both(int a, int b)
+{
+	return a ? a : b;
+}
 
 /* One object of the document: its JSON and its place, "nodes[3]." or "" at the top. */
 struct place {
 	json_t *json;
-	char prefix[32];
+	char prefix[48];
 };
 
 struct place lm_topology_place_of_node(unsigned i); /* without its JSON */
@@ -26,6 +45,17 @@ struct place lm_topology_place_of_node(unsigned i); /* without its JSON */
 struct place lm_topology_place_in_list(const struct place *place, const char *field, json_t *list,
 				       unsigned i);
 
+/* The whole text as a JSON object, which is for json_decref; NULL on failure. */
+LM_MUST_CHECK int lm_topology_read_json(struct place *top, const struct reader *reader,
+					const char *text, size_t len);
+
+/* "format", which must be this one. */
+LM_MUST_CHECK int lm_topology_read_format(const struct reader *reader, const struct place *top,
+					  const char *format);
+
+/* What an _explain returns after its reading gave rc: how many mistakes, -ENOMEM. */
+LM_MUST_CHECK int lm_topology_explained(const struct reader *reader, int rc);
+
 /* Replaces what must not reach a terminal: text of the document is hostile. */
 void lm_topology_make_printable(char *text);
 
@@ -33,10 +63,15 @@ void lm_topology_make_printable(char *text);
 int lm_topology_fail(const struct reader *reader, const struct place *place, const char *field,
 		     const char *format, ...) LM_PRINTF(4, 5);
 
+/* The same of the file as a whole, whose name the message begins with: -code. */
+int lm_topology_fail_file(const struct reader *reader, int code, const char *format, ...)
+	LM_PRINTF(3, 4);
+
 /* Refuses every field of the object that is not in the NULL-terminated list. */
 LM_MUST_CHECK int lm_topology_read_only(const struct reader *reader, const struct place *place,
 					const char *const *fields);
 
+/* The readers below leave their outputs as they were if they fail. */
 LM_MUST_CHECK int lm_topology_read_uint(uint64_t *out, const struct reader *reader,
 					const struct place *place, const char *field, uint64_t min,
 					uint64_t max);
@@ -86,6 +121,10 @@ LM_MUST_CHECK int lm_topology_read_cover(struct lm_topology_cover *cover,
 					 const struct reader *reader, const struct place *top);
 LM_MUST_CHECK int lm_topology_read_paths(struct lm_topology_paths *paths,
 					 const struct reader *reader, const struct place *top);
+
+/* Who a node is: "id", "role", "layer", "operator", "jurisdiction" and "identity" into *node. */
+LM_MUST_CHECK int lm_topology_read_who(struct lm_topology_node *node, const struct reader *reader,
+				       const struct place *place, unsigned layers);
 
 /* One node's object into *node. */
 LM_MUST_CHECK int lm_topology_read_node(struct lm_topology_node *node, const struct reader *reader,

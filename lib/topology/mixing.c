@@ -46,11 +46,11 @@ static int read_mixing_field(struct lm_mix_params *mix, const struct reader *rea
 			     const struct place *place, const struct mixing_field *field)
 {
 	uint8_t *member = (uint8_t *)mix + field->offset;
-	uint64_t min = field->min, value;
+	uint64_t min = field->min, value = 0;
 	uint32_t narrow;
 	int rc;
 
-	if (field->offset == offsetof(struct lm_mix_params, max_wait_us))
+	if (field->offset == offsetof(struct lm_mix_params, max_wait_us) && mix->interval_us > min)
 		min = mix->interval_us; /* which stands before it in the table */
 	rc = lm_topology_read_uint(&value, reader, place, field->name, min, field->max);
 	if (rc)
@@ -85,8 +85,8 @@ int lm_topology_read_mixing(struct lm_mix_params *mix, const struct reader *read
 	for (unsigned i = 0; field[i].name; i++)
 		names[i + 1] = field[i].name;
 	rc = lm_topology_read_only(reader, &place, names);
-	for (; !rc && field->name; field++)
-		rc = read_mixing_field(mix, reader, &place, field);
+	for (; field->name; field++)
+		rc = lm_topology_both(rc, read_mixing_field(mix, reader, &place, field));
 	return rc;
 }
 
@@ -98,37 +98,48 @@ int lm_topology_read_cover(struct lm_topology_cover *cover, const struct reader 
 	uint32_t *const out[] = {&cover->loop_interval_us, &cover->drop_interval_us,
 				 &cover->link_interval_us};
 	struct place place;
-	uint64_t us;
 	int rc = lm_topology_read_object(&place, reader, top, "cover");
 
-	if (!rc)
-		rc = lm_topology_read_only(reader, &place, fields);
-	for (size_t i = 0; !rc && i < LM_COUNT(out); i++) {
-		rc = lm_topology_read_uint(&us, reader, &place, fields[i], 0, HOUR_US);
-		if (!rc)
-			*out[i] = (uint32_t)us;
+	if (rc)
+		return rc;
+	rc = lm_topology_read_only(reader, &place, fields);
+	for (size_t i = 0; i < LM_COUNT(out); i++) {
+		uint64_t us = 0;
+
+		rc = lm_topology_both(rc, lm_topology_read_uint(&us, reader, &place, fields[i], 0,
+								HOUR_US));
+		*out[i] = (uint32_t)us;
 	}
 	return rc;
+}
+
+static int read_choice(struct lm_topology_paths *paths, const struct reader *reader,
+		       const struct place *place)
+{
+	static const char right[] = "uniform or capacity";
+	const char *choice;
+	int rc = lm_topology_read_text(&choice, reader, place, "choice", right);
+
+	if (rc)
+		return rc;
+	paths->by_capacity = strcmp(choice, "capacity") == 0;
+	if (!paths->by_capacity && strcmp(choice, "uniform") != 0)
+		return lm_topology_fail(reader, place, "choice", "\"%.40s\" is no choice; %s",
+					choice, right);
+	return 0;
 }
 
 int lm_topology_read_paths(struct lm_topology_paths *paths, const struct reader *reader,
 			   const struct place *top)
 {
 	static const char *const fields[] = {"choice", "jurisdictions", NULL};
-	static const char right[] = "uniform or capacity";
 	struct place place;
-	const char *choice;
 	int rc = lm_topology_read_object(&place, reader, top, "paths");
 
-	if (!rc)
-		rc = lm_topology_read_only(reader, &place, fields);
-	if (!rc)
-		rc = lm_topology_read_text(&choice, reader, &place, "choice", right);
 	if (rc)
 		return rc;
-	paths->by_capacity = strcmp(choice, "capacity") == 0;
-	if (!paths->by_capacity && strcmp(choice, "uniform") != 0)
-		return lm_topology_fail(reader, &place, "choice", "\"%.40s\" is no choice; %s",
-					choice, right);
-	return lm_topology_read_bool(&paths->jurisdictions, reader, &place, "jurisdictions");
+	rc = lm_topology_both(lm_topology_read_only(reader, &place, fields),
+			      read_choice(paths, reader, &place));
+	return lm_topology_both(rc, lm_topology_read_bool(&paths->jurisdictions, reader, &place,
+							  "jurisdictions"));
 }

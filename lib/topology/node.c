@@ -52,18 +52,14 @@ static int read_layer(struct lm_topology_node *node, const struct reader *reader
 	return 0;
 }
 
-static int read_who(struct lm_topology_node *node, const struct reader *reader,
-		    const struct place *place, unsigned layers)
+static int read_role(struct lm_topology_node *node, const struct reader *reader,
+		     const struct place *place, unsigned layers)
 {
 	const char *role;
-	uint64_t id;
-	int rc = lm_topology_read_uint(&id, reader, place, "id", 1, UINT32_MAX - 1);
+	int rc = lm_topology_read_text(&role, reader, place, "role", "mix or gateway");
 
-	if (!rc)
-		rc = lm_topology_read_text(&role, reader, place, "role", "mix or gateway");
 	if (rc)
 		return rc;
-	node->id = (uint32_t)id;
 	if (strcmp(role, "mix") == 0)
 		node->role = LM_TOPOLOGY_MIX;
 	else if (strcmp(role, "gateway") == 0)
@@ -95,31 +91,50 @@ static bool is_jurisdiction(const char *text)
 	       text[1] <= 'Z';
 }
 
-static int read_by_whom(struct lm_topology_node *node, const struct reader *reader,
-			const struct place *place)
+static int read_operator(struct lm_topology_node *node, const struct reader *reader,
+			 const struct place *place)
 {
-	static const char name[] = "1 to 63 printable ASCII characters, no space at either end";
-	static const char country[] = "two capital letters";
+	static const char right[] = "1 to 63 printable ASCII characters, no space at either end";
 	const char *text;
-	uint64_t capacity;
-	int rc = lm_topology_read_text(&text, reader, place, "operator", name);
+	int rc = lm_topology_read_text(&text, reader, place, "operator", right);
 
-	if (!rc && !is_name(text))
-		rc = lm_topology_fail(reader, place, "operator", "\"%.40s\" is no name; %s", text,
-				      name);
 	if (rc)
 		return rc;
+	if (!is_name(text))
+		return lm_topology_fail(reader, place, "operator", "\"%.40s\" is no name; %s", text,
+					right);
 	strcpy(node->operator, text);
-	rc = lm_topology_read_text(&text, reader, place, "jurisdiction", country);
-	if (!rc && !is_jurisdiction(text))
-		rc = lm_topology_fail(reader, place, "jurisdiction", "\"%.40s\" is none; %s", text,
-				      country);
+	return 0;
+}
+
+static int read_jurisdiction(struct lm_topology_node *node, const struct reader *reader,
+			     const struct place *place)
+{
+	static const char right[] = "two capital letters";
+	const char *text;
+	int rc = lm_topology_read_text(&text, reader, place, "jurisdiction", right);
+
 	if (rc)
 		return rc;
+	if (!is_jurisdiction(text))
+		return lm_topology_fail(reader, place, "jurisdiction", "\"%.40s\" is none; %s",
+					text, right);
 	strcpy(node->jurisdiction, text);
-	rc = lm_topology_read_uint(&capacity, reader, place, "capacity", 1, UINT32_MAX);
-	node->capacity = (uint32_t)capacity;
-	return rc;
+	return 0;
+}
+
+int lm_topology_read_who(struct lm_topology_node *node, const struct reader *reader,
+			 const struct place *place, unsigned layers)
+{
+	uint64_t id = 0;
+	int rc = lm_topology_read_uint(&id, reader, place, "id", 1, UINT32_MAX - 1);
+
+	node->id = (uint32_t)id;
+	rc = lm_topology_both(rc, read_role(node, reader, place, layers));
+	rc = lm_topology_both(rc, read_operator(node, reader, place));
+	rc = lm_topology_both(rc, read_jurisdiction(node, reader, place));
+	return lm_topology_both(rc, lm_topology_read_hex(node->identity.b, sizeof(node->identity.b),
+							 reader, place, "identity"));
 }
 
 /* ---- Keys ---- */
@@ -127,16 +142,18 @@ static int read_by_whom(struct lm_topology_node *node, const struct reader *read
 int lm_topology_read_point(struct lm_point *out, const struct reader *reader,
 			   const struct place *place, const char *field)
 {
-	int rc = lm_topology_read_hex(out->b, sizeof(out->b), reader, place, field);
+	struct lm_point point;
+	int rc = lm_topology_read_hex(point.b, sizeof(point.b), reader, place, field);
 
 	if (rc)
 		return rc;
-	if (!lm_x25519_is_canonical(out))
+	if (!lm_x25519_is_canonical(&point))
 		return lm_topology_fail(reader, place, field,
 					"is not canonical; a public key below 2^255 - 19");
-	if (is_small_order(out))
+	if (is_small_order(&point))
 		return lm_topology_fail(reader, place, field,
 					"has small order; a public key made from a secret");
+	*out = point;
 	return 0;
 }
 
@@ -145,6 +162,7 @@ static int only_epochs(const struct reader *reader, const struct place *keys, ui
 {
 	const char *name;
 	json_t *value;
+	int rc = 0;
 
 	json_object_foreach(keys->json, name, value)
 	{
@@ -158,12 +176,12 @@ static int only_epochs(const struct reader *reader, const struct place *keys, ui
 			i++;
 		}
 		if (i == LM_TOPOLOGY_KEYS)
-			return lm_topology_fail(reader, keys, "",
-						"\"%.40s\" is no epoch of this document; %" PRIu32
-						" to %" PRIu32,
-						name, first, first + LM_TOPOLOGY_KEYS - 1);
+			rc = lm_topology_fail(reader, keys, "",
+					      "\"%.40s\" is no epoch of this document; %" PRIu32
+					      " to %" PRIu32,
+					      name, first, first + LM_TOPOLOGY_KEYS - 1);
 	}
-	return 0;
+	return rc;
 }
 
 static int read_keys(struct lm_topology_node *node, const struct reader *reader,
@@ -172,16 +190,18 @@ static int read_keys(struct lm_topology_node *node, const struct reader *reader,
 	struct place keys;
 	int rc = lm_topology_read_object(&keys, reader, place, "keys");
 
-	if (!rc)
-		rc = only_epochs(reader, &keys, epoch);
-	for (uint32_t i = 0; i < LM_TOPOLOGY_KEYS && !rc; i++) {
+	if (rc || epoch > LM_TOPOLOGY_EPOCH_MAX) /* that of the document is wrong */
+		return rc;
+	rc = only_epochs(reader, &keys, epoch);
+	for (uint32_t i = 0; i < LM_TOPOLOGY_KEYS; i++) {
 		char label[LABEL_LEN];
 
 		snprintf(label, sizeof(label), "%" PRIu32, epoch + i);
-		rc = lm_topology_read_point(&node->key[i].pk, reader, &keys, label);
+		rc = lm_topology_both(rc, lm_topology_read_point(&node->key[i].pk, reader, &keys,
+								 label));
 		node->key[i].kid = (uint8_t)(epoch + i);
-		node->keys = i + 1;
 	}
+	node->keys = LM_TOPOLOGY_KEYS;
 	return rc;
 }
 
@@ -191,22 +211,16 @@ int lm_topology_read_node(struct lm_topology_node *node, const struct reader *re
 	static const char *const fields[] = {"id",           "role",     "layer", "operator",
 					     "jurisdiction", "identity", "link",  "capacity",
 					     "addresses",    "mac",      "keys",  NULL};
+	uint64_t capacity = 0;
 	int rc = lm_topology_read_only(reader, place, fields);
 
-	if (!rc)
-		rc = read_who(node, reader, place, topology->layers);
-	if (!rc)
-		rc = read_by_whom(node, reader, place);
-	if (!rc)
-		rc = lm_topology_read_hex(node->identity.b, sizeof(node->identity.b), reader, place,
-					  "identity");
-	if (!rc)
-		rc = lm_topology_read_point(&node->link, reader, place, "link");
-	if (!rc)
-		rc = lm_topology_read_addresses(node->address, &node->addresses, reader, place);
-	if (!rc)
-		rc = lm_topology_read_mac(node, reader, place);
-	if (!rc)
-		rc = read_keys(node, reader, place, topology->epoch);
-	return rc;
+	rc = lm_topology_both(rc, lm_topology_read_who(node, reader, place, topology->layers));
+	rc = lm_topology_both(rc, lm_topology_read_point(&node->link, reader, place, "link"));
+	rc = lm_topology_both(rc, lm_topology_read_uint(&capacity, reader, place, "capacity", 1,
+							UINT32_MAX));
+	node->capacity = (uint32_t)capacity;
+	rc = lm_topology_both(rc, lm_topology_read_addresses(node->address, &node->addresses,
+							     reader, place));
+	rc = lm_topology_both(rc, lm_topology_read_mac(node, reader, place));
+	return lm_topology_both(rc, read_keys(node, reader, place, topology->epoch));
 }

@@ -18,6 +18,64 @@ void lm_topology_make_printable(char *text)
 			*text = '?';
 }
 
+static int note(const struct reader *reader, int code, const char *message)
+{
+	struct mistakes *mistakes = reader->mistakes;
+
+	if (mistakes->n++ == 0)
+		(void)lm_error_set(reader->err, code, "%s", message);
+	if (mistakes->take)
+		mistakes->take(mistakes->context, message);
+	return -code;
+}
+
+int lm_topology_fail_file(const struct reader *reader, int code, const char *format, ...)
+{
+	struct lm_error message;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message.text, sizeof(message.text), format, args);
+	va_end(args);
+	return note(reader, code, message.text);
+}
+
+int lm_topology_explained(const struct reader *reader, int rc)
+{
+	LM_ASSERT(rc == -ENOMEM || (rc == 0) == (reader->mistakes->n == 0));
+	return rc == -ENOMEM ? rc : (int)reader->mistakes->n;
+}
+
+int lm_topology_read_json(struct place *top, const struct reader *reader, const char *text,
+			  size_t len)
+{
+	json_error_t error;
+
+	*top = (struct place){.json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error)};
+	if (json_is_object(top->json))
+		return 0;
+	if (top->json) {
+		json_decref(top->json);
+		top->json = NULL;
+		return lm_topology_fail(reader, top, "", "the document is no object; write {...}");
+	}
+	lm_topology_make_printable(error.text); /* the parser's own words quote the document */
+	return lm_topology_fail_file(reader, EINVAL, "%s:%d: not JSON: %s; correct the syntax",
+				     reader->file, error.line, error.text);
+}
+
+int lm_topology_read_format(const struct reader *reader, const struct place *top,
+			    const char *format)
+{
+	const char *text;
+	int rc = lm_topology_read_text(&text, reader, top, "format", format);
+
+	if (!rc && strcmp(text, format) != 0)
+		rc = lm_topology_fail(reader, top, "format", "\"%.40s\" is no known format; %s",
+				      text, format);
+	return rc;
+}
+
 struct place lm_topology_place_of_node(unsigned i)
 {
 	struct place place = {0};
@@ -31,8 +89,7 @@ struct place lm_topology_place_in_list(const struct place *place, const char *fi
 {
 	struct place item = {.json = json_array_get(list, i)};
 
-	snprintf(item.prefix, sizeof(item.prefix), "%.14s%.9s[%u].", place->prefix, field,
-		 i % 10000);
+	snprintf(item.prefix, sizeof(item.prefix), "%.20s%.11s[%u].", place->prefix, field, i);
 	return item;
 }
 
@@ -40,6 +97,7 @@ int lm_topology_fail(const struct reader *reader, const struct place *place, con
 		     const char *format, ...)
 {
 	size_t prefix = strlen(place->prefix);
+	struct lm_error message;
 	char where[80];
 	char what[300];
 	va_list args;
@@ -51,8 +109,9 @@ int lm_topology_fail(const struct reader *reader, const struct place *place, con
 	/* The object itself goes without the dot behind its name. */
 	snprintf(where, sizeof(where), "%.*s%s", (int)(prefix - (prefix && !*field)), place->prefix,
 		 field);
-	return lm_error_set(reader->err, EINVAL, "%s: %s%s%s", reader->file, where,
-			    *where ? ": " : "", what);
+	(void)lm_error_set(&message, EINVAL, "%s: %s%s%s", reader->file, where, *where ? ": " : "",
+			   what);
+	return note(reader, EINVAL, message.text);
 }
 
 int lm_topology_read_only(const struct reader *reader, const struct place *place,
@@ -60,6 +119,7 @@ int lm_topology_read_only(const struct reader *reader, const struct place *place
 {
 	const char *name;
 	json_t *value;
+	int rc = 0;
 
 	json_object_foreach(place->json, name, value)
 	{
@@ -68,11 +128,11 @@ int lm_topology_read_only(const struct reader *reader, const struct place *place
 		while (fields[i] && strcmp(fields[i], name) != 0)
 			i++;
 		if (!fields[i])
-			return lm_topology_fail(
+			rc = lm_topology_fail(
 				reader, place, "",
 				"unknown field \"%.40s\"; see FORMAT.md for the fields", name);
 	}
-	return 0;
+	return rc;
 }
 
 int lm_topology_read_uint(uint64_t *out, const struct reader *reader, const struct place *place,
@@ -134,7 +194,7 @@ int lm_topology_read_object(struct place *out, const struct reader *reader,
 	if (!json_is_object(json))
 		return lm_topology_fail(reader, place, field, "is no object; write {...}");
 	*out = (struct place){.json = json};
-	snprintf(out->prefix, sizeof(out->prefix), "%.20s%.9s.", place->prefix, field);
+	snprintf(out->prefix, sizeof(out->prefix), "%.30s%.14s.", place->prefix, field);
 	return 0;
 }
 
@@ -142,6 +202,7 @@ int lm_topology_read_list(json_t **out, const struct reader *reader, const struc
 			  const char *field, unsigned min, unsigned max)
 {
 	json_t *json = json_object_get(place->json, field);
+	int rc = 0;
 
 	if (!json)
 		return lm_topology_fail(reader, place, field, "is missing; a list of %u to %u", min,
@@ -152,10 +213,11 @@ int lm_topology_read_list(json_t **out, const struct reader *reader, const struc
 		struct place item = lm_topology_place_in_list(place, field, json, (unsigned)i);
 
 		if (!json_is_object(item.json))
-			return lm_topology_fail(reader, &item, "", "is no object; write {...}");
+			rc = lm_topology_fail(reader, &item, "", "is no object; write {...}");
 	}
-	*out = json;
-	return 0;
+	if (!rc)
+		*out = json;
+	return rc;
 }
 
 int lm_topology_read_hex(uint8_t *out, size_t n, const struct reader *reader,

@@ -16,8 +16,7 @@ static int read_times(struct lm_topology *head, const struct reader *reader,
 {
 	int rc = lm_topology_read_time(&head->from_s, reader, top, "from");
 
-	if (!rc)
-		rc = lm_topology_read_time(&head->until_s, reader, top, "until");
+	rc = lm_topology_both(rc, lm_topology_read_time(&head->until_s, reader, top, "until"));
 	if (!rc && head->until_s <= head->from_s)
 		rc = lm_topology_fail(reader, top, "until", "is not later than from");
 	if (!rc && head->until_s - head->from_s > LM_TOPOLOGY_SPAN_S)
@@ -26,22 +25,20 @@ static int read_times(struct lm_topology *head, const struct reader *reader,
 	return rc;
 }
 
-/* Which document this is. */
+/* Which document this is; an epoch that could not be read becomes one that none is. */
 static int read_number(struct lm_topology *head, const struct reader *reader,
 		       const struct place *top)
 {
-	uint64_t epoch;
+	uint64_t epoch = UINT32_MAX;
 	int rc = lm_topology_read_uint(&epoch, reader, top, "epoch", 0, LM_TOPOLOGY_EPOCH_MAX);
 
-	if (!rc)
-		rc = read_times(head, reader, top);
-	if (!rc)
-		rc = lm_topology_read_hex(head->previous.b, sizeof(head->previous.b), reader, top,
-					  "previous");
+	head->epoch = (uint32_t)epoch;
+	rc = lm_topology_both(rc, read_times(head, reader, top));
+	rc = lm_topology_both(rc, lm_topology_read_hex(head->previous.b, sizeof(head->previous.b),
+						       reader, top, "previous"));
 	if (!rc && epoch == 0 && !lm_is_zero(head->previous.b, sizeof(head->previous.b)))
 		rc = lm_topology_fail(reader, top, "previous",
 				      "no epoch is before epoch 0; 64 zeros");
-	head->epoch = (uint32_t)epoch;
 	return rc;
 }
 
@@ -51,50 +48,38 @@ static int read_head(struct lm_topology *head, const struct reader *reader, cons
 	static const char *const fields[] = {"format",   "epoch",   "from",   "until",
 					     "previous", "profile", "mixing", "cover",
 					     "paths",    "layers",  "nodes",  NULL};
-	static const char right[] = "linemix-topology-v2";
-	uint64_t profile, layers;
-	const char *format;
-	int rc = lm_topology_read_text(&format, reader, top, "format", right);
+	uint64_t profile = 0, layers = LM_TOPOLOGY_LAYERS;
+	int rc = lm_topology_read_only(reader, top, fields);
 
-	if (!rc && strcmp(format, right) != 0)
-		rc = lm_topology_fail(reader, top, "format", "\"%.40s\" is no known format; %s",
-				      format, right);
-	if (!rc)
-		rc = lm_topology_read_only(reader, top, fields);
-	if (!rc)
-		rc = read_number(head, reader, top);
-	if (!rc)
-		rc = lm_topology_read_uint(&profile, reader, top, "profile", 0, 1);
-	if (!rc)
-		rc = lm_topology_read_uint(&layers, reader, top, "layers", 1, LM_TOPOLOGY_LAYERS);
-	if (!rc)
-		rc = lm_topology_read_mixing(&head->mix, reader, top);
-	if (!rc)
-		rc = lm_topology_read_cover(&head->cover, reader, top);
-	if (!rc)
-		rc = lm_topology_read_paths(&head->paths, reader, top);
-	if (rc)
-		return rc;
+	rc = lm_topology_both(rc, read_number(head, reader, top));
+	rc = lm_topology_both(rc, lm_topology_read_uint(&profile, reader, top, "profile", 0, 1));
+	rc = lm_topology_both(rc, lm_topology_read_uint(&layers, reader, top, "layers", 1,
+							LM_TOPOLOGY_LAYERS));
+	rc = lm_topology_both(rc, lm_topology_read_mixing(&head->mix, reader, top));
+	rc = lm_topology_both(rc, lm_topology_read_cover(&head->cover, reader, top));
+	rc = lm_topology_both(rc, lm_topology_read_paths(&head->paths, reader, top));
 	head->profile = (unsigned)profile;
 	head->layers = (unsigned)layers;
-	return 0;
+	return rc;
 }
 
 static int read_nodes(struct lm_topology *topology, const struct reader *reader,
 		      const json_t *nodes)
 {
+	int rc = 0;
+
 	for (unsigned i = 0; i < topology->nodes; i++) {
 		struct place place = lm_topology_place_of_node(i);
-		int rc;
 
 		place.json = json_array_get(nodes, i);
 		if (!json_is_object(place.json))
-			return lm_topology_fail(reader, &place, "", "is no object; write {...}");
-		rc = lm_topology_read_node(&topology->node[i], reader, &place, topology);
-		if (rc)
-			return rc;
+			rc = lm_topology_both(rc, lm_topology_fail(reader, &place, "",
+								   "is no object; write {...}"));
+		else
+			rc = lm_topology_both(rc, lm_topology_read_node(&topology->node[i], reader,
+									&place, topology));
 	}
-	return lm_topology_check_unique(reader, topology);
+	return lm_topology_both(rc, lm_topology_check_unique(reader, topology));
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -183,6 +168,23 @@ static int build_paths(struct loaded *loaded, const struct reader *reader)
 				loaded->topology.paths.jurisdictions ? " or jurisdiction" : "");
 }
 
+/* What the nodes are together is only looked at where each of them could be read. */
+static int read_all(struct loaded *loaded, const struct reader *reader, const json_t *nodes,
+		    struct column *column)
+{
+	struct lm_topology *topology = &loaded->topology;
+	int rc = read_nodes(topology, reader, nodes);
+
+	if (!rc)
+		rc = number_operators(topology, reader);
+	if (!rc)
+		rc = build_index(loaded, reader, (uint32_t *)(topology->node + topology->nodes),
+				 column);
+	if (!rc)
+		rc = build_paths(loaded, reader);
+	return rc;
+}
+
 static int read_document(struct lm_topology **out, const struct reader *reader,
 			 const struct place *top)
 {
@@ -191,10 +193,11 @@ static int read_document(struct lm_topology **out, const struct reader *reader,
 	struct lm_topology head = {.nodes = (unsigned)n};
 	struct loaded *loaded;
 	struct column *column;
-	int rc = read_head(&head, reader, top);
+	int rc = lm_topology_read_format(reader, top, "linemix-topology-v2");
 
-	if (rc)
+	if (rc) /* another document: nothing else about it would be true */
 		return rc;
+	rc = read_head(&head, reader, top);
 	if (n < 1 || n > LM_TOPOLOGY_NODES)
 		return lm_topology_fail(reader, top, "nodes", "is no list of 1 to %u nodes",
 					LM_TOPOLOGY_NODES);
@@ -205,13 +208,7 @@ static int read_document(struct lm_topology **out, const struct reader *reader,
 	column = (struct column *)(loaded + 1); /* whose alignment is the strictest */
 	head.node = (struct lm_topology_node *)(column + n);
 	loaded->topology = head;
-	rc = read_nodes(&loaded->topology, reader, nodes);
-	if (!rc)
-		rc = number_operators(&loaded->topology, reader);
-	if (!rc)
-		rc = build_index(loaded, reader, (uint32_t *)(head.node + n), column);
-	if (!rc)
-		rc = build_paths(loaded, reader);
+	rc = lm_topology_both(rc, read_all(loaded, reader, nodes, column));
 	if (rc) {
 		free(loaded);
 		return rc;
@@ -220,32 +217,44 @@ static int read_document(struct lm_topology **out, const struct reader *reader,
 	return 0;
 }
 
-int lm_topology_parse(struct lm_topology **topology, const char *text, size_t len, const char *name,
-		      struct lm_error *err)
+static int parse(struct lm_topology **topology, const struct reader *reader, const char *text,
+		 size_t len)
 {
-	struct reader reader = {.file = name, .err = err};
-	struct place top = {0};
-	json_error_t error;
+	struct place top;
 	int rc;
 
 	*topology = NULL;
 	if (len > LM_TOPOLOGY_BYTES)
-		return lm_error_set(err, EFBIG, "%s: larger than %u bytes; shorten it", name,
-				    LM_TOPOLOGY_BYTES);
-	top.json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-	if (!top.json) {
-		lm_topology_make_printable(error.text);
-		return lm_error_set(err, EINVAL, "%s:%d: not JSON: %s; correct the syntax", name,
-				    error.line, error.text);
-	}
-	if (json_is_object(top.json))
-		rc = read_document(topology, &reader, &top);
-	else
-		rc = lm_topology_fail(&reader, &top, "", "the document is no object; write {...}");
+		return lm_topology_fail_file(reader, EFBIG, "%s: larger than %u bytes; shorten it",
+					     reader->file, LM_TOPOLOGY_BYTES);
+	rc = lm_topology_read_json(&top, reader, text, len);
+	if (!rc)
+		rc = read_document(topology, reader, &top);
 	if (!rc)
 		lm_hash_bytes(&(*topology)->hash, text, len);
 	json_decref(top.json);
 	return rc;
+}
+
+int lm_topology_parse(struct lm_topology **topology, const char *text, size_t len, const char *name,
+		      struct lm_error *err)
+{
+	struct mistakes mistakes = {0};
+	struct reader reader = {.file = name, .err = err, .mistakes = &mistakes};
+
+	return parse(topology, &reader, text, len);
+}
+
+int lm_topology_explain(const char *text, size_t len, const char *name, lm_mistake_fn *take,
+			void *context)
+{
+	struct mistakes mistakes = {.take = take, .context = context};
+	struct reader reader = {.file = name, .mistakes = &mistakes};
+	struct lm_topology *topology;
+	int rc = parse(&topology, &reader, text, len);
+
+	lm_topology_free(topology);
+	return lm_topology_explained(&reader, rc);
 }
 
 int lm_topology_open(struct lm_topology **topology, const char *text, size_t len,

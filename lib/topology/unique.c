@@ -70,6 +70,7 @@ static int check_kind(const struct reader *reader, const struct lm_topology *top
 		      const struct kind *kind, struct entry *entry)
 {
 	unsigned n = 0;
+	int rc = 0;
 
 	for (unsigned i = 0; i < topology->nodes; i++) {
 		unsigned got;
@@ -81,16 +82,16 @@ static int check_kind(const struct reader *reader, const struct lm_topology *top
 	}
 	qsort(entry, n, sizeof(*entry), compare);
 	for (unsigned i = 1; i < n; i++) {
-		if (memcmp(entry[i - 1].bytes, entry[i].bytes, sizeof(entry[i].bytes)) == 0) {
-			struct place place = lm_topology_place_of_node(entry[i].node);
+		struct place place = lm_topology_place_of_node(entry[i].node);
 
-			return lm_topology_fail(
-				reader, &place, kind->field,
-				"stands at nodes[%u] already; every node has its own",
-				entry[i - 1].node);
-		}
+		if (lm_is_zero(entry[i].bytes, sizeof(entry[i].bytes)) || /* could not be read */
+		    memcmp(entry[i - 1].bytes, entry[i].bytes, sizeof(entry[i].bytes)) != 0)
+			continue;
+		rc = lm_topology_fail(reader, &place, kind->field,
+				      "stands at nodes[%u] already; every node has its own",
+				      entry[i - 1].node);
 	}
-	return 0;
+	return rc;
 }
 
 int lm_topology_check_unique(const struct reader *reader, const struct lm_topology *topology)
@@ -106,8 +107,8 @@ int lm_topology_check_unique(const struct reader *reader, const struct lm_topolo
 
 	if (!entry)
 		return lm_error_set(reader->err, ENOMEM, "%s: out of memory", reader->file);
-	for (size_t i = 0; i < LM_COUNT(kinds) && !rc; i++)
-		rc = check_kind(reader, topology, &kinds[i], entry);
+	for (size_t i = 0; i < LM_COUNT(kinds); i++)
+		rc = lm_topology_both(rc, check_kind(reader, topology, &kinds[i], entry));
 	free(entry);
 	return rc;
 }
