@@ -68,3 +68,9 @@ void lm_build_free(struct lm_build *built);
  * *text is for free(). -ENOMEM.
  */
 LM_MUST_CHECK int lm_topology_format(char **text, size_t *len, const struct lm_topology *topology);
+
+#define LM_TOPOLOGY_ADDRESS 56 /* bytes of an address with its port as text, with its NUL */
+
+/* 192.0.2.1:7000 or [2001:db8::1]:7000. */
+void lm_topology_format_address(char text[LM_TOPOLOGY_ADDRESS],
+				const struct lm_topology_address *address);

@@ -12,7 +12,8 @@
 
 #include "lm_topology.h"
 
-#define LM_DESCRIPTOR_KEYS 64 /* epochs in one descriptor, at most */
+#define LM_DESCRIPTOR_KEYS  64    /* epochs in one descriptor, at most */
+#define LM_DESCRIPTOR_BYTES 65536 /* a larger signed file is refused unread */
 
 struct lm_key_proof {
 	uint8_t b[96]; /* the key's Edwards form || R || s */

@@ -13,6 +13,7 @@
 #include "lm_topology.h"
 
 #define LM_PLAN_MEMBERS 262144 /* at most, of which LM_TOPOLOGY_NODES are not retired */
+#define LM_PLAN_LAST_S  UINT64_C(253402300799) /* 9999-12-31T23:59:59Z: no epoch ends later */
 
 struct lm_member {
 	uint32_t id;

@@ -6,7 +6,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <time.h>
+
+#include "lm_topology_build.h"
 
 void lm_write_text(FILE *to, const char *text)
 {
@@ -29,12 +30,10 @@ void lm_write_hex(FILE *to, const uint8_t *bytes, size_t n)
 
 void lm_write_time(FILE *to, uint64_t utc_s)
 {
-	time_t seconds = (time_t)utc_s;
-	struct tm utc;
+	char text[LM_TOPOLOGY_TIME];
 
-	LM_ASSERT(gmtime_r(&seconds, &utc) != NULL);
-	fprintf(to, "\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", utc.tm_year + 1900, utc.tm_mon + 1,
-		utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+	lm_topology_format_time(text, utc_s);
+	fprintf(to, "\"%s\"", text);
 }
 
 void lm_write_mac(FILE *to, const uint8_t mac[6])
@@ -63,38 +62,55 @@ static unsigned longest_zeros(unsigned *len, const uint16_t group[8])
 	return at;
 }
 
-static void write_ipv6(FILE *to, const uint8_t ip[16])
+/* RFC 5952; how many bytes. */
+static size_t format_ipv6(char *text, const uint8_t ip[16])
 {
 	uint16_t group[8];
 	unsigned zeros, at;
+	char *end = text;
 
 	for (unsigned i = 0; i < 8; i++)
 		group[i] = (uint16_t)(ip[2 * i] << 8 | ip[2 * i + 1]);
 	at = longest_zeros(&zeros, group);
 	for (unsigned i = 0; i < 8; i++) {
 		if (zeros && i == at) {
-			fputs("::", to);
+			end += sprintf(end, "::");
 			i += zeros - 1;
 			continue;
 		}
 		if (i > 0 && !(zeros && i == at + zeros))
-			fputc(':', to);
-		fprintf(to, "%x", group[i]);
+			*end++ = ':';
+		end += sprintf(end, "%x", group[i]);
 	}
+	return (size_t)(end - text);
+}
+
+static size_t format_ip(char *text, const struct lm_topology_address *address)
+{
+	const uint8_t *ip = address->ip;
+
+	if (address->ipv6)
+		return format_ipv6(text, ip);
+	return (size_t)sprintf(text, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
+}
+
+void lm_topology_format_address(char text[LM_TOPOLOGY_ADDRESS],
+				const struct lm_topology_address *address)
+{
+	if (address->ipv6)
+		*text++ = '[';
+	text += format_ip(text, address);
+	sprintf(text, "%s:%u", address->ipv6 ? "]" : "", address->port);
 }
 
 void lm_write_addresses(FILE *to, const struct lm_topology_address *address, unsigned n)
 {
 	fputc('[', to);
 	for (unsigned i = 0; i < n; i++) {
-		const uint8_t *ip = address[i].ip;
+		char ip[LM_TOPOLOGY_ADDRESS];
 
-		fprintf(to, "%s{\"ip\": \"", i ? ", " : "");
-		if (address[i].ipv6)
-			write_ipv6(to, ip);
-		else
-			fprintf(to, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
-		fprintf(to, "\", \"port\": %u}", address[i].port);
+		format_ip(ip, &address[i]);
+		fprintf(to, "%s{\"ip\": \"%s\", \"port\": %u}", i ? ", " : "", ip, address[i].port);
 	}
 	fputc(']', to);
 }
