@@ -128,3 +128,14 @@ LM_MUST_CHECK int lm_epoch_check_room(const struct lm_epoch_place *place, struct
 LM_MUST_CHECK int lm_epoch_write_keys(int folder, const char *name, uint32_t node, uint32_t first,
 				      const struct lm_secret *secret, unsigned n,
 				      struct lm_error *err);
+
+/* ---- Proving them ---- */
+
+/*
+ * Calls `take` for every key that waits in the key file, by rising epoch, up to `most`. The secret
+ * is in locked memory, and there until `take` returns. -errno and a message.
+ */
+LM_MUST_CHECK int lm_epoch_each_waiting(const char *keys, uint32_t node, unsigned most,
+					void (*take)(void *context, uint32_t epoch,
+						     const struct lm_secret *secret),
+					void *context, struct lm_error *err);
