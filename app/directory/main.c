@@ -69,7 +69,7 @@ static char *list_commands(int key, const char *text, void *input)
 		return NULL;
 	fputs("Commands, each with a --help of its own:\n", to);
 	for (unsigned i = 0; i < LM_COUNT(commands); i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+		fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
 	fputs("\nExit status: 0 done, 1 failed or mistakes found, 2 usage.", to);
 	fclose(to);
 	return list;

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lm_conf.h"
+
 uint64_t options_number(struct argp_state *state, const char *option, const char *text,
 			uint64_t min, uint64_t max)
 {
@@ -78,7 +80,8 @@ enum { KEY_AUTHORITY = 512, KEY_AUTHORITIES, KEY_THRESHOLD };
 
 static const struct argp_option authority_rows[] = {
 	{"authority", KEY_AUTHORITY, "HEX", 0, "Public key of an authority; once for each", 0},
-	{"authorities", KEY_AUTHORITIES, "FILE", 0, "Their public keys, one on a line", 0},
+	{"authorities", KEY_AUTHORITIES, "FILE", 0,
+	 "Their public keys and the threshold, as in the configuration of a relay", 0},
 	{"threshold", KEY_THRESHOLD, "K", 0,
 	 "Signatures that are needed (default: of more than half of them)", 0},
 	{0},
@@ -100,26 +103,47 @@ static void add_authority(struct argp_state *state, struct lm_authorities *autho
 	authorities->key[authorities->n++] = key;
 }
 
-/* One key on a line; empty lines, and comments from a #, are allowed. */
-static void read_authorities(struct argp_state *state, struct lm_authorities *authorities,
+/* The two keys of a relay's configuration, alone in a file. */
+struct trust {
+	char key[LM_SIGNED_SIGNATURES][65];
+	unsigned keys;
+	uint64_t threshold;
+};
+
+static const struct lm_conf_key trust_rows[] = {
+	{.name = "authorities",
+	 .type = LM_CONF_STRINGS,
+	 .min = 1,
+	 .max = LM_SIGNED_SIGNATURES,
+	 .width = 64,
+	 .offset = offsetof(struct trust, key),
+	 .count_offset = offsetof(struct trust, keys),
+	 .help = "public keys of those who sign topologies, 64 hexadecimal digits each"},
+	{.name = "threshold",
+	 .type = LM_CONF_UINT,
+	 .min = 1,
+	 .max = LM_SIGNED_SIGNATURES,
+	 .offset = offsetof(struct trust, threshold),
+	 .help = "how many of them must have signed"},
+};
+static const struct lm_conf_table trust_table = {trust_rows, LM_COUNT(trust_rows),
+						 sizeof(struct trust)};
+
+static void read_authorities(struct argp_state *state, struct options_authorities *options,
 			     const char *path)
 {
 	struct lm_error err;
-	size_t len;
-	char *text, *rest;
+	struct trust trust;
 
-	if (lm_file_read(&text, &len, path, &err) != 0)
+	if (lm_conf_load(&trust, &trust_table, path, &err) != 0) {
 		argp_failure(state, 1, 0, "%s", err.text);
-	text[len] = '\0';
-	rest = text;
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-		line[strcspn(line, "#\r")] = '\0';
-		line += strspn(line, " \t");
-		line[strcspn(line, " \t")] = '\0';
-		if (*line)
-			add_authority(state, authorities, line);
+		return;
 	}
-	free(text);
+	for (unsigned i = 0; i < trust.keys; i++)
+		add_authority(state, &options->authorities, trust.key[i]);
+	if (!options->has_threshold)
+		options->authorities.threshold = (unsigned)trust.threshold;
+	options->has_threshold = true;
 }
 
 static error_t parse_authorities(int key, char *arg, struct argp_state *state)
@@ -132,7 +156,7 @@ static error_t parse_authorities(int key, char *arg, struct argp_state *state)
 		add_authority(state, authorities, arg);
 		return 0;
 	case KEY_AUTHORITIES:
-		read_authorities(state, authorities, arg);
+		read_authorities(state, options, arg);
 		return 0;
 	case KEY_THRESHOLD:
 		options->has_threshold = true;

@@ -49,8 +49,8 @@ static int read_address(struct lm_topology_address *address, const struct reader
 	int rc;
 
 	memset(address, 0, sizeof(*address));
-	rc = lm_topology_both(lm_topology_read_only(reader, place, fields),
-			      read_ip(address, reader, place));
+	rc = lm_topology_read_only(reader, place, fields);
+	rc = lm_topology_both(rc, read_ip(address, reader, place));
 	rc = lm_topology_both(rc,
 			      lm_topology_read_uint(&port, reader, place, "port", 1, UINT16_MAX));
 	address->port = (uint16_t)port;

@@ -41,8 +41,8 @@ static int read_key(struct lm_descriptor_key *key, const struct reader *reader,
 
 	if (rc)
 		return rc;
-	rc = lm_topology_both(lm_topology_read_only(reader, &place, fields),
-			      lm_topology_read_point(&key->pk, reader, &place, "public"));
+	rc = lm_topology_read_only(reader, &place, fields);
+	rc = lm_topology_both(rc, lm_topology_read_point(&key->pk, reader, &place, "public"));
 	return lm_topology_both(rc, lm_topology_read_hex(key->proof.b, sizeof(key->proof.b), reader,
 							 &place, "proof"));
 }
@@ -152,8 +152,8 @@ static int read_document(struct lm_descriptor *descriptor, const struct reader *
 
 	if (rc) /* another document: nothing else about it would be true */
 		return rc;
-	rc = lm_topology_both(lm_topology_read_only(reader, top, fields),
-			      lm_topology_read_uint(&id, reader, top, "id", 1, UINT32_MAX - 1));
+	rc = lm_topology_read_only(reader, top, fields);
+	rc = lm_topology_both(rc, lm_topology_read_uint(&id, reader, top, "id", 1, UINT32_MAX - 1));
 	rc = lm_topology_both(rc, lm_topology_read_time(&descriptor->made_s, reader, top, "made"));
 	rc = lm_topology_both(rc, lm_topology_read_hex(descriptor->identity.b,
 						       sizeof(descriptor->identity.b), reader, top,
@@ -263,8 +263,9 @@ int lm_descriptor_explain(const char *text, size_t len, const char *name, lm_mis
 	struct lm_signed file;
 	int rc = read_form(&descriptor, &file, &reader, text, len);
 
-	if (!rc)
-		rc = lm_topology_both(check_signature(&descriptor, &file, &reader),
-				      check_proofs(&descriptor, &reader));
+	if (!rc) {
+		rc = check_signature(&descriptor, &file, &reader);
+		rc = lm_topology_both(rc, check_proofs(&descriptor, &reader));
+	}
 	return lm_topology_explained(&reader, rc);
 }

@@ -27,7 +27,10 @@ struct reader {
 	struct mistakes *mistakes;
 };
 
-/* Of two readings, both done: 0, or what the first that failed gave. */
+/*
+ * Of two readings, both done: 0, or what the first that failed gave. `a` is a variable and not a
+ * call, since C does not say which argument is computed first, and mistakes come in order.
+ */
 static inline int lm_topology_both(int a, int b)
 {
 	return a ? a : b;

@@ -138,8 +138,8 @@ int lm_topology_read_paths(struct lm_topology_paths *paths, const struct reader 
 
 	if (rc)
 		return rc;
-	rc = lm_topology_both(lm_topology_read_only(reader, &place, fields),
-			      read_choice(paths, reader, &place));
+	rc = lm_topology_read_only(reader, &place, fields);
+	rc = lm_topology_both(rc, read_choice(paths, reader, &place));
 	return lm_topology_both(rc, lm_topology_read_bool(&paths->jurisdictions, reader, &place,
 							  "jurisdictions"));
 }

@@ -175,8 +175,8 @@ static int read_document(struct lm_plan **plan, const struct reader *reader,
 
 	if (rc) /* another document: nothing else about it would be true */
 		return rc;
-	rc = lm_topology_both(lm_topology_read_only(reader, top, fields),
-			      read_rules(&head, reader, top));
+	rc = lm_topology_read_only(reader, top, fields);
+	rc = lm_topology_both(rc, read_rules(&head, reader, top));
 	rc = lm_topology_both(rc, read_members(plan, reader, top, &head));
 	if (rc) {
 		free(*plan);
