@@ -637,6 +637,37 @@ static void no_descriptors_make_no_document(void **state)
 	free_world(&world);
 }
 
+/* Builds from the descriptors in another order each time. */
+static void fleet_of_a_thousand_has_one_document(void **state)
+{
+	struct world world = {.net = net_make(3, 300, 100, EPOCH - 1)};
+	struct lm_hash first, again;
+	uint64_t begin_us;
+	size_t bytes = 0;
+
+	(void)state;
+	world.files = world.net->plan.members;
+	world.file = net_write_all(world.net);
+	for (unsigned i = 0; i < world.files; i++)
+		bytes += world.file[i].len;
+	testing_rand_seed(7);
+	build_previous(&world);
+	for (unsigned i = 0; i < 3; i++) {
+		shuffle(world.file, world.files);
+		begin_us = lm_clock_us();
+		build(&world);
+		printf("# %u descriptors, %zu bytes: %u nodes, %zu bytes, %" PRIu64 " ms\n",
+		       world.files, bytes, world.built.in, world.built.len,
+		       (lm_clock_us() - begin_us) / 1000);
+		assert_int_equal(world.built.in, 1000);
+		lm_hash_bytes(i ? &again : &first, world.built.text, world.built.len);
+		if (i > 0)
+			assert_memory_equal(&first, &again, sizeof(first));
+	}
+	testing_rand_restore();
+	free_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -659,6 +690,7 @@ int main(void)
 		cmocka_unit_test(loser_takes_nobody_along),
 		cmocka_unit_test(layer_without_a_mix_makes_no_document),
 		cmocka_unit_test(no_descriptors_make_no_document),
+		cmocka_unit_test(fleet_of_a_thousand_has_one_document),
 	};
 
 	if (lm_base_init(NULL) != 0)
