@@ -127,6 +127,38 @@ LM_MUST_CHECK bool lm_topology_parse_time(uint64_t *time_s, const char *text);
 void lm_topology_format_time(char text[LM_TOPOLOGY_TIME], uint64_t time_s);
 
 /*
+ * The epoch of the network at this time, as far as this document knows: its own, and the next from
+ * `until` on, for as long as no other document comes.
+ */
+uint32_t lm_topology_epoch_at(const struct lm_topology *topology, uint64_t now_s);
+
+/* Why a reader does not take a document. */
+enum lm_succession {
+	LM_SUCCESSION_TAKEN,   /* it does */
+	LM_SUCCESSION_EXPIRED, /* more than one epoch has passed since it ended */
+	LM_SUCCESSION_FUTURE,  /* it begins later than one epoch from now */
+	LM_SUCCESSION_OLDER,   /* of an earlier epoch than one that was taken */
+	LM_SUCCESSION_FORK,    /* another one of that epoch, or behind another one, was taken */
+	LM_SUCCESSION_GAP,     /* it does not begin when the one before ends */
+	LM_SUCCESSION_PROMISE, /* it changes a key that the one before has promised */
+};
+const char *lm_succession_name(enum lm_succession refusal); /* "expired", ... */
+
+/*
+ * Whether a reader takes this document, whose signatures are good, at this time: FORMAT.md, "What a
+ * reader takes". `newest` is the newest that it has taken, NULL: none. The message names the
+ * document `name` and the reason; it is set if the answer is not LM_SUCCESSION_TAKEN.
+ *
+ * A reader that was away may find a document several epochs later than its newest. The ones between
+ * are not there to be checked: such a document must begin no earlier than they can have ended, and
+ * keep the promised keys that both list.
+ */
+LM_MUST_CHECK enum lm_succession lm_topology_succeeds(const struct lm_topology *topology,
+						      const struct lm_topology *newest,
+						      uint64_t now_s, const char *name,
+						      struct lm_error *err);
+
+/*
  * Gives the nodes of `topology` their keys of the epoch before, before others read it: those of
  * nodes of the same id and identity in `known`, which is the document of that epoch that it names
  * in `previous`, or one that names the same and has inherited. False, and nothing has changed, if

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One document after another: what the next one takes over from the one before.
+ * One document after another: when each is in force, which may follow, and what the next one takes
+ * over from the one before.
  */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lm_topology.h"
@@ -39,4 +44,139 @@ bool lm_topology_inherit(struct lm_topology *topology, const struct lm_topology 
 			prepend_key(node, kid, pk);
 	}
 	return true;
+}
+
+uint32_t lm_topology_epoch_at(const struct lm_topology *topology, uint64_t now_s)
+{
+	return topology->epoch + (now_s >= topology->until_s);
+}
+
+const char *lm_succession_name(enum lm_succession refusal)
+{
+	static const char *const names[] = {
+		[LM_SUCCESSION_TAKEN] = "taken",     [LM_SUCCESSION_EXPIRED] = "expired",
+		[LM_SUCCESSION_FUTURE] = "future",   [LM_SUCCESSION_OLDER] = "older",
+		[LM_SUCCESSION_FORK] = "fork",       [LM_SUCCESSION_GAP] = "gap",
+		[LM_SUCCESSION_PROMISE] = "promise",
+	};
+
+	return names[refusal];
+}
+
+/* ---- What a reader takes ---- */
+
+struct judgement {
+	const struct lm_topology *topology, *newest;
+	const char *name;
+	struct lm_error *err;
+};
+
+/* The reason with its message: "NAME: epoch 8: ...". */
+LM_PRINTF(3, 4)
+static enum lm_succession refuse(const struct judgement *judgement, enum lm_succession refusal,
+				 const char *format, ...)
+{
+	char what[300];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	(void)lm_error_set(judgement->err, EINVAL, "%s: epoch %" PRIu32 ": %s", judgement->name,
+			   judgement->topology->epoch, what);
+	return refusal;
+}
+
+static enum lm_succession judge_time(const struct judgement *judgement, uint64_t now_s)
+{
+	const struct lm_topology *topology = judgement->topology;
+	uint64_t span_s = topology->until_s - topology->from_s;
+	char from[LM_TOPOLOGY_TIME], until[LM_TOPOLOGY_TIME];
+
+	lm_topology_format_time(from, topology->from_s);
+	lm_topology_format_time(until, topology->until_s);
+	if (topology->from_s > now_s && topology->from_s - now_s > span_s)
+		return refuse(judgement, LM_SUCCESSION_FUTURE,
+			      "is from the future: begins %s, more than an epoch from now; is the "
+			      "clock right?",
+			      from);
+	if (now_s > topology->until_s && now_s - topology->until_s > span_s)
+		return refuse(judgement, LM_SUCCESSION_EXPIRED,
+			      "has expired: ended %s, more than an epoch ago; get a newer one",
+			      until);
+	return LM_SUCCESSION_TAKEN;
+}
+
+/* A node that has, for an epoch that both documents list, another key than before; or NULL. */
+static const struct lm_topology_node *find_change(const struct lm_topology *topology,
+						  const struct lm_topology *before, uint32_t *epoch)
+{
+	for (unsigned i = 0; i < before->nodes; i++) {
+		const struct lm_topology_node *node =
+			lm_topology_find(topology, before->node[i].id);
+
+		for (*epoch = topology->epoch; node && *epoch - before->epoch < LM_TOPOLOGY_KEYS;
+		     ++*epoch) {
+			const struct lm_point *old =
+				lm_topology_key(&before->node[i], (uint8_t)*epoch);
+			const struct lm_point *new = lm_topology_key(node, (uint8_t)*epoch);
+
+			if (!same(old->b, new->b))
+				return node;
+		}
+	}
+	return NULL;
+}
+
+/* One of a later epoch than the newest. */
+static enum lm_succession judge_successor(const struct judgement *judgement)
+{
+	const struct lm_topology *topology = judgement->topology, *newest = judgement->newest;
+	uint32_t epochs = topology->epoch - newest->epoch, epoch;
+	const struct lm_topology_node *node;
+	char until[LM_TOPOLOGY_TIME];
+
+	lm_topology_format_time(until, newest->until_s);
+	if (epochs == 1 && !same(topology->previous.b, newest->hash.b))
+		return refuse(judgement, LM_SUCCESSION_FORK,
+			      "`previous` is not the hash of the document of epoch %" PRIu32
+			      " that was taken: the authorities have signed two",
+			      newest->epoch);
+	/* an epoch between takes a second at least */
+	if (epochs == 1 ? topology->from_s != newest->until_s
+			: topology->from_s < newest->until_s + epochs - 1)
+		return refuse(judgement, LM_SUCCESSION_GAP,
+			      "does not begin when the one before ends; that of epoch %" PRIu32
+			      " ends %s",
+			      newest->epoch, until);
+	node = find_change(topology, newest, &epoch);
+	if (node)
+		return refuse(judgement, LM_SUCCESSION_PROMISE,
+			      "node %" PRIu32 " has another key of epoch %" PRIu32
+			      " than the document of epoch %" PRIu32 " has promised",
+			      node->id, epoch, newest->epoch);
+	return LM_SUCCESSION_TAKEN;
+}
+
+enum lm_succession lm_topology_succeeds(const struct lm_topology *topology,
+					const struct lm_topology *newest, uint64_t now_s,
+					const char *name, struct lm_error *err)
+{
+	const struct judgement judgement = {topology, newest, name, err};
+	enum lm_succession refusal;
+
+	if (newest && same(topology->hash.b, newest->hash.b))
+		return LM_SUCCESSION_TAKEN; /* the one in force, however old */
+	if (newest && topology->epoch < newest->epoch)
+		return refuse(&judgement, LM_SUCCESSION_OLDER,
+			      "is older than that of epoch %" PRIu32 ", which was taken",
+			      newest->epoch);
+	if (newest && topology->epoch == newest->epoch)
+		return refuse(&judgement, LM_SUCCESSION_FORK,
+			      "is not the document of this epoch that was taken: the authorities "
+			      "have signed two");
+	refusal = judge_time(&judgement, now_s);
+	if (refusal == LM_SUCCESSION_TAKEN && newest)
+		refusal = judge_successor(&judgement);
+	return refusal;
 }
