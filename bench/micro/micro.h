@@ -30,7 +30,8 @@ struct suite {
 	bool (*backend_usable)(unsigned i);
 };
 
-extern const struct suite x25519_suite, symmetric_suite, packet_suite, mix_suite, link_suite;
+extern const struct suite x25519_suite, symmetric_suite, packet_suite, mix_suite, link_suite,
+	topology_suite;
 
 /* ---- clock.c ---- */
 
