@@ -25,6 +25,19 @@ class Seeded(unittest.TestCase):
                 self.assertNotEqual(outs[0], outs[2])
                 self.assertEqual(len(outs[0]), len(outs[2]))
 
+    def test_the_same_seed_makes_the_same_network(self):
+        made = []
+        for seed, start in ((SEED, "12"), (SEED, "12"), (OTHER, "12"), (SEED, "13")):
+            with Network("--authorities", "2", "--epochs-ahead", "1", "--seed", seed,
+                         "--from", f"2026-11-25T{start}:00:00Z") as net:
+                made.append({path.name: path.read_bytes() for path in net.path.iterdir()})
+        self.assertEqual(made[0], made[1])
+        for name in ("topology.json", "topology-2.json"):
+            self.assertNotEqual(made[0][name], made[2][name])
+            self.assertNotEqual(made[0][name], made[3][name])
+        keys = [name for name in made[0] if "topology" not in name]
+        self.assertEqual([made[0][name] for name in keys], [made[3][name] for name in keys])
+
     def test_a_seed_that_is_none_is_refused(self):
         with Network() as net:
             done = network.run(network.RELAY, "--config", net.config(11), "--replay", "x", "--out",
