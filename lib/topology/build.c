@@ -203,6 +203,36 @@ static int write_document(char **text, size_t *len, const struct building *build
 	return rc;
 }
 
+/* ---- As a relay reads it ---- */
+
+static void put_out(void *context, uint32_t id)
+{
+	struct building *building = context;
+	struct candidate *candidate = bsearch(&id, building->candidate, building->candidates,
+					      sizeof(*candidate), compare_to_id);
+
+	LM_ASSERT(candidate && !candidate->out);
+	candidate->out = true;
+	lm_build_say(building, LM_BUILD_OUT, id, candidate->file,
+		     "no path without two nodes of one operator, or jurisdiction, leads to it");
+}
+
+/* Writes the document of those who are in, and reads it; gateways without a path are then out. */
+static int write_and_read(struct lm_topology **topology, struct building *building,
+			  struct lm_error *err)
+{
+	struct lm_build *built = building->built;
+	struct mistakes mistakes = {.take_lonely = put_out, .context = building};
+	struct reader reader = {.file = "the next document", .err = err, .mistakes = &mistakes};
+	int rc;
+
+	free(built->text);
+	rc = write_document(&built->text, &built->len, building);
+	if (rc)
+		return lm_error_set(err, -rc, "no memory for the document");
+	return lm_topology_read(topology, &reader, built->text, built->len);
+}
+
 /* Epochs of a network follow each other without a gap in time, whatever a plan now says. */
 static int check_time(const struct building *building, struct lm_error *err)
 {
@@ -234,8 +264,8 @@ static int check_time(const struct building *building, struct lm_error *err)
 
 static int make(struct building *building, struct lm_error *err)
 {
-	struct lm_build *built = building->built;
 	struct lm_topology *topology = NULL;
+	unsigned out;
 	int rc = check_time(building, err);
 
 	if (rc)
@@ -243,14 +273,15 @@ static int make(struct building *building, struct lm_error *err)
 	lm_build_choose(building);
 	check_identities(building);
 	lm_build_contest(building);
+	out = building->built->out;
+	rc = write_and_read(&topology, building, err);
+	if (rc &&
+	    out != building->built->out) /* whose paths were missing leave no others without */
+		rc = write_and_read(&topology, building, err);
 	report_members(building);
+	lm_topology_free(topology);
 	if (building->no_memory)
 		return lm_error_set(err, ENOMEM, "no memory for the document");
-	rc = write_document(&built->text, &built->len, building);
-	if (rc)
-		return lm_error_set(err, -rc, "no memory for the document");
-	rc = lm_topology_parse(&topology, built->text, built->len, "the next document", err);
-	lm_topology_free(topology);
 	return rc;
 }
 

@@ -142,7 +142,7 @@ static bool goes_with(const struct lm_topology *topology, const struct lm_topolo
 	return true;
 }
 
-const struct lm_topology_node *lm_topology_without_path(const struct loaded *loaded)
+const struct lm_topology_node *lm_topology_without_path(const struct loaded *loaded, unsigned *from)
 {
 	const struct lm_topology *topology = &loaded->topology;
 	const struct lm_topology_node *found[FOUND][LM_TOPOLOGY_LAYERS];
@@ -151,8 +151,8 @@ const struct lm_topology_node *lm_topology_without_path(const struct loaded *loa
 
 	for (unsigned i = 0; i < topology->layers; i++)
 		hole.layer[i] = i + 1;
-	for (unsigned i = 0; i < topology->layer_nodes[0]; i++) {
-		unsigned old = 0;
+	while (*from < topology->layer_nodes[0]) {
+		unsigned i = (*from)++, old = 0;
 
 		hole.fixed = &topology->node[topology->layer_node[0][i]];
 		while (old < n && !goes_with(topology, hole.fixed, found[old]))

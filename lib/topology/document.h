@@ -13,6 +13,9 @@
 struct mistakes {
 	unsigned n;
 	lm_mistake_fn *take; /* or NULL */
+	/* Called beside it for each gateway to which no path leads; or NULL: then only the first of
+	 * them is looked for. */
+	void (*take_lonely)(void *context, uint32_t id);
 	void *context;
 };
 
@@ -58,6 +61,10 @@ LM_MUST_CHECK int lm_topology_read_format(const struct reader *reader, const str
 
 /* What an _explain returns after its reading gave rc: how many mistakes, -ENOMEM. */
 LM_MUST_CHECK int lm_topology_explained(const struct reader *reader, int rc);
+
+/* lm_topology_parse with a reader of one's own. */
+LM_MUST_CHECK int lm_topology_read(struct lm_topology **topology, const struct reader *reader,
+				   const char *text, size_t len);
 
 /* Replaces what must not reach a terminal: text of the document is hostile. */
 void lm_topology_make_printable(char *text);

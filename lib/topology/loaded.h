@@ -61,8 +61,9 @@ void lm_topology_choose_candidates(struct loaded *loaded);
 /* false: too little memory. */
 LM_MUST_CHECK bool lm_topology_make_columns(struct loaded *loaded);
 
-/* The first gateway without a path, or NULL. */
-const struct lm_topology_node *lm_topology_without_path(const struct loaded *loaded);
+/* The first gateway without a path, or NULL, of the gateways from *from on, which is moved on. */
+const struct lm_topology_node *lm_topology_without_path(const struct loaded *loaded,
+							unsigned *from);
 
 /* ---- Draws and searches ---- */
 

@@ -126,6 +126,7 @@ static int build_index(struct loaded *loaded, const struct reader *reader, uint3
 {
 	static const struct place top;
 	struct lm_topology *topology = &loaded->topology;
+	int rc = 0;
 
 	qsort(topology->node, topology->nodes, sizeof(*topology->node), compare_ids);
 	loaded->id = index;
@@ -140,12 +141,12 @@ static int build_index(struct loaded *loaded, const struct reader *reader, uint3
 		loaded->column[layer] = column;
 		column += topology->layer_nodes[layer];
 		if (topology->layer_nodes[layer] == 0)
-			return layer ? lm_topology_fail(reader, &top, "nodes",
-							"layer %u has no mix; one at least", layer)
-				     : lm_topology_fail(reader, &top, "nodes",
-							"no gateway is there; one at least");
+			rc = layer ? lm_topology_fail(reader, &top, "nodes",
+						      "layer %u has no mix; one at least", layer)
+				   : lm_topology_fail(reader, &top, "nodes",
+						      "no gateway is there; one at least");
 	}
-	return 0;
+	return rc;
 }
 
 /* What draws need; and refuses a network in which a gateway cannot be reached. */
@@ -153,19 +154,26 @@ static int build_paths(struct loaded *loaded, const struct reader *reader)
 {
 	static const struct place top;
 	const struct lm_topology_node *lonely;
+	unsigned from = 0;
+	int rc = 0;
 
 	if (!lm_topology_make_columns(loaded))
 		return lm_error_set(reader->err, ENOMEM, "%s: out of memory", reader->file);
 	lm_topology_choose_candidates(loaded);
-	lonely = lm_topology_without_path(loaded);
-	if (!lonely)
-		return 0;
-	return lm_topology_fail(reader, &top, "nodes",
-				"no path leads to gateway %" PRIu32
-				" over %u layers without two nodes of one operator%s; list more "
-				"operators",
-				lonely->id, loaded->topology.layers,
-				loaded->topology.paths.jurisdictions ? " or jurisdiction" : "");
+	while ((lonely = lm_topology_without_path(loaded, &from)) != NULL) {
+		rc = lm_topology_fail(reader, &top, "nodes",
+				      "no path leads to gateway %" PRIu32
+				      " over %u layers without two nodes of one operator%s; list "
+				      "more operators",
+				      lonely->id, loaded->topology.layers,
+				      loaded->topology.paths.jurisdictions ? " or jurisdiction"
+									   : "");
+		if (reader->mistakes->take_lonely)
+			reader->mistakes->take_lonely(reader->mistakes->context, lonely->id);
+		else if (!reader->mistakes->take) /* a search may be long, and the first says it */
+			break;
+	}
+	return rc;
 }
 
 /* What the nodes are together is only looked at where each of them could be read. */
@@ -217,8 +225,8 @@ static int read_document(struct lm_topology **out, const struct reader *reader,
 	return 0;
 }
 
-static int parse(struct lm_topology **topology, const struct reader *reader, const char *text,
-		 size_t len)
+int lm_topology_read(struct lm_topology **topology, const struct reader *reader, const char *text,
+		     size_t len)
 {
 	struct place top;
 	int rc;
@@ -242,7 +250,7 @@ int lm_topology_parse(struct lm_topology **topology, const char *text, size_t le
 	struct mistakes mistakes = {0};
 	struct reader reader = {.file = name, .err = err, .mistakes = &mistakes};
 
-	return parse(topology, &reader, text, len);
+	return lm_topology_read(topology, &reader, text, len);
 }
 
 int lm_topology_explain(const char *text, size_t len, const char *name, lm_mistake_fn *take,
@@ -251,7 +259,7 @@ int lm_topology_explain(const char *text, size_t len, const char *name, lm_mista
 	struct mistakes mistakes = {.take = take, .context = context};
 	struct reader reader = {.file = name, .mistakes = &mistakes};
 	struct lm_topology *topology;
-	int rc = parse(&topology, &reader, text, len);
+	int rc = lm_topology_read(&topology, &reader, text, len);
 
 	lm_topology_free(topology);
 	return lm_topology_explained(&reader, rc);

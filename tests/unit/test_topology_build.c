@@ -606,6 +606,43 @@ static void loser_takes_nobody_along(void **state)
 	free_world(&world);
 }
 
+/* ---- Paths ---- */
+
+static void gateway_without_a_path_is_left_out(void **state)
+{
+	struct world world = make_world();
+	struct lm_topology *topology;
+
+	(void)state;
+	for (uint32_t id = 2001; id <= 2003; id++)
+		strcpy(world.net->member[net_index(world.net, id)].operator, "All of layer 2");
+	strcpy(world.net->member[net_index(world.net, 9001)].operator, "All of layer 2");
+	build(&world);
+	topology = read_built(&world);
+	assert_null(lm_topology_find(topology, 9001));
+	assert_non_null(lm_topology_find(topology, 9002));
+	assert_int_equal(world.built.in, 10);
+	assert_line(&world, 9001, LM_BUILD_OUT,
+		    "no path without two nodes of one operator, or jurisdiction, leads to it");
+	lm_topology_free(topology);
+	free_world(&world);
+}
+
+static void no_gateway_with_a_path_makes_no_document(void **state)
+{
+	struct world world = make_world();
+
+	(void)state;
+	for (uint32_t id = 1001; id <= 1003; id++)
+		strcpy(world.net->member[net_index(world.net, id)].operator, "Both layers");
+	for (uint32_t id = 2001; id <= 2003; id++)
+		strcpy(world.net->member[net_index(world.net, id)].operator, "Both layers");
+	assert_int_equal(build_at(&world, EPOCH), -EINVAL);
+	assert_null(world.built.text);
+	assert_int_equal(world.built.out, 2);
+	free_world(&world);
+}
+
 /* ---- No document ---- */
 
 static void layer_without_a_mix_makes_no_document(void **state)
@@ -688,6 +725,8 @@ int main(void)
 		cmocka_unit_test(owner_keeps_what_another_claims),
 		cmocka_unit_test(what_nobody_had_costs_all_their_place),
 		cmocka_unit_test(loser_takes_nobody_along),
+		cmocka_unit_test(gateway_without_a_path_is_left_out),
+		cmocka_unit_test(no_gateway_with_a_path_makes_no_document),
 		cmocka_unit_test(layer_without_a_mix_makes_no_document),
 		cmocka_unit_test(no_descriptors_make_no_document),
 		cmocka_unit_test(fleet_of_a_thousand_has_one_document),

@@ -169,6 +169,37 @@ static void every_twin_is_said(void **state)
 	assert_heard(&heard, expected, LM_COUNT(expected));
 }
 
+static void every_empty_layer_and_lonely_gateway_is_said(void **state)
+{
+	static const char *const empty[] = {
+		"net: nodes: no gateway is there; one at least",
+		"net: nodes: layer 1 has no mix; one at least",
+	};
+	static const char *const lonely[] = {
+		"net: nodes: no path leads to gateway 300 over 2 layers without two nodes of one "
+		"operator; list more operators",
+		"net: nodes: no path leads to gateway 4294967294 over 2 layers without two nodes "
+		"of "
+		"one operator; list more operators",
+	};
+	json_t *document = make_document(7, 2);
+	struct heard heard;
+
+	(void)state;
+	add_node(document, 1, 2);
+	heard = explain(document);
+	assert_heard(&heard, empty, LM_COUNT(empty));
+	document = good_document();
+	for (unsigned i = 1; i < 5; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "nodes.%u.operator", i);
+		change(document, path, "\"one\"");
+	}
+	heard = explain(document);
+	assert_heard(&heard, lonely, LM_COUNT(lonely));
+}
+
 static void other_files_are_one_mistake(void **state)
 {
 	static const struct {
@@ -199,6 +230,7 @@ int main(void)
 		cmocka_unit_test(every_mistake_is_said_once),
 		cmocka_unit_test(what_depends_on_a_mistake_is_not_said),
 		cmocka_unit_test(every_twin_is_said),
+		cmocka_unit_test(every_empty_layer_and_lonely_gateway_is_said),
 		cmocka_unit_test(other_files_are_one_mistake),
 	};
 
