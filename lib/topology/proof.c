@@ -119,9 +119,9 @@ bool lm_key_proved(const struct lm_key_proof *proof, const struct lm_point *pk, 
 
 	_Static_assert(sizeof(parts) == sizeof(proof->b), "A || R || s");
 	memcpy(&parts, proof->b, sizeof(parts));
-	/* Refuses what is no point, not canonical, of small order, or not in the main subgroup. */
-	if (crypto_core_ed25519_is_valid_point(parts.a) != 1 ||
-	    crypto_sign_ed25519_pk_to_curve25519(montgomery.b, parts.a) != 0 ||
+	/* The first refuses what is no point, has small order, or is not in the main subgroup; the
+	 * last, what is not canonical. */
+	if (crypto_sign_ed25519_pk_to_curve25519(montgomery.b, parts.a) != 0 ||
 	    memcmp(montgomery.b, pk->b, sizeof(pk->b)) != 0)
 		return false;
 	return crypto_sign_verify_detached(proof->b + sizeof(parts.a), message.b, sizeof(message.b),

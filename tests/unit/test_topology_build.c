@@ -557,6 +557,7 @@ static void owner_keeps_what_another_claims(void **state)
 		assert_line(&world, 9002, LM_BUILD_OUT, why);
 		assert_line(&world, 9001, LM_BUILD_IN, "");
 		assert_int_equal(world.built.in, 9);
+		assert_int_equal(world.built.out, 2); /* each said once */
 		free_world(&world);
 	}
 }
