@@ -98,29 +98,46 @@ static void check_node(struct order *order, const struct lm_topology_node *node,
 			    node->id, epoch);
 }
 
-unsigned order_explain(const struct lm_topology *topology, const struct lm_topology *previous,
-		       uint64_t at_s, const char *name, lm_mistake_fn *take, void *context)
+/* All that the rules say, each on its own. */
+static void check_all(struct order *order, uint64_t at_s)
 {
-	struct order order = {topology, previous, name, take, context, 0};
+	const struct lm_topology *topology = order->topology, *previous = order->previous;
 
-	check_time(&order, at_s);
-	if (!previous || same(&topology->hash, &previous->hash))
-		return order.mistakes;
+	check_time(order, at_s);
+	if (!previous)
+		return;
 	if (topology->epoch <= previous->epoch) {
-		say(&order,
+		say(order,
 		    "epoch: is %" PRIu32 ", but the document before is of epoch %" PRIu32
 		    "; a later one",
 		    topology->epoch, previous->epoch);
-		return order.mistakes;
+		return;
 	}
 	if (topology->epoch == previous->epoch + 1)
-		check_chain(&order);
+		check_chain(order);
 	for (unsigned i = 0; i < topology->nodes; i++) {
 		const struct lm_topology_node *before =
 			lm_topology_find(previous, topology->node[i].id);
 
 		if (before)
-			check_node(&order, &topology->node[i], before);
+			check_node(order, &topology->node[i], before);
+	}
+}
+
+unsigned order_explain(const struct lm_topology *topology, const struct lm_topology *previous,
+		       uint64_t at_s, const char *name, lm_mistake_fn *take, void *context)
+{
+	struct order order = {topology, previous, name, take, context, 0};
+	struct lm_error err;
+
+	if (previous && same(&topology->hash, &previous->hash))
+		return 0; /* the one in force, however old */
+	check_all(&order, at_s);
+	/* What a reader has against it is said in any case. */
+	if (order.mistakes == 0 &&
+	    lm_topology_succeeds(topology, previous, at_s, name, &err) != LM_SUCCESSION_TAKEN) {
+		order.mistakes++;
+		take(context, err.text);
 	}
 	return order.mistakes;
 }

@@ -262,6 +262,17 @@ static int check_time(const struct building *building, struct lm_error *err)
 			    epoch, mine, theirs);
 }
 
+/* As a reader of the document before would take it, in its epoch. */
+static int check_succession(const struct lm_topology *topology, const struct building *building,
+			    struct lm_error *err)
+{
+	enum lm_succession verdict =
+		lm_topology_succeeds(topology, building->previous, topology->from_s,
+				     "the next document", err);
+
+	return verdict == LM_SUCCESSION_TAKEN ? 0 : -EINVAL;
+}
+
 static int make(struct building *building, struct lm_error *err)
 {
 	struct lm_topology *topology = NULL;
@@ -279,6 +290,8 @@ static int make(struct building *building, struct lm_error *err)
 	    out != building->built->out) /* whose paths were missing leave no others without */
 		rc = write_and_read(&topology, building, err);
 	report_members(building);
+	if (!rc)
+		rc = check_succession(topology, building, err);
 	lm_topology_free(topology);
 	if (building->no_memory)
 		return lm_error_set(err, ENOMEM, "no memory for the document");
