@@ -55,7 +55,7 @@ static void build(struct world *world)
 /* Builds the document of EPOCH - 1, to be the one before. */
 static void build_previous(struct world *world)
 {
-	struct lm_topology *topology;
+	struct lm_topology *topology = NULL;
 
 	if (build_at(world, EPOCH - 1) != 0 ||
 	    lm_topology_parse(&topology, world->built.text, world->built.len, "before",
