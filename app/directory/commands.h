@@ -13,3 +13,5 @@ int sign_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
 int retire_main(int argc, char **argv);
+int agent_main(int argc, char **argv);
+int signer_main(int argc, char **argv);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * linemix-directory: keys, plans, descriptors and signed topologies.
+ * linemix-directory: keys, plans, descriptors and signed topologies; and the agent that carries
+ * them over etcd, with the signer behind it.
  */
 #include <argp.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@ static const struct command {
 	{"check", check_main, "explain everything that is wrong with a file"},
 	{"diff", diff_main, "show what is different between two documents"},
 	{"retire", retire_main, "mark members of a plan as retired"},
+	{"agent", agent_main, "keep a topology file and a descriptor by way of etcd"},
+	{"signer", signer_main, "sign what it has built itself; holds the key, has no network"},
 };
 
 const char *argp_program_version = "linemix-directory " LM_VERSION;
