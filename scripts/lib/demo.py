@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+import directory
+import etcd
 import netns
 import table
 import telemetry
@@ -42,7 +44,7 @@ PROFILES = {
 
 CONFIG = """\
 node: {node}
-topology: topology.json
+topology: {topology}
 keys: keys-{node}.json
 runtime: {runtime}
 port:
@@ -81,6 +83,7 @@ class Demo:
         self.replay = max(8192, 2 * options.rate * options.seconds)
         self.runtime = runtime_folder(self.replay)
         self.network = None
+        self.directory = None
         self.relays = {}
         self.generator = None
 
@@ -95,7 +98,9 @@ class Demo:
                        "--interval-us", str(options.interval_ms * 1000),
                        "--max-wait-us", str(max(options.interval_ms, 1000) * 1000),
                        "--subnet", "fd6c:696e::/64" if options.ipv6 else "10.77.0.0/24",
-                       "--out", str(self.folder)])
+                       *self.for_directory(), "--out", str(self.folder)])
+        if options.etcd:
+            self.directory = directory.Directory(self.program("linemix-directory"), self.folder)
         self.network = netns.Network(self.profile["mtu"], options.ipv6)
         authorities = (self.folder / "authorities.yaml").read_text()
         cpus = sorted(os.sched_getaffinity(0))
@@ -104,8 +109,25 @@ class Demo:
             self.config(node).write_text(CONFIG.format(
                 node=node, port=netns.PORT, cpu=cpus[place % len(cpus)], prefix=prefix(node),
                 runtime=self.runtime and f"{self.runtime.name}/{node}" or "none",
-                replay=self.replay,
+                replay=self.replay, topology=self.topology(node),
                 **self.profile) + authorities)
+
+    def for_directory(self):
+        """What the made-up network needs so that a directory can carry it."""
+        if not self.options.etcd:
+            return []
+        return ["--authorities", str(directory.AUTHORITIES), "--from",
+                directory.first_epoch_begins(),
+                "--epoch-seconds", str(self.options.epoch_seconds)]
+
+    def topology(self, node):
+        return self.directory.topology(node) if self.directory else "topology.json"
+
+    def start_directory(self):
+        say(f"starting etcd, {directory.AUTHORITIES} authorities, each an agent and a signer, and an "
+            "agent for every node")
+        self.directory.start()
+        self.directory.wait()
 
     def config(self, node):
         return self.folder / f"node-{node}.yaml"
@@ -199,6 +221,8 @@ class Demo:
             process.wait()
         if self.network:
             self.network.close()
+        if self.directory:
+            self.directory.close()
         self.workspace.close()
         if self.runtime:
             self.runtime.cleanup()
@@ -221,8 +245,10 @@ def say(text):
     print(f"linemix: {text}", flush=True)
 
 
-def ready_to_run():
+def ready_to_run(options):
     """Refuses, with words, where the machine lacks something."""
+    if options.etcd and not etcd.installed():
+        raise DemoError("--etcd: the program etcd is missing; run: scripts/setup")
     try:
         os.close(os.open("/dev/net/tun", os.O_RDWR))
     except OSError as error:
@@ -260,6 +286,12 @@ def show_report(report):
         report[name] for name in ("lost", "duplicated", "damaged"))
 
 
+def show_documents(lines):
+    """Prints which documents the authorities have made."""
+    for line in lines:
+        print(f"{'authority 1':<12}{line}")
+
+
 def show_balances(balances):
     """Prints the relays' balances; returns True if all close."""
     for node, (line, _) in balances.items():
@@ -278,6 +310,10 @@ def arguments():
                         help="0: packets of 1348 bytes; 1: of 8580, with an MTU of 9000")
     parser.add_argument("--interval-ms", type=int, default=200, help="mixing interval (200)")
     parser.add_argument("--ipv6", action="store_true", help="IPv6 between the nodes, not IPv4")
+    parser.add_argument("--etcd", action="store_true",
+                        help="topologies from authorities over etcd, not from a file")
+    parser.add_argument("--epoch-seconds", type=int, default=1200,
+                        help="with --etcd: length of an epoch (1200)")
     parser.add_argument("--keep", action="store_true",
                         help="leave the network running afterwards, until Ctrl-C")
     parser.add_argument("--build", default="build", metavar="FOLDER",
@@ -287,8 +323,12 @@ def arguments():
 
 def play(demo):
     demo.make_network()
+    if demo.directory:
+        demo.start_directory()
     demo.start_relays()
     whole = show_report(demo.send())
+    if demo.directory:
+        show_documents(demo.directory.documents())
     if demo.options.keep:
         try:
             demo.keep()
@@ -307,11 +347,11 @@ def main():
         signal.signal(number, interrupted)
     demo = None
     try:
-        ready_to_run()
+        ready_to_run(options)
         become_root()
         demo = Demo(options)
         return 0 if play(demo) else 1
-    except (DemoError, netns.NetworkError) as error:
+    except (DemoError, directory.DirectoryError, etcd.EtcdError, netns.NetworkError) as error:
         print(f"linemix: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
