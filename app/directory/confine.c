@@ -152,6 +152,9 @@ static int filter_signer(void)
 					     .op = SCMP_CMP_MASKED_EQ,
 					     .datum_a = PROT_EXEC,
 					     .datum_b = 0};
+	const struct scmp_arg_cmp self = {.arg = 0,
+					  .op = SCMP_CMP_EQ,
+					  .datum_a = (scmp_datum_t)getpid()};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int rc = filter ? 0 : -ENOMEM;
 
@@ -163,8 +166,7 @@ static int filter_signer(void)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, CALL(mprotect), 1, &no_code);
 	/* an assertion that fails: abort() */
 	if (rc == 0)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(tgkill), 1,
-				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, CALL(tgkill), 1, &self);
 	if (rc == 0)
 		rc = seccomp_load(filter);
 	seccomp_release(filter);

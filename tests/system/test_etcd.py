@@ -129,6 +129,8 @@ class Watched:
     def stop(self):
         self.stopped = True
         self.thread.join()
+        if not self.seen or self.seen[-1] != self.path.read_bytes():
+            self.seen.append(self.path.read_bytes())
 
 
 class Documents(WithEtcd):
