@@ -49,6 +49,12 @@ static int load_keys(struct gen_setup *setup, uint64_t replay_capacity, struct l
 	if (setup->mix_keys.lost > 0)
 		return lm_error_set(err, ENOKEY, "%s: has no key of epoch %u", place.keys,
 				    (unsigned)setup->mix_keys.lost_epoch[0]);
+	return 0;
+}
+
+/* The keys of messages, which stay the same for as long as the generator runs. */
+static int derive_keys(struct gen_setup *setup, struct lm_error *err)
+{
 	setup->keys = lm_secret_alloc(sizeof(*setup->keys));
 	if (!setup->keys)
 		return lm_error_set(err, ENOMEM,
@@ -80,9 +86,17 @@ int gen_setup_load(struct gen_setup *setup, const char *path, uint64_t replay_ca
 		rc = find_self(setup, err);
 	if (rc == 0)
 		rc = load_keys(setup, replay_capacity, err);
+	if (rc == 0)
+		rc = derive_keys(setup, err);
 	if (rc != 0)
 		gen_setup_free(setup);
 	return rc;
+}
+
+int gen_setup_renew(struct gen_setup *setup, uint64_t replay_capacity, struct lm_error *err)
+{
+	mix_keys_free(&setup->mix_keys);
+	return load_keys(setup, replay_capacity, err);
 }
 
 void gen_setup_free(struct gen_setup *setup)

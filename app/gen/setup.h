@@ -36,6 +36,11 @@ LM_MUST_CHECK int gen_setup_load(struct gen_setup *setup, const char *path,
 				 uint64_t replay_capacity, struct lm_error *err);
 void gen_setup_free(struct gen_setup *setup);
 
+/* The same keys with new replay sets of this capacity. -errno and a message; it has no keys then.
+ */
+LM_MUST_CHECK int gen_setup_renew(struct gen_setup *setup, uint64_t replay_capacity,
+				  struct lm_error *err);
+
 /*
  * A view of the mixes of the first layer by addresses that need no network: the topology's MAC, or
  * frame_mac_of_id; the generator's own likewise. NULL and a message if there is no memory or if one

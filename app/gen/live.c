@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See live.h. The control thread opens all that is needed, resolves the next hops, and watches the
+ * run; the polling lcore and the thread that builds packets live as long as one run.
+ */
+#include "live.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "polling.h"
+#include "progress.h"
+#include "signals.h"
+
+#define BUFFERS 65536 /* beside those in queues and rings, where limits.held says nothing */
+
+#define POLL_MS          2 /* frames for the kernel wait in a ring that wakes nobody */
+#define RESOLVE_AGAIN_US 200000
+#define RESOLVE_LIMIT_US 10000000
+#define STALL_LIMIT_US   10000000
+#define WAIT_LIMIT_MS    3600000
+#define SECOND_US        1000000
+#define POLLING_LCORE    1 /* eal.h: the first after control's */
+#define NETWORK_SLACK_MS 500
+
+/* ---- Opening ---- */
+
+static int open_port(struct live *live, struct lm_error *err)
+{
+	const struct node_config *config = &live->setup.config.node;
+	size_t packet_len = lm_packet_len(live->setup.topology->profile);
+	int rc;
+
+	if (config->cpus.workers_count != 1)
+		return lm_error_set(err, EINVAL,
+				    "cpus.workers: the generator polls on one CPU; name one");
+	rc = eal_plan_make(&live->plan, config, err);
+	if (rc == 0)
+		rc = eal_start(config, &live->plan, "linemix-gen", true, err);
+	if (rc == 0)
+		rc = port_make_pool(&live->port, config,
+				    config->limits.held > 0 ? config->limits.held : BUFFERS,
+				    packet_len, port_socket(config), err);
+	if (rc == 0)
+		rc = port_open(&live->port, config, live->setup.self, packet_len, err);
+	if (rc == 0)
+		view_self_init(&live->self, live->setup.self, live->port.mac,
+			       (uint16_t)config->port.vlan);
+	return rc;
+}
+
+static struct rte_ring *make_ring(const struct live *live, const char *name)
+{
+	return rte_ring_create(name, (unsigned)live->setup.config.node.limits.ring,
+			       port_socket(&live->setup.config.node),
+			       RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+static int open_kernel(struct live *live, struct lm_error *err)
+{
+	const struct node_config *config = &live->setup.config.node;
+	int rc = 0;
+
+	if (config->port.tap[0] != '\0') {
+		live->tap.pool = live->port.pool;
+		live->tap.to_kernel = make_ring(live, "to-kernel");
+		live->tap.from_kernel = make_ring(live, "from-kernel");
+		if (!live->tap.to_kernel || !live->tap.from_kernel)
+			return lm_error_set(err, ENOMEM,
+					    "too little memory for rings (%s); raise "
+					    "memory.megabytes",
+					    rte_strerror(rte_errno));
+		rc = tap_open(&live->tap, config, &live->self, err);
+	}
+	if (rc == 0)
+		rc = neighbours_open(&live->neighbours, live->tap.fd < 0 ? 0 : live->tap.ifindex,
+				     &live->self, err);
+	return rc;
+}
+
+static int launch(struct live *live, struct lm_error *err)
+{
+	struct poller *poller = &live->poller;
+
+	memset(poller, 0, sizeof(*poller));
+	poller->port = &live->port;
+	poller->self = &live->self;
+	poller->to_kernel = live->tap.to_kernel;
+	poller->from_kernel = live->tap.from_kernel;
+	poller->spin = live->plan.spin[live->plan.worker_lcore[0]];
+	poller->run = live->builder->run;
+	poller->sent_ns = calloc(poller->run.count, sizeof(*poller->sent_ns));
+	if (!poller->sent_ns)
+		return lm_error_set(err, ENOMEM, "no memory to time %u packets; send fewer",
+				    poller->run.count);
+	if (schedule_make(&poller->schedule, &poller->run, err) != 0)
+		return -ENOMEM;
+	live->tally.sent_ns = poller->sent_ns;
+	if (tally_start(&live->tally, &poller->run, err) != 0)
+		return -ENOMEM;
+	poller->receiver = gen_receiver_make(&live->setup, &live->tally, err);
+	if (!poller->receiver)
+		return -EINVAL;
+
+	int rc = rte_eal_remote_launch(poller_main, poller,
+				       POLLING_LCORE + live->plan.worker_lcore[0]);
+
+	if (rc != 0)
+		return lm_error_set(err, -rc, "the polling lcore does not start: %s",
+				    strerror(-rc));
+	live->launched = true;
+	return 0;
+}
+
+/* ---- Control ---- */
+
+/*
+ * Moves the kernel's frames, and sleeps a little if there are none. True if neighbours may have
+ * changed.
+ */
+static bool serve_kernel(struct live *live)
+{
+	struct pollfd fds[] = {
+		{.fd = live->signals, .events = POLLIN},
+		{.fd = neighbours_fd(&live->neighbours), .events = POLLIN},
+		{.fd = live->tap.fd, .events = POLLIN}, /* a negative one is left out */
+	};
+
+	if (tap_exchange(&live->tap) == 0)
+		(void)poll(fds, LM_COUNT(fds), POLL_MS);
+	return neighbours_heard(&live->neighbours);
+}
+
+static int unresolved(const struct live *live, struct lm_error *err)
+{
+	uint32_t i = 0;
+
+	while (live->view->peer[i].id == 0 || live->view->peer[i].resolved)
+		i++;
+	return lm_error_set(
+		err, EHOSTUNREACH,
+		"no link-layer address for node %u (%u of %u mixes of layer 1): is it up, "
+		"and does the route to it leave through port.tap (%s)? Or give it a mac in "
+		"the topology",
+		live->view->peer[i].id, live->view->unresolved, live->view->peers,
+		live->tap.fd < 0 ? "there is none" : live->setup.config.node.port.tap);
+}
+
+/* Until every mix of the first layer has a link-layer address; -EINTR if a signal came. */
+static int resolve(struct live *live, struct lm_error *err)
+{
+	/* without a TAP nobody can ask, and nothing will change */
+	uint64_t limit_us = live->tap.fd < 0 ? 0 : lm_clock_us() + RESOLVE_LIMIT_US, again_us = 0;
+
+	while (!signals_take(live->signals)) {
+		uint64_t now_us = lm_clock_us();
+
+		if (!serve_kernel(live) && now_us < again_us)
+			continue;
+		free(live->view);
+		live->view = view_make(live->setup.topology, live->setup.self, &live->self,
+				       &live->setup.mix_keys.ring, live->setup.links,
+				       neighbours_resolve, &live->neighbours);
+		if (!live->view)
+			return lm_error_set(err, ENOMEM, "too little memory for next hops");
+		if (live->view->unresolved == 0)
+			return 0;
+		if (now_us > limit_us)
+			return unresolved(live, err);
+		again_us = now_us + RESOLVE_AGAIN_US;
+	}
+	return lm_error_set(err, EINTR, "stopped before anything was sent");
+}
+
+static int check_threads(const struct live *live, struct lm_error *err)
+{
+	const struct poller *poller = &live->poller;
+	bool failed;
+
+	(void)stock_built(&poller->stock, &failed);
+	if (failed)
+		*err = poller->stock.err;
+	if (__atomic_load_n(&poller->failed, __ATOMIC_ACQUIRE)) {
+		*err = poller->err;
+		failed = true;
+	}
+	return failed ? -EIO : 0;
+}
+
+/* Builds packets ahead until the stock is full. */
+static int fill_stock(struct live *live, struct lm_error *err)
+{
+	struct stock *stock = &live->poller.stock;
+	struct progress progress;
+	bool failed;
+	int rc = stock_start(stock, live->builder, live->options->stock,
+			     (int)live->setup.config.node.cpus.mixer, err);
+
+	progress_start(&progress, "building packets ahead");
+	while (rc == 0 && !stock_full(stock)) {
+		(void)serve_kernel(live);
+		progress_show(&progress, stock_built(stock, &failed), stock->places);
+		rc = signals_take(live->signals) != 0
+			     ? lm_error_set(err, EINTR, "stopped before anything was sent")
+			     : check_threads(live, err);
+	}
+	progress_end(&progress);
+	return rc;
+}
+
+uint32_t live_longest_ms(const struct lm_topology *topology)
+{
+	uint64_t hop_us = lm_mix_stay_us(&topology->mix, lm_mix_delay_max_us(&topology->mix));
+	uint64_t all_ms = topology->layers * hop_us / 1000 + NETWORK_SLACK_MS;
+
+	return all_ms < WAIT_LIMIT_MS ? (uint32_t)all_ms : WAIT_LIMIT_MS;
+}
+
+/* What control knows of a run on its way. */
+struct watch {
+	uint32_t received;
+	bool ending; /* nothing more is sent */
+	uint64_t now_us, show_us, stalled_us, end_us;
+};
+
+static void show_second(const struct live *live, struct watch *watch)
+{
+	if (watch->now_us < watch->show_us)
+		return;
+	watch->show_us += SECOND_US;
+	if (!live->options->quiet && isatty(STDERR_FILENO) == 1)
+		fprintf(stderr, "sent %u of %u, received %u\n", live->tally.sent,
+			live->poller.run.count, watch->received);
+}
+
+/* When the waiting ends: later with every packet that comes, where no time was given. */
+static void set_end(const struct live *live, struct watch *watch, uint32_t received)
+{
+	const struct live_options *options = live->options;
+	uint64_t slack_us = watch->now_us + UINT64_C(1000) * NETWORK_SLACK_MS;
+	uint32_t wait_ms =
+		options->has_wait ? options->wait_ms : live_longest_ms(live->setup.topology);
+
+	if (watch->end_us == UINT64_MAX)
+		watch->end_us = watch->now_us + UINT64_C(1000) * wait_ms;
+	if (received != watch->received && !options->has_wait && watch->end_us < slack_us)
+		watch->end_us = slack_us;
+}
+
+/* Looks at the other threads. An error if one has failed, or the port takes nothing any more. */
+static int look(struct live *live, struct watch *watch, struct lm_error *err)
+{
+	const struct poller *poller = &live->poller;
+	uint32_t sent = __atomic_load_n(&poller->sent, __ATOMIC_ACQUIRE);
+	uint32_t received = __atomic_load_n(&poller->received, __ATOMIC_RELAXED);
+
+	watch->now_us = lm_clock_us();
+	if (sent != live->tally.sent || watch->ending)
+		watch->stalled_us = watch->now_us + STALL_LIMIT_US;
+	live->tally.sent = sent;
+	watch->ending |= sent == poller->run.count;
+	if (watch->ending)
+		set_end(live, watch, received);
+	watch->received = received;
+	show_second(live, watch);
+	if (watch->now_us >= watch->stalled_us)
+		return lm_error_set(err, EIO,
+				    "nothing could be sent for %u s, after %u packets: is the link "
+				    "up, and does port.device take frames of %zu bytes?",
+				    STALL_LIMIT_US / SECOND_US, sent,
+				    lm_packet_len(live->setup.topology->profile) +
+					    FRAME_HEADER_MAX);
+	return check_threads(live, err);
+}
+
+/*
+ * Sends all, and waits for what comes back. A signal ends the sending early, a second one the
+ * waiting.
+ */
+static int send_and_wait(struct live *live, struct lm_error *err)
+{
+	uint64_t now_us = lm_clock_us();
+	struct watch watch = {.now_us = now_us,
+			      .show_us = now_us + SECOND_US,
+			      .stalled_us = now_us + STALL_LIMIT_US,
+			      .end_us = UINT64_MAX};
+	int rc = 0;
+
+	live->tally.sent = 0;
+	live->poller.view = live->view;
+	__atomic_store_n(&live->poller.phase, POLLER_SEND, __ATOMIC_RELEASE);
+	while (rc == 0 && watch.now_us < watch.end_us &&
+	       !(watch.ending && watch.received >= tally_expected(&live->tally))) {
+		(void)serve_kernel(live);
+		if (signals_take(live->signals) != 0) {
+			live->stopped = true;
+			if (watch.ending)
+				break;
+			__atomic_store_n(&live->poller.phase, POLLER_LISTEN, __ATOMIC_RELEASE);
+			watch.ending = true;
+		}
+		rc = look(live, &watch, err);
+	}
+	return rc;
+}
+
+static void stop_poller(struct live *live)
+{
+	if (!live->launched)
+		return;
+	__atomic_store_n(&live->poller.phase, POLLER_STOP, __ATOMIC_RELEASE);
+	polling_join(&live->poller.returned);
+	live->launched = false;
+	live->tally.sent = live->poller.sent;
+	live->sending = live->poller.sending;
+}
+
+/* ---- Runs ---- */
+
+/* Frames that the port had no room or no buffer for, since it was opened. */
+static uint64_t missed(const struct live *live)
+{
+	struct rte_eth_stats stats;
+
+	return rte_eth_stats_get(live->port.id, &stats) == 0 ? stats.imissed + stats.rx_nombuf : 0;
+}
+
+/* Forgets the last run. */
+static void clear_run(struct live *live)
+{
+	stock_stop(&live->poller.stock);
+	gen_receiver_free(live->poller.receiver);
+	tally_free(&live->tally);
+	free(live->poller.sent_ns);
+	schedule_free(&live->poller.schedule);
+	memset(&live->poller, 0, sizeof(live->poller));
+	memset(&live->tally, 0, sizeof(live->tally));
+	memset(&live->sending, 0, sizeof(live->sending));
+}
+
+int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
+	     const struct live_options *options, struct lm_error *err)
+{
+	uint64_t missed_before = missed(live);
+	int rc;
+
+	clear_run(live);
+	live->builder = builder;
+	live->options = options;
+	live->stopped = false;
+	live->tally.elsewhere = elsewhere;
+	rc = launch(live, err);
+	if (rc == 0)
+		rc = resolve(live, err);
+	if (rc == 0)
+		rc = fill_stock(live, err);
+	if (rc == 0)
+		rc = send_and_wait(live, err);
+	stop_poller(live);
+	stock_stop(&live->poller.stock); /* the builder is the caller's again */
+	live->port_missed = missed(live) - missed_before;
+	return rc;
+}
+
+int live_renew(struct live *live, uint64_t packets, struct lm_error *err)
+{
+	/* the view and the receiver of the last run read the old keys */
+	clear_run(live);
+	free(live->view);
+	live->view = NULL;
+	return gen_setup_renew(&live->setup, packets, err);
+}
+
+int live_open(struct live *live, const char *config, uint64_t packets, struct lm_error *err)
+{
+	int rc;
+
+	live->tap.fd = -1;
+	rc = gen_setup_load(&live->setup, config, packets, err);
+	if (rc == 0)
+		rc = signals_open(&live->signals, err);
+	if (rc == 0)
+		rc = open_port(live, err);
+	if (rc == 0)
+		rc = open_kernel(live, err);
+	return rc;
+}
+
+void live_close(struct live *live)
+{
+	stop_poller(live);
+	clear_run(live);
+	free(live->view);
+	tap_close(&live->tap);
+	gen_setup_free(&live->setup);
+	eal_stop();
+}

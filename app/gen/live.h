@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The generator on its port, for the commands that send: opened once, it carries out one run after
+ * the other, each from building packets ahead to the last that comes back.
+ *
+ * One thread, the control thread, calls all of these. Secret: as struct gen_setup.
+ */
+#pragma once
+
+#include "eal.h"
+#include "neighbours.h"
+#include "poller.h"
+#include "tap.h"
+
+#define LIVE_STOCK                                                                    \
+	65536 /* packets built ahead, unless a command has reasons for another number \
+	       */
+
+struct live_options {
+	uint32_t stock; /* packets built ahead; 1 at least */
+	bool has_wait;  /* else as long as mixing may take, and on while packets come */
+	uint32_t wait_ms;
+	bool quiet; /* no line a second on stderr */
+};
+
+struct live {
+	struct gen_setup setup; /* from live_open on */
+	struct tally tally;     /* what came of the last run */
+	struct sending sending; /* and how its sending went */
+	uint64_t
+		port_missed; /* frames that the port had no room for meanwhile, as it counts them */
+	bool stopped;        /* by a signal, in the middle of the last run */
+
+	/* private */
+	const struct live_options *options;
+	struct gen_builder *builder;
+	struct eal_plan plan;
+	struct port port;
+	struct frame_self self;
+	struct tap tap;
+	struct neighbours neighbours;
+	struct view *view;
+	struct poller poller;
+	bool launched; /* to be undone */
+	int signals;
+};
+
+/*
+ * Reads the configuration and opens the port, with replay sets for so many packets. 0, or -errno
+ * and a message; live_close either way. *live is all zero before.
+ */
+LM_MUST_CHECK int live_open(struct live *live, const char *config, uint64_t packets,
+			    struct lm_error *err);
+void live_close(struct live *live);
+
+/*
+ * Sends the run of this builder, which was made for live->setup, and waits for what comes back.
+ * `elsewhere` as in struct tally. A first signal ends the sending, a second one the waiting; -EINTR
+ * if the first comes before anything is sent. -errno and a message if it cannot be sent.
+ */
+LM_MUST_CHECK int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
+			   const struct live_options *options, struct lm_error *err);
+
+/*
+ * New replay sets, for so many packets: those of a run are of no use to the next one, and full some
+ * day. Between two runs, and before the builder of the next is made.
+ */
+LM_MUST_CHECK int live_renew(struct live *live, uint64_t packets, struct lm_error *err);
+
+/* The longest that mixing may take, through all layers, with slack for the wires. */
+uint32_t live_longest_ms(const struct lm_topology *topology);
