@@ -18,14 +18,16 @@ static const struct command {
 	{"make", make_main, "write the packets of a run to a capture"},
 	{"check", check_main, "find the packets of a run in a capture"},
 	{"run", run_main, "send packets and measure what comes back"},
+	{"find-rate", find_rate_main, "find the rate at which the network begins to lose packets"},
 };
 
 const char *argp_program_version = "linemix-gen " LM_VERSION;
 
-enum { KEY_CONFIG_HELP = 256 };
+enum { KEY_CONFIG_HELP = 256, KEY_FIND_RATE };
 
 static const struct argp_option rows[] = {
 	{"help-config", KEY_CONFIG_HELP, NULL, 0, "Describe the configuration file", 0},
+	{"find-rate", KEY_FIND_RATE, NULL, 0, "The command of this name", 0},
 	{0},
 };
 
@@ -34,6 +36,18 @@ struct chosen {
 	const struct command *command;
 	int at;
 };
+
+/* False if there is none of this name. */
+static bool choose(struct chosen *chosen, const char *name, struct argp_state *state)
+{
+	for (unsigned i = 0; i < LM_COUNT(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			chosen->command = &commands[i];
+	}
+	chosen->at = state->next - 1;
+	state->next = state->argc; /* the rest is the command's */
+	return chosen->command != NULL;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -44,17 +58,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		gen_setup_describe(stdout);
 		exit(0);
 	case ARGP_KEY_ARG:
-		for (unsigned i = 0; i < LM_COUNT(commands); i++) {
-			if (strcmp(commands[i].name, arg) == 0)
-				chosen->command = &commands[i];
-		}
-		if (!chosen->command)
+		if (!choose(chosen, arg, state))
 			argp_error(state, "there is no command \"%s\"", arg);
-		chosen->at = state->next - 1;
-		state->next = state->argc; /* the rest is the command's */
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which command?");
+	case KEY_FIND_RATE:
+		(void)choose(chosen, "find-rate", state);
+		return 0;
+	case ARGP_KEY_END:
+		if (!chosen->command)
+			argp_error(state, "which command?");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
