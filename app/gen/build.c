@@ -37,9 +37,21 @@ struct draw {
 	const struct lm_topology_node *first;
 };
 
-/* `reply`: the kids of a reply block, which uses b = epoch (lib/packet/FORMAT.md). */
+/* The way that somebody has chosen, and `last`. */
+static unsigned put_way(const struct lm_topology *topology, const uint32_t *way,
+			const struct lm_topology_node *last,
+			const struct lm_topology_node *node[LM_TOPOLOGY_LAYERS + 1])
+{
+	for (unsigned i = 0; i < topology->layers; i++)
+		node[i] = &topology->node[way[i]];
+	node[topology->layers] = last;
+	return topology->layers + 1;
+}
+
+/* `way`: NULL to draw one. `reply`: the kids of a reply block, which uses b = epoch
+ * (lib/packet/FORMAT.md). */
 static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct gen_setup *setup,
-			const struct lm_topology_node *last, bool reply)
+			const struct lm_topology_node *last, const uint32_t *way, bool reply)
 {
 	const struct lm_topology *topology = setup->topology;
 	const struct lm_topology_node *node[LM_TOPOLOGY_LAYERS + 1];
@@ -48,8 +60,10 @@ static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct ge
 
 	memset(draw, 0, sizeof(*draw));
 	lm_prng_bytes(prng, draw->seed.b, sizeof(draw->seed.b));
-	/* a document without a path to one of its gateways is none */
-	LM_ASSERT(lm_topology_draw_path(topology, prng, last, node, &draw->hops));
+	if (way)
+		draw->hops = put_way(topology, way, last, node);
+	else /* a document without a path to one of its gateways is none */
+		LM_ASSERT(lm_topology_draw_path(topology, prng, last, node, &draw->hops));
 	lm_topology_draw_kids(topology, prng, setup->epoch, reply, node, kid, draw->hops);
 	lm_topology_draw_delays(topology, prng, delay_us, draw->hops);
 	for (unsigned i = 0; i < draw->hops; i++) {
@@ -71,7 +85,7 @@ void gen_reply_owner(struct lm_packet_surb_owner *owner, const struct gen_setup 
 	struct draw draw;
 
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, setup, setup->self, true);
+	draw_packet(&draw, &prng, setup, setup->self, NULL, true);
 	owner->seed = draw.seed;
 	owner->token = *token;
 	owner->hops = draw.hops;
@@ -88,7 +102,7 @@ const struct lm_topology_node *gen_first_hop(const struct gen_setup *setup,
 
 	/* what arrives here has ended here */
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, setup, setup->self, true);
+	draw_packet(&draw, &prng, setup, setup->self, NULL, true);
 	lm_wipe(&prng, sizeof(prng));
 	lm_wipe(&draw.seed, sizeof(draw.seed));
 	return draw.first;
@@ -119,7 +133,7 @@ static int build_reply(struct gen_builder *builder, uint8_t *packet,
 	uint32_t first_id;
 
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, setup, setup->self, true);
+	draw_packet(&draw, &prng, setup, setup->self, NULL, true);
 	*first = draw.first;
 	message_to_dest(&mailbox, setup->keys, message);
 	message_write(builder->data, lm_packet_mbox_data_len(topology->profile), setup->keys,
@@ -169,6 +183,32 @@ static void put_command(struct gen_builder *builder, struct lm_packet_build *ite
 	}
 }
 
+/* Draws a packet that is no reply. */
+static void draw_forward(struct draw *draw, struct lm_prng *prng, const struct gen_builder *builder,
+			 const struct gen_message *message)
+{
+	const uint32_t *way =
+		builder->way ? builder->way(builder->way_context, message->seq) : NULL;
+
+	message_prng(prng, builder->setup->keys, message);
+	draw_packet(draw, prng, builder->setup, builder->last, way, false);
+}
+
+uint64_t gen_packet_delay_us(const struct gen_builder *builder, uint32_t seq)
+{
+	const struct gen_message message = {.run = builder->run, .seq = seq};
+	struct lm_prng prng;
+	struct draw draw;
+	uint64_t delay_us = 0;
+
+	draw_forward(&draw, &prng, builder, &message);
+	for (unsigned i = 0; i + 1 < draw.hops; i++)
+		delay_us += draw.path[i].delay_us;
+	lm_wipe(&prng, sizeof(prng));
+	lm_wipe(&draw, sizeof(draw));
+	return delay_us;
+}
+
 /* Everything about a packet that is no reply, with its body in place. */
 static void prepare(struct gen_builder *builder, struct lm_packet_build *item, uint8_t *packet,
 		    const struct lm_topology_node **first, const struct gen_message *message)
@@ -176,8 +216,7 @@ static void prepare(struct gen_builder *builder, struct lm_packet_build *item, u
 	struct lm_prng prng;
 	struct draw draw;
 
-	message_prng(&prng, builder->setup->keys, message);
-	draw_packet(&draw, &prng, builder->setup, builder->last, false);
+	draw_forward(&draw, &prng, builder, message);
 	*first = draw.first;
 	memset(item, 0, sizeof(*item));
 	item->packet = packet;

@@ -10,12 +10,17 @@
 
 #include "setup.h"
 
+/* The mixes that packet seq passes, one of each layer, by their places in the topology. */
+typedef const uint32_t *gen_way(const void *context, uint32_t seq);
+
 struct gen_builder {
 	const struct gen_setup *setup;
 	const struct lm_topology_node *last; /* where all but replies go: a gateway, mostly this */
 	struct gen_run run;
 	bool has_dest; /* dest stands in every EXIT and MBOX; else each has one of its own */
 	struct lm_packet_dest dest;
+	gen_way *way; /* of packets that are no replies; NULL: drawn, as any sender's */
+	const void *way_context;
 	/* from here on: private, set by _init */
 	struct lm_packet_builder *packets;
 	struct lm_packet_build item[LM_BURST];
@@ -35,6 +40,9 @@ void gen_builder_free(struct gen_builder *builder);
 LM_MUST_CHECK int gen_build_burst(struct gen_builder *builder, uint8_t *const packet[],
 				  const struct lm_topology_node *first[], uint32_t seq, unsigned n,
 				  struct lm_error *err);
+
+/* What the mixes were asked to hold packet seq for, together; the packet is no reply. */
+uint64_t gen_packet_delay_us(const struct gen_builder *builder, uint32_t seq);
 
 /* What the owner keeps of the reply block that this message came by; token: as it arrived. */
 void gen_reply_owner(struct lm_packet_surb_owner *owner, const struct gen_setup *setup,

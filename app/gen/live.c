@@ -355,6 +355,7 @@ int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
 	live->options = options;
 	live->stopped = false;
 	live->tally.elsewhere = elsewhere;
+	live->tally.times = options->times;
 	rc = launch(live, err);
 	if (rc == 0)
 		rc = resolve(live, err);

@@ -20,6 +20,7 @@ struct live_options {
 	uint32_t stock; /* packets built ahead; 1 at least */
 	bool has_wait;  /* else as long as mixing may take, and on while packets come */
 	uint32_t wait_ms;
+	bool times; /* of each packet, in the tally */
 	bool quiet; /* no line a second on stderr */
 };
 

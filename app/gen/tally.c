@@ -10,7 +10,9 @@
 int tally_start(struct tally *tally, const struct gen_run *run, struct lm_error *err)
 {
 	tally->arrival = calloc(run->count, sizeof(*tally->arrival));
-	if (!tally->arrival)
+	if (tally->times)
+		tally->came_ns = calloc(run->count, sizeof(*tally->came_ns));
+	if (!tally->arrival || (tally->times && !tally->came_ns))
 		return lm_error_set(err, ENOMEM, "no memory to count %u packets; send fewer",
 				    run->count);
 	tally->run = *run;
@@ -22,8 +24,10 @@ int tally_start(struct tally *tally, const struct gen_run *run, struct lm_error 
 void tally_free(struct tally *tally)
 {
 	free(tally->arrival);
+	free(tally->came_ns);
 	schedule_free(&tally->schedule);
 	tally->arrival = NULL;
+	tally->came_ns = NULL;
 }
 
 static bool same_run(const struct gen_run *a, const struct gen_run *b)
@@ -69,6 +73,8 @@ int tally_message(struct tally *tally, const struct gen_message *message, uint64
 		tally->duplicated[cmd]++;
 		return 0;
 	}
+	if (tally->came_ns)
+		tally->came_ns[message->seq] = when_ns;
 	tally->arrival[message->seq] = ++tally->arrivals;
 	tally->received[cmd]++;
 	add_latency(tally, message->seq, when_ns);

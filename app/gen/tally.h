@@ -2,8 +2,8 @@
 /*
  * What came of a run: which packets arrived, in which order, how late, and what else came.
  *
- * One thread uses a tally. Memory: 4 bytes for each packet of the run, taken when the run is known,
- * and its schedule.
+ * One thread uses a tally. Memory: 4 bytes for each packet of the run, 12 with times, taken when
+ * the run is known, and its schedule.
  */
 #pragma once
 
@@ -19,6 +19,8 @@ struct tally { /* all zero: empty, the run not known */
 	uint32_t elsewhere;      /* run: kinds that go elsewhere and are not expected; mask */
 	const uint64_t *sent_ns; /* run: when each left; NULL: as the schedule says */
 	struct schedule schedule;
+	bool times;        /* note came_ns; set before it starts */
+	uint64_t *came_ns; /* by seq: when each came; 0: not */
 	uint32_t *arrival; /* by seq: 1 + place in the order of arrival; 0: not arrived */
 	uint32_t arrivals;
 	uint64_t received[GEN_CMDS];

@@ -17,7 +17,7 @@ static void write_network(struct world *world, unsigned profile, uint64_t replay
 {
 	struct network network = {
 		.layers = LAYERS,
-		.per_layer = PER_LAYER,
+		.per_layer = world->per_layer,
 		.profile = profile,
 		.epoch = 7,
 		.from_s = 1795608000, /* 2026-11-25T12:00:00Z */
@@ -56,7 +56,7 @@ static void write_network(struct world *world, unsigned profile, uint64_t replay
 static void load_mixes(struct world *world)
 {
 	for (unsigned layer = 1; layer <= LAYERS; layer++) {
-		for (unsigned i = 1; i <= PER_LAYER; i++) {
+		for (unsigned i = 1; i <= world->per_layer; i++) {
 			uint32_t id = layer * 10 + i;
 			char path[64];
 
@@ -75,13 +75,15 @@ static void load_mixes(struct world *world)
 }
 
 static struct world *make_mixing_world(unsigned profile, uint32_t cmds, uint64_t replay_capacity,
-				       const struct lm_mix_params *mix)
+				       const struct lm_mix_params *mix, unsigned per_layer)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	void *memory = lm_secret_alloc(lm_packet_peeler_size());
 
 	assert_non_null(world);
 	assert_non_null(memory);
+	assert_in_range(per_layer, 1, PER_LAYER_MAX);
+	world->per_layer = per_layer;
 	write_network(world, profile, replay_capacity, mix);
 	load_mixes(world);
 	world->packet_len = lm_packet_len(profile);
@@ -112,15 +114,20 @@ struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_ca
 						   .min_neighbours = 1,
 						   .max_wait_us = 1000000};
 
-	return make_mixing_world(profile, cmds, replay_capacity, &batch);
+	return make_mixing_world(profile, cmds, replay_capacity, &batch, PER_LAYER);
 }
 
-struct world *make_poisson_world(uint32_t cmds, uint32_t mean_delay_us)
+struct world *make_wide_world(uint32_t cmds, uint32_t mean_delay_us, unsigned per_layer)
 {
 	const struct lm_mix_params poisson = {.strategy = LM_MIX_POISSON,
 					      .mean_delay_us = mean_delay_us};
 
-	return make_mixing_world(0, cmds, 1000, &poisson);
+	return make_mixing_world(0, cmds, 1000, &poisson, per_layer);
+}
+
+struct world *make_poisson_world(uint32_t cmds, uint32_t mean_delay_us)
+{
+	return make_wide_world(cmds, mean_delay_us, PER_LAYER);
 }
 
 struct world *make_world(unsigned profile, uint32_t cmds)
@@ -146,7 +153,7 @@ void free_world(struct world *world)
 	for (unsigned i = 0; i < LM_BURST; i++)
 		guarded_free(world->packet[i], world->packet_len, GUARD_AFTER);
 	for (unsigned layer = 0; layer < LAYERS; layer++) {
-		for (unsigned i = 0; i < PER_LAYER; i++)
+		for (unsigned i = 0; i < world->per_layer; i++)
 			mix_keys_free(&world->mix[layer][i]);
 	}
 	gen_setup_free(&world->setup);
@@ -163,7 +170,7 @@ void cross(struct world *world, uint8_t *packet, uint32_t first)
 		struct lm_packet_peel *done;
 		uint64_t authentic;
 
-		assert_in_range(id, layer * 10 + 1, layer * 10 + PER_LAYER);
+		assert_in_range(id, layer * 10 + 1, layer * 10 + world->per_layer);
 		assert_int_equal(
 			lm_packet_peel_submit(world->peeler,
 					      &world->mix[layer - 1][id - layer * 10 - 1].ring,

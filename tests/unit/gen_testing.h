@@ -7,11 +7,12 @@
 #include "receive.h"
 #include "testing.h"
 
-#define COUNT     96 /* packets of a run, at 1000 a second from START_NS */
-#define START_NS  5000
-#define LAYERS    3
-#define PER_LAYER 2
-#define GATEWAY   1
+#define COUNT         96 /* packets of a run, at 1000 a second from START_NS */
+#define START_NS      5000
+#define LAYERS        3
+#define PER_LAYER     2 /* mixes in each, unless said otherwise */
+#define PER_LAYER_MAX 4
+#define GATEWAY       1
 
 /* A generator, and the mixes that its packets cross. */
 struct world {
@@ -23,7 +24,8 @@ struct world {
 	size_t packet_len;
 	uint8_t *packet[LM_BURST];
 	struct lm_packet_peeler *peeler;
-	struct mix_keys mix[LAYERS][PER_LAYER];
+	unsigned per_layer;
+	struct mix_keys mix[LAYERS][PER_LAYER_MAX];
 	uint32_t peeled[LAYERS];     /* packets that have crossed a layer, */
 	uint64_t delays_us[LAYERS];  /* and the delays in them, together */
 	uint32_t longest_us[LAYERS]; /* and the longest one */
@@ -36,6 +38,8 @@ struct world *make_world(unsigned profile, uint32_t cmds);
 struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_capacity);
 /* The same with poisson mixing, delays of this mean. */
 struct world *make_poisson_world(uint32_t cmds, uint32_t mean_delay_us);
+/* The same with so many mixes in each layer. */
+struct world *make_wide_world(uint32_t cmds, uint32_t mean_delay_us, unsigned per_layer);
 void free_world(struct world *world);
 
 /* Peels a packet at the mixes, from `first` until a gateway is next. */
