@@ -138,10 +138,10 @@ struct rate_result rate_search_result(const struct rate_search *search)
 enum rate_verdict rate_judge(const struct rate_trial *trial, const struct rate_criteria *criteria)
 {
 	uint64_t bad = trial->lost + trial->damaged;
-	double whole_s = (double)trial->wanted / trial->rate_pps;
+	double pace_s = PACE * (double)trial->wanted / trial->rate_pps;
 
 	if (trial->sent < trial->wanted || trial->late_us > criteria->late_us ||
-	    trial->seconds > whole_s * PACE)
+	    trial->seconds > pace_s + (double)criteria->late_us / PPM)
 		return RATE_SHORT;
 	if (bad > 0 && trial->port_missed > 0)
 		return RATE_SHORT;

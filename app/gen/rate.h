@@ -101,8 +101,9 @@ struct rate_criteria {
 };
 
 /*
- * Judges a trial. The sender kept the pace if it sent all that it should, within 1.01 of the time
- * that this should take, and no packet later than criteria.late_us after its own. Where packets are
+ * Judges a trial. The sender kept the pace if it sent all that it should, each packet no later than
+ * criteria.late_us after its time, and all within 1.01 of the time that this should take and
+ * criteria.late_us. Where packets are
  * missing and the sender's own port has lost frames, nobody knows who lost what: that is short,
  * too. Damaged and duplicated packets count as lost.
  */

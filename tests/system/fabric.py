@@ -86,6 +86,6 @@ class Fabric:
 def resolved(net):
     """The same network with link-layer addresses that kernels must resolve."""
     for node in net.topology["nodes"]:
-        node["mac"] = "resolve"
-    (net.path / "topology.json").write_text(json.dumps(net.topology))
+        del node["mac"]
+    net.publish()
     return net

@@ -278,7 +278,7 @@ static void trial_is_judged_by_what_is_missing_and_by_the_pace(void **state)
 		trial.lost = 100;
 		trial.sent -= i == 0;
 		trial.late_us += i == 1;
-		trial.seconds += i == 2 ? 0.06 : 0;
+		trial.seconds += i == 2 ? 0.08 : 0;
 		assert_int_equal(rate_judge(&trial, &none), RATE_SHORT);
 	}
 }
