@@ -37,34 +37,47 @@ struct draw {
 	const struct lm_topology_node *first;
 };
 
-/* The way that somebody has chosen, and `last`. */
-static unsigned put_way(const struct lm_topology *topology, const uint32_t *way,
-			const struct lm_topology_node *last,
+/*
+ * The way that somebody has chosen in the topology `of`, and `last`. Mixes that are gone since are
+ * replaced by the first of their layer: there is no way through them.
+ */
+static unsigned put_way(const struct lm_topology *topology, const struct lm_topology *of,
+			const uint32_t *way, const struct lm_topology_node *last,
 			const struct lm_topology_node *node[LM_TOPOLOGY_LAYERS + 1])
 {
-	for (unsigned i = 0; i < topology->layers; i++)
-		node[i] = &topology->node[way[i]];
+	for (unsigned i = 0; i < topology->layers; i++) {
+		node[i] = lm_topology_find(topology, of->node[way[i]].id);
+		if (!node[i] || node[i]->layer != i + 1)
+			node[i] = &topology->node[topology->layer_node[i + 1][0]];
+	}
 	node[topology->layers] = last;
 	return topology->layers + 1;
 }
 
-/* `way`: NULL to draw one. `reply`: the kids of a reply block, which uses b = epoch
- * (lib/packet/FORMAT.md). */
-static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct gen_setup *setup,
-			const struct lm_topology_node *last, const uint32_t *way, bool reply)
+/* What a packet is drawn from. */
+struct draw_from {
+	const struct calendar_span *span;
+	const struct lm_topology_node *last; /* of the span's document */
+	const uint32_t *way;                 /* NULL: drawn */
+	const struct lm_topology *way_of;    /* else in this topology */
+	bool reply; /* the kids of a reply block, which uses b = epoch (lib/packet/FORMAT.md) */
+};
+
+static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct draw_from *source)
 {
-	const struct lm_topology *topology = setup->topology;
+	const struct lm_topology *topology = source->span->document->topology;
+	bool ending = source->reply || source->span->ending;
 	const struct lm_topology_node *node[LM_TOPOLOGY_LAYERS + 1];
 	uint32_t delay_us[LM_TOPOLOGY_LAYERS + 1];
 	uint8_t kid[LM_TOPOLOGY_LAYERS + 1];
 
 	memset(draw, 0, sizeof(*draw));
 	lm_prng_bytes(prng, draw->seed.b, sizeof(draw->seed.b));
-	if (way)
-		draw->hops = put_way(topology, way, last, node);
+	if (source->way)
+		draw->hops = put_way(topology, source->way_of, source->way, source->last, node);
 	else /* a document without a path to one of its gateways is none */
-		LM_ASSERT(lm_topology_draw_path(topology, prng, last, node, &draw->hops));
-	lm_topology_draw_kids(topology, prng, setup->epoch, reply, node, kid, draw->hops);
+		LM_ASSERT(lm_topology_draw_path(topology, prng, source->last, node, &draw->hops));
+	lm_topology_draw_kids(topology, prng, source->span->epoch, ending, node, kid, draw->hops);
 	lm_topology_draw_delays(topology, prng, delay_us, draw->hops);
 	for (unsigned i = 0; i < draw->hops; i++) {
 		const struct lm_point *pk = lm_topology_key(node[i], kid[i]);
@@ -78,14 +91,24 @@ static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct ge
 	draw->first = node[0];
 }
 
+/* A reply to this gateway. */
+static struct draw_from reply_source(const struct gen_setup *setup,
+				     const struct gen_message *message)
+{
+	const struct calendar_span *span = calendar_find(setup->calendar, message->seq);
+
+	return (struct draw_from){.span = span, .last = span->document->self, .reply = true};
+}
+
 void gen_reply_owner(struct lm_packet_surb_owner *owner, const struct gen_setup *setup,
 		     const struct gen_message *message, const struct lm_packet_token *token)
 {
+	struct draw_from source = reply_source(setup, message);
 	struct lm_prng prng;
 	struct draw draw;
 
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, setup, setup->self, NULL, true);
+	draw_packet(&draw, &prng, &source);
 	owner->seed = draw.seed;
 	owner->token = *token;
 	owner->hops = draw.hops;
@@ -97,12 +120,13 @@ void gen_reply_owner(struct lm_packet_surb_owner *owner, const struct gen_setup 
 const struct lm_topology_node *gen_first_hop(const struct gen_setup *setup,
 					     const struct gen_message *message)
 {
+	struct draw_from source = reply_source(setup, message);
 	struct lm_prng prng;
 	struct draw draw;
 
 	/* what arrives here has ended here */
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, setup, setup->self, NULL, true);
+	draw_packet(&draw, &prng, &source);
 	lm_wipe(&prng, sizeof(prng));
 	lm_wipe(&draw.seed, sizeof(draw.seed));
 	return draw.first;
@@ -118,9 +142,11 @@ static int build_reply(struct gen_builder *builder, uint8_t *packet,
 		       const struct lm_topology_node **first, const struct gen_message *message)
 {
 	const struct gen_setup *setup = builder->setup;
-	const struct lm_topology *topology = setup->topology;
+	struct draw_from source = reply_source(setup, message);
+	const struct lm_topology *topology = source.span->document->topology;
+	uint32_t epoch = source.span->epoch;
 	const struct lm_packet_surb_check check = {
-		.epoch = setup->epoch,
+		.epoch = epoch,
 		.epoch_left_us = UINT64_MAX,
 		.in_first_layer = in_first_layer,
 		.topology = topology,
@@ -133,14 +159,14 @@ static int build_reply(struct gen_builder *builder, uint8_t *packet,
 	uint32_t first_id;
 
 	message_prng(&prng, setup->keys, message);
-	draw_packet(&draw, &prng, setup, setup->self, NULL, true);
+	draw_packet(&draw, &prng, &source);
 	*first = draw.first;
 	message_to_dest(&mailbox, setup->keys, message);
 	message_write(builder->data, lm_packet_mbox_data_len(topology->profile), setup->keys,
 		      message);
 
 	int rc = lm_packet_surb_create(builder->packets, surb, &owner, &draw.seed, draw.path,
-				       draw.hops, &mailbox, setup->epoch + 1);
+				       draw.hops, &mailbox, epoch + 1);
 
 	if (rc == 0)
 		rc = lm_packet_surb_use(builder->packets, packet, &first_id, surb, builder->data,
@@ -187,11 +213,18 @@ static void put_command(struct gen_builder *builder, struct lm_packet_build *ite
 static void draw_forward(struct draw *draw, struct lm_prng *prng, const struct gen_builder *builder,
 			 const struct gen_message *message)
 {
-	const uint32_t *way =
-		builder->way ? builder->way(builder->way_context, message->seq) : NULL;
+	const struct gen_setup *setup = builder->setup;
+	const struct calendar_span *span = calendar_find(setup->calendar, message->seq);
+	struct draw_from source = {.span = span, .last = builder->last, .way_of = setup->topology};
 
-	message_prng(prng, builder->setup->keys, message);
-	draw_packet(draw, prng, builder->setup, builder->last, way, false);
+	if (span->document->topology != setup->topology)
+		source.last = lm_topology_find(span->document->topology, builder->last->id);
+	if (!source.last || source.last->role != LM_TOPOLOGY_GATEWAY)
+		source.last = span->document->self; /* it is gone; what is for it ends here */
+	if (builder->way)
+		source.way = builder->way(builder->way_context, message->seq);
+	message_prng(prng, setup->keys, message);
+	draw_packet(draw, prng, &source);
 }
 
 uint64_t gen_packet_delay_us(const struct gen_builder *builder, uint32_t seq)
@@ -226,6 +259,17 @@ static void prepare(struct gen_builder *builder, struct lm_packet_build *item, u
 	put_command(builder, item, &prng, message);
 	lm_wipe(&prng, sizeof(prng));
 	lm_wipe(&draw, sizeof(draw));
+}
+
+unsigned gen_builder_ready(struct gen_builder *builder, uint32_t seq, unsigned n, uint64_t now_us)
+{
+	for (unsigned i = 0; builder->schedule && i < n; i++) {
+		uint64_t due_ns = schedule_due_ns(builder->schedule, seq + i);
+
+		if (!calendar_ready(builder->setup->calendar, seq + i, due_ns, now_us))
+			return i;
+	}
+	return n;
 }
 
 int gen_build_burst(struct gen_builder *builder, uint8_t *const packet[],

@@ -8,19 +8,22 @@
  */
 #pragma once
 
+#include "schedule.h"
 #include "setup.h"
 
-/* The mixes that packet seq passes, one of each layer, by their places in the topology. */
+/* The mixes that packet seq passes, one of each layer, by their places in the setup's topology. */
 typedef const uint32_t *gen_way(const void *context, uint32_t seq);
 
 struct gen_builder {
 	const struct gen_setup *setup;
-	const struct lm_topology_node *last; /* where all but replies go: a gateway, mostly this */
+	const struct lm_topology_node *last; /* where all but replies go: a gateway, mostly this;
+						in the setup's topology */
 	struct gen_run run;
 	bool has_dest; /* dest stands in every EXIT and MBOX; else each has one of its own */
 	struct lm_packet_dest dest;
 	gen_way *way; /* of packets that are no replies; NULL: drawn, as any sender's */
 	const void *way_context;
+	const struct schedule *schedule; /* when packets are due; NULL: no clock */
 	/* from here on: private, set by _init */
 	struct lm_packet_builder *packets;
 	struct lm_packet_build item[LM_BURST];
@@ -31,6 +34,13 @@ struct gen_builder {
 LM_MUST_CHECK int gen_builder_init(struct gen_builder *builder, const char *backend,
 				   struct lm_error *err);
 void gen_builder_free(struct gen_builder *builder);
+
+/*
+ * How many of packets seq .. seq + n - 1 can be built at this time: the document of the next one's
+ * epoch may not have come yet (calendar.h). They are asked for in their order, and then built.
+ */
+LM_MUST_CHECK unsigned gen_builder_ready(struct gen_builder *builder, uint32_t seq, unsigned n,
+					 uint64_t now_us);
 
 /*
  * Builds packets seq .. seq + n - 1 of the run, 1 <= n <= LM_BURST, into packet[], lm_packet_len

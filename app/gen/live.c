@@ -26,8 +26,11 @@
 #define STALL_LIMIT_US   10000000
 #define WAIT_LIMIT_MS    3600000
 #define SECOND_US        1000000
+#define NS_PER_US        1000
 #define POLLING_LCORE    1 /* eal.h: the first after control's */
-#define NETWORK_SLACK_MS 500
+#define LEAD_LEAST_US    100000
+#define START_SLACK_US   10000
+#define NETWORK_SLACK_MS 500 /* between the last packets of a run */
 
 /* ---- Opening ---- */
 
@@ -93,6 +96,7 @@ static int launch(struct live *live, struct lm_error *err)
 	poller->self = &live->self;
 	poller->to_kernel = live->tap.to_kernel;
 	poller->from_kernel = live->tap.from_kernel;
+	live->builder->schedule = &poller->schedule;
 	poller->spin = live->plan.spin[live->plan.worker_lcore[0]];
 	poller->run = live->builder->run;
 	poller->sent_ns = calloc(poller->run.count, sizeof(*poller->sent_ns));
@@ -137,24 +141,25 @@ static bool serve_kernel(struct live *live)
 	return neighbours_heard(&live->neighbours);
 }
 
-static int unresolved(const struct live *live, struct lm_error *err)
+static int unresolved(const struct live *live, const struct view *view, struct lm_error *err)
 {
 	uint32_t i = 0;
 
-	while (live->view->peer[i].id == 0 || live->view->peer[i].resolved)
+	while (view->peer[i].id == 0 || view->peer[i].resolved)
 		i++;
 	return lm_error_set(
 		err, EHOSTUNREACH,
 		"no link-layer address for node %u (%u of %u mixes of layer 1): is it up, "
 		"and does the route to it leave through port.tap (%s)? Or give it a mac in "
 		"the topology",
-		live->view->peer[i].id, live->view->unresolved, live->view->peers,
+		view->peer[i].id, view->unresolved, view->peers,
 		live->tap.fd < 0 ? "there is none" : live->setup.config.node.port.tap);
 }
 
 /* Until every mix of the first layer has a link-layer address; -EINTR if a signal came. */
 static int resolve(struct live *live, struct lm_error *err)
 {
+	struct calendar_document *document = &live->setup.calendar->document[0];
 	/* without a TAP nobody can ask, and nothing will change */
 	uint64_t limit_us = live->tap.fd < 0 ? 0 : lm_clock_us() + RESOLVE_LIMIT_US, again_us = 0;
 
@@ -163,16 +168,16 @@ static int resolve(struct live *live, struct lm_error *err)
 
 		if (!serve_kernel(live) && now_us < again_us)
 			continue;
-		free(live->view);
-		live->view = view_make(live->setup.topology, live->setup.self, &live->self,
-				       &live->setup.mix_keys.ring, live->setup.links,
-				       neighbours_resolve, &live->neighbours);
-		if (!live->view)
+		free(document->view);
+		document->view =
+			view_make(document->topology, document->self, &live->self, NULL,
+				  live->setup.links, neighbours_resolve, &live->neighbours);
+		if (!document->view)
 			return lm_error_set(err, ENOMEM, "too little memory for next hops");
-		if (live->view->unresolved == 0)
+		if (document->view->unresolved == 0)
 			return 0;
 		if (now_us > limit_us)
-			return unresolved(live, err);
+			return unresolved(live, document->view, err);
 		again_us = now_us + RESOLVE_AGAIN_US;
 	}
 	return lm_error_set(err, EINTR, "stopped before anything was sent");
@@ -193,33 +198,68 @@ static int check_threads(const struct live *live, struct lm_error *err)
 	return failed ? -EIO : 0;
 }
 
-/* Builds packets ahead until the stock is full. */
-static int fill_stock(struct live *live, struct lm_error *err)
-{
-	struct stock *stock = &live->poller.stock;
-	struct progress progress;
-	bool failed;
-	int rc = stock_start(stock, live->builder, live->options->stock,
-			     (int)live->setup.config.node.cpus.mixer, err);
+/* ---- The start ---- */
 
+/*
+ * When packet 0 is due must be known before it is built. So the start is set a while ahead, long
+ * enough for filling the stock as far as the builder's pace is known; and if it comes before the
+ * stock is full, all is built again for a later one.
+ */
+struct start {
+	uint64_t lead_us; /* how far ahead */
+	uint64_t at_us;   /* UTC */
+};
+
+static uint64_t no_earlier(uint64_t time_us, const struct lm_topology *topology)
+{
+	return time_us > topology->from_s * SECOND_US ? time_us : topology->from_s * SECOND_US;
+}
+
+static int start_stock(struct live *live, struct start *start, struct lm_error *err)
+{
+	uint64_t now_us = lm_clock_wall_us();
+
+	stock_stop(&live->poller.stock);
+	start->at_us = no_earlier(now_us + start->lead_us, live->setup.topology);
+	calendar_start(live->setup.calendar, start->at_us);
+	return stock_start(&live->poller.stock, live->builder, live->options->stock,
+			   (int)live->setup.config.node.cpus.mixer, err);
+}
+
+/* Moves frames and looks around while the stock is filled, or the start is waited for. */
+static int attend(struct live *live, struct lm_error *err)
+{
+	int rc;
+
+	(void)serve_kernel(live);
+	if (signals_take(live->signals) != 0)
+		return lm_error_set(err, EINTR, "stopped before anything was sent");
+	rc = follow_turn(&live->follow, err);
+	return rc == 0 ? check_threads(live, err) : rc;
+}
+
+/* Builds packets ahead until the stock is full, and waits for the start. */
+static int fill_stock(struct live *live, struct start *start, struct lm_error *err)
+{
+	const struct stock *stock = &live->poller.stock;
+	struct progress progress;
+	bool failed, full = false;
+	int rc;
+
+	start->lead_us = LEAD_LEAST_US;
+	rc = start_stock(live, start, err);
 	progress_start(&progress, "building packets ahead");
-	while (rc == 0 && !stock_full(stock)) {
-		(void)serve_kernel(live);
+	while (rc == 0 && !(full && lm_clock_wall_us() + START_SLACK_US >= start->at_us)) {
+		full = full || stock_full(stock);
 		progress_show(&progress, stock_built(stock, &failed), stock->places);
-		rc = signals_take(live->signals) != 0
-			     ? lm_error_set(err, EINTR, "stopped before anything was sent")
-			     : check_threads(live, err);
+		rc = attend(live, err);
+		if (rc == 0 && !full && lm_clock_wall_us() + START_SLACK_US >= start->at_us) {
+			start->lead_us *= 4;
+			rc = start_stock(live, start, err);
+		}
 	}
 	progress_end(&progress);
 	return rc;
-}
-
-uint32_t live_longest_ms(const struct lm_topology *topology)
-{
-	uint64_t hop_us = lm_mix_stay_us(&topology->mix, lm_mix_delay_max_us(&topology->mix));
-	uint64_t all_ms = topology->layers * hop_us / 1000 + NETWORK_SLACK_MS;
-
-	return all_ms < WAIT_LIMIT_MS ? (uint32_t)all_ms : WAIT_LIMIT_MS;
 }
 
 /* What control knows of a run on its way. */
@@ -245,7 +285,7 @@ static void set_end(const struct live *live, struct watch *watch, uint32_t recei
 	const struct live_options *options = live->options;
 	uint64_t slack_us = watch->now_us + UINT64_C(1000) * NETWORK_SLACK_MS;
 	uint32_t wait_ms =
-		options->has_wait ? options->wait_ms : live_longest_ms(live->setup.topology);
+		options->has_wait ? options->wait_ms : gen_longest_ms(live->setup.topology);
 
 	if (watch->end_us == UINT64_MAX)
 		watch->end_us = watch->now_us + UINT64_C(1000) * wait_ms;
@@ -283,8 +323,9 @@ static int look(struct live *live, struct watch *watch, struct lm_error *err)
  * Sends all, and waits for what comes back. A signal ends the sending early, a second one the
  * waiting.
  */
-static int send_and_wait(struct live *live, struct lm_error *err)
+static int send_and_wait(struct live *live, uint64_t at_us, struct lm_error *err)
 {
+	uint64_t wall_us = lm_clock_wall_us();
 	uint64_t now_us = lm_clock_us();
 	struct watch watch = {.now_us = now_us,
 			      .show_us = now_us + SECOND_US,
@@ -293,7 +334,8 @@ static int send_and_wait(struct live *live, struct lm_error *err)
 	int rc = 0;
 
 	live->tally.sent = 0;
-	live->poller.view = live->view;
+	live->poller.start_ns =
+		poller_clock_ns() + (at_us > wall_us ? (at_us - wall_us) * NS_PER_US : 0);
 	__atomic_store_n(&live->poller.phase, POLLER_SEND, __ATOMIC_RELEASE);
 	while (rc == 0 && watch.now_us < watch.end_us &&
 	       !(watch.ending && watch.received >= tally_expected(&live->tally))) {
@@ -306,6 +348,8 @@ static int send_and_wait(struct live *live, struct lm_error *err)
 			watch.ending = true;
 		}
 		rc = look(live, &watch, err);
+		if (rc == 0)
+			rc = follow_turn(&live->follow, err);
 	}
 	return rc;
 }
@@ -344,10 +388,24 @@ static void clear_run(struct live *live)
 	memset(&live->sending, 0, sizeof(live->sending));
 }
 
+/* Nobody else runs now: all is brought up to the time. */
+static int begin(struct live *live, struct lm_error *err)
+{
+	bool rolled;
+	int rc = gen_setup_roll(&rolled, &live->setup, lm_clock_wall_us(), err);
+
+	if (rc == 0 && rolled)
+		rc = gen_setup_retire(&live->setup, err);
+	live->follow.rounds = &live->poller.rounds;
+	live->follow.retiring = false;
+	return rc;
+}
+
 int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
 	     const struct live_options *options, struct lm_error *err)
 {
 	uint64_t missed_before = missed(live);
+	struct start start = {0};
 	int rc;
 
 	clear_run(live);
@@ -356,13 +414,15 @@ int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
 	live->stopped = false;
 	live->tally.elsewhere = elsewhere;
 	live->tally.times = options->times;
-	rc = launch(live, err);
+	rc = begin(live, err);
+	if (rc == 0)
+		rc = launch(live, err);
 	if (rc == 0)
 		rc = resolve(live, err);
 	if (rc == 0)
-		rc = fill_stock(live, err);
+		rc = fill_stock(live, &start, err);
 	if (rc == 0)
-		rc = send_and_wait(live, err);
+		rc = send_and_wait(live, start.at_us, err);
 	stop_poller(live);
 	stock_stop(&live->poller.stock); /* the builder is the caller's again */
 	live->port_missed = missed(live) - missed_before;
@@ -371,11 +431,9 @@ int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
 
 int live_renew(struct live *live, uint64_t packets, struct lm_error *err)
 {
-	/* the view and the receiver of the last run read the old keys */
-	clear_run(live);
-	free(live->view);
-	live->view = NULL;
-	return gen_setup_renew(&live->setup, packets, err);
+	clear_run(live); /* its receiver reads the old keys */
+	gen_setup_restart(&live->setup, lm_clock_wall_us());
+	return gen_setup_renew(&live->setup, packets, lm_clock_wall_us(), err);
 }
 
 int live_open(struct live *live, const char *config, uint64_t packets, struct lm_error *err)
@@ -384,6 +442,13 @@ int live_open(struct live *live, const char *config, uint64_t packets, struct lm
 
 	live->tap.fd = -1;
 	rc = gen_setup_load(&live->setup, config, packets, err);
+	if (rc == 0)
+		gen_setup_restart(&live->setup, lm_clock_wall_us());
+	live->follow.setup = &live->setup;
+	live->follow.self = &live->self;
+	live->follow.neighbours = &live->neighbours;
+	if (rc == 0)
+		follow_start(&live->follow);
 	if (rc == 0)
 		rc = signals_open(&live->signals, err);
 	if (rc == 0)
@@ -397,7 +462,7 @@ void live_close(struct live *live)
 {
 	stop_poller(live);
 	clear_run(live);
-	free(live->view);
+	follow_stop(&live->follow);
 	tap_close(&live->tap);
 	gen_setup_free(&live->setup);
 	eal_stop();

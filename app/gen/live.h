@@ -8,6 +8,7 @@
 #pragma once
 
 #include "eal.h"
+#include "follow.h"
 #include "neighbours.h"
 #include "poller.h"
 #include "tap.h"
@@ -40,7 +41,7 @@ struct live {
 	struct frame_self self;
 	struct tap tap;
 	struct neighbours neighbours;
-	struct view *view;
+	struct follow follow;
 	struct poller poller;
 	bool launched; /* to be undone */
 	int signals;
@@ -67,6 +68,3 @@ LM_MUST_CHECK int live_run(struct live *live, struct gen_builder *builder, uint3
  * day. Between two runs, and before the builder of the next is made.
  */
 LM_MUST_CHECK int live_renew(struct live *live, uint64_t packets, struct lm_error *err);
-
-/* The longest that mixing may take, through all layers, with slack for the wires. */
-uint32_t live_longest_ms(const struct lm_topology *topology);

@@ -34,12 +34,14 @@ static void prepare(struct poller *poller, uint32_t n)
 	if (n == 0 || rte_pktmbuf_alloc_bulk(poller->port->pool, poller->unsent, n) != 0)
 		return;
 	for (uint32_t i = 0; i < n; i++) {
+		const struct calendar_span *span =
+			calendar_find(poller->receiver->setup->calendar, poller->sent + i);
 		char *data = rte_pktmbuf_append(poller->unsent[i], (uint16_t)len);
 
 		LM_ASSERT(data != NULL); /* buffers are large enough for a packet */
 		rte_memcpy(data, packet + i * len, len);
 		port_write_header(poller->port, poller->unsent[i],
-				  &view_find(poller->view, first_id[i])->header);
+				  &view_find(span->document->view, first_id[i])->header);
 	}
 	poller->unsent_n = n;
 	stock_release(&poller->stock, n);
@@ -64,8 +66,8 @@ static unsigned send_due(struct poller *poller)
 	uint32_t wanted;
 	unsigned n;
 
-	if (poller->start_ns == 0)
-		poller->start_ns = now_ns;
+	if (now_ns < poller->start_ns)
+		return 0;
 	wanted = schedule_due(&poller->schedule, now_ns - poller->start_ns, poller->sent) -
 		 poller->sent;
 	if (wanted > 0 && poller->unsent_n == 0)
@@ -153,6 +155,8 @@ int poller_main(void *argument)
 	unsigned empty_rounds = 0;
 
 	while ((phase = __atomic_load_n(&poller->phase, __ATOMIC_ACQUIRE)) != POLLER_STOP) {
+		__atomic_store_n(&poller->rounds, poller->rounds + 1, __ATOMIC_RELEASE);
+
 		unsigned moved = receive(poller) + pass_from_kernel(poller);
 
 		if (phase == POLLER_SEND)

@@ -19,7 +19,7 @@
 
 enum poller_phase {
 	POLLER_LISTEN, /* receive only */
-	POLLER_SEND,   /* view and stock are set */
+	POLLER_SEND,   /* stock and start_ns are set */
 	POLLER_STOP,
 };
 
@@ -31,18 +31,18 @@ struct poller {
 	bool returned;            /* for polling_join */
 	bool spin;                /* when idle; else yield and sleep */
 	struct stock stock;       /* as of POLLER_SEND */
-	const struct view *view;  /* the same */
 	uint64_t *sent_ns;        /* by seq: when it was handed to the port, on poller_clock_ns */
 	struct gen_run run;       /* what is being sent */
 	struct schedule schedule; /* and when */
 
 	enum poller_phase phase; /* atomic */
 	uint32_t sent, received; /* atomic */
+	uint64_t rounds;         /* that have begun; atomic */
 	bool failed;             /* atomic: err says why */
 	struct lm_error err;
 
+	uint64_t start_ns; /* when packet 0 is due, on poller_clock_ns; as of POLLER_SEND */
 	struct sending sending;
-	uint64_t start_ns;
 	bool starving, blocked; /* in the last round */
 	struct rte_mbuf *unsent[LM_BURST];
 	unsigned unsent_n;

@@ -143,10 +143,9 @@ static int take(struct gen_receiver *receiver, const struct lm_packet_peel *item
 }
 
 /* The items whose tag the replay sets had seen before, or had no room for. */
-static uint64_t find_replays(const struct gen_receiver *receiver, struct lm_packet_peel *item,
+static uint64_t find_replays(const struct lm_packet_keyring *ring, struct lm_packet_peel *item,
 			     uint64_t authentic, unsigned n)
 {
-	const struct lm_packet_keyring *ring = &receiver->setup->mix_keys.ring;
 	struct lm_replay_tag tag[LM_BURST];
 	uint64_t fresh = 0, full = 0;
 
@@ -174,6 +173,7 @@ static uint64_t find_replays(const struct gen_receiver *receiver, struct lm_pack
 int gen_receive_burst(struct gen_receiver *receiver, const struct gen_arrival *arrival, unsigned n,
 		      struct lm_error *err)
 {
+	const struct lm_packet_keyring *ring = gen_setup_ring(receiver->setup);
 	struct lm_packet_peel *item = NULL;
 	uint64_t authentic = 0;
 	int rc = 0;
@@ -184,12 +184,11 @@ int gen_receive_burst(struct gen_receiver *receiver, const struct gen_arrival *a
 		receiver->item[i].packet = arrival[i].packet;
 		receiver->item[i].len = arrival[i].len;
 	}
-	LM_ASSERT(lm_packet_peel_submit(receiver->peeler, &receiver->setup->mix_keys.ring,
-					receiver->item, n) == 0);
+	LM_ASSERT(lm_packet_peel_submit(receiver->peeler, ring, receiver->item, n) == 0);
 	while (lm_packet_peel_collect(receiver->peeler, &item, &authentic) == 0)
 		;
 
-	uint64_t again = find_replays(receiver, item, authentic, n);
+	uint64_t again = find_replays(ring, item, authentic, n);
 
 	for (unsigned i = 0; rc == 0 && i < n; i++)
 		rc = take(receiver, &item[i], arrival[i].when_ns, again >> i & 1, err);

@@ -7,6 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#define US_PER_MS        1000
+#define NETWORK_SLACK_MS 500
+#define LONGEST_MS       3600000
+
 static const struct lm_conf_key rows[] = {NODE_CONFIG_ROWS(struct gen_config, node)};
 
 static const struct lm_conf_table table = {
@@ -20,36 +24,88 @@ void gen_setup_describe(FILE *to)
 	lm_conf_describe(to, &table);
 }
 
-static int find_self(struct gen_setup *setup, struct lm_error *err)
+static int load_topology(struct gen_setup *setup, struct lm_error *err)
 {
 	const struct node_config *config = &setup->config.node;
+	struct lm_topology *topology;
+	int rc = lm_topology_load(&topology, config->topology, &config->authorities, err);
 
-	setup->epoch = setup->topology->epoch;
-	setup->self = lm_topology_find(setup->topology, (uint32_t)config->node);
-	if (!setup->self)
-		return lm_error_set(err, ENOENT, "node: there is no node %u in %s",
-				    (unsigned)config->node, config->topology);
-	if (setup->self->role != LM_TOPOLOGY_GATEWAY)
-		return lm_error_set(err, EINVAL,
-				    "node: node %u is a mix in %s; the generator must be a gateway",
-				    setup->self->id, config->topology);
+	if (rc != 0)
+		return rc;
+	rc = calendar_init(setup->calendar, topology, (uint32_t)config->node, err);
+	if (rc != 0) {
+		lm_error_prefix(err, config->topology);
+		lm_topology_free(topology);
+		return rc;
+	}
+	gen_setup_restart(setup, 0);
 	return 0;
 }
 
-static int load_keys(struct gen_setup *setup, uint64_t replay_capacity, struct lm_error *err)
+static struct lm_epoch_place keys_place(const struct gen_setup *setup)
 {
 	struct lm_epoch_place place = mix_keys_place(&setup->config.node);
-	int rc;
 
 	place.runtime = LM_EPOCH_THROWAWAY;
-	place.capacity = replay_capacity;
-	rc = mix_keys_load(&setup->mix_keys, &place, setup->self, setup->epoch, err);
+	place.capacity = setup->replay_capacity;
+	return place;
+}
+
+static int check_lost(const struct gen_setup *setup, const struct mix_keys *keys,
+		      struct lm_error *err)
+{
+	if (keys->lost == 0)
+		return 0;
+	return lm_error_set(err, ENOKEY, "%s: has no key of epoch %u", setup->config.node.keys,
+			    (unsigned)keys->lost_epoch[0]);
+}
+
+static int load_keys(struct gen_setup *setup, uint64_t now_us, struct lm_error *err)
+{
+	struct lm_epoch_place place = keys_place(setup);
+	const struct calendar_document *document;
+	uint32_t epoch = calendar_epoch(setup->calendar, now_us, &document);
+	int rc = mix_keys_load(&setup->key_set[0], &place, document->self, epoch, err);
+
+	if (rc == 0)
+		rc = check_lost(setup, &setup->key_set[0], err);
+	setup->mix_keys = &setup->key_set[0];
+	setup->epoch = epoch;
+	return rc;
+}
+
+static struct mix_keys *other_set(struct gen_setup *setup)
+{
+	return setup->mix_keys == &setup->key_set[0] ? &setup->key_set[1] : &setup->key_set[0];
+}
+
+int gen_setup_roll(bool *rolled, struct gen_setup *setup, uint64_t now_us, struct lm_error *err)
+{
+	struct lm_epoch_place place = keys_place(setup);
+	const struct calendar_document *document;
+	uint32_t epoch = calendar_epoch(setup->calendar, now_us, &document);
+	struct mix_keys next;
+	int rc;
+
+	*rolled = false;
+	if (epoch == setup->epoch)
+		return 0;
+	rc = mix_keys_renew(&next, setup->mix_keys, &place, document->self, epoch, err);
+	if (rc == 0)
+		rc = check_lost(setup, &next, err);
 	if (rc != 0)
 		return rc;
-	if (setup->mix_keys.lost > 0)
-		return lm_error_set(err, ENOKEY, "%s: has no key of epoch %u", place.keys,
-				    (unsigned)setup->mix_keys.lost_epoch[0]);
+	*other_set(setup) = next;
+	setup->epoch = epoch;
+	__atomic_store_n(&setup->mix_keys, other_set(setup), __ATOMIC_RELEASE);
+	*rolled = true;
 	return 0;
+}
+
+int gen_setup_retire(struct gen_setup *setup, struct lm_error *err)
+{
+	memset(other_set(setup), 0, sizeof(struct mix_keys));
+	return mix_keys_retire(setup->mix_keys, setup->epoch, err);
 }
 
 /* The keys of messages, which stay the same for as long as the generator runs. */
@@ -60,7 +116,7 @@ static int derive_keys(struct gen_setup *setup, struct lm_error *err)
 		return lm_error_set(err, ENOMEM,
 				    "the kernel locks no memory for keys; raise the limit of "
 				    "locked memory (ulimit -l)");
-	gen_keys_derive(setup->keys, &setup->mix_keys.ring.key[0]->secret);
+	gen_keys_derive(setup->keys, &setup->mix_keys->ring.key[0]->secret);
 	return 0;
 }
 
@@ -71,21 +127,22 @@ int gen_setup_load(struct gen_setup *setup, const char *path, uint64_t replay_ca
 	int rc;
 
 	memset(setup, 0, sizeof(*setup));
+	setup->replay_capacity = replay_capacity;
 	setup->links = calloc(1, sizeof(*setup->links));
-	if (!setup->links)
+	setup->calendar = calloc(1, sizeof(*setup->calendar));
+	if (!setup->links || !setup->calendar) {
+		gen_setup_free(setup);
 		return lm_error_set(err, ENOMEM, "no memory for the numbers of neighbours");
+	}
 	rc = lm_conf_load(&setup->config, &table, path, err);
 	if (rc == 0)
 		rc = node_config_finish(config, path, err);
 	if (rc == 0)
 		rc = lm_x25519_select(config->x25519, err);
 	if (rc == 0)
-		rc = lm_topology_load(&setup->topology, config->topology, &config->authorities,
-				      err);
+		rc = load_topology(setup, err);
 	if (rc == 0)
-		rc = find_self(setup, err);
-	if (rc == 0)
-		rc = load_keys(setup, replay_capacity, err);
+		rc = load_keys(setup, 0, err);
 	if (rc == 0)
 		rc = derive_keys(setup, err);
 	if (rc != 0)
@@ -93,18 +150,50 @@ int gen_setup_load(struct gen_setup *setup, const char *path, uint64_t replay_ca
 	return rc;
 }
 
-int gen_setup_renew(struct gen_setup *setup, uint64_t replay_capacity, struct lm_error *err)
+void gen_setup_restart(struct gen_setup *setup, uint64_t start_us)
 {
-	mix_keys_free(&setup->mix_keys);
-	return load_keys(setup, replay_capacity, err);
+	uint64_t path_ms = gen_longest_ms(calendar_newest(setup->calendar)->topology);
+
+	calendar_restart(setup->calendar, start_us, path_ms * US_PER_MS);
+	setup->topology = setup->calendar->document[0].topology;
+	setup->self = setup->calendar->document[0].self;
+}
+
+uint32_t gen_longest_ms(const struct lm_topology *topology)
+{
+	uint64_t hop_us = lm_mix_stay_us(&topology->mix, lm_mix_delay_max_us(&topology->mix));
+	uint64_t all_ms = hop_us / US_PER_MS * topology->layers + NETWORK_SLACK_MS;
+
+	return all_ms < LONGEST_MS ? (uint32_t)all_ms : LONGEST_MS;
+}
+
+/* Both sets are of one lib/epoch. */
+static void free_keys(struct gen_setup *setup)
+{
+	struct mix_keys *other = other_set(setup);
+
+	memset(other, 0, sizeof(*other));
+	mix_keys_free(&setup->key_set[0]);
+	mix_keys_free(&setup->key_set[1]);
+	setup->mix_keys = NULL;
+}
+
+int gen_setup_renew(struct gen_setup *setup, uint64_t replay_capacity, uint64_t now_us,
+		    struct lm_error *err)
+{
+	free_keys(setup);
+	setup->replay_capacity = replay_capacity;
+	return load_keys(setup, now_us, err);
 }
 
 void gen_setup_free(struct gen_setup *setup)
 {
 	lm_secret_free(setup->keys);
 	free(setup->links);
-	mix_keys_free(&setup->mix_keys);
-	lm_topology_free(setup->topology);
+	free_keys(setup);
+	if (setup->calendar)
+		calendar_free(setup->calendar);
+	free(setup->calendar);
 	memset(setup, 0, sizeof(*setup));
 }
 
@@ -116,7 +205,7 @@ struct view *gen_setup_static_view(struct gen_setup *setup, struct lm_error *err
 
 	(void)view_resolve_static(NULL, mac, setup->self);
 	view_self_init(&self, setup->self, mac, (uint16_t)setup->config.node.port.vlan);
-	view = view_make(setup->topology, setup->self, &self, &setup->mix_keys.ring, setup->links,
+	view = view_make(setup->topology, setup->self, &self, gen_setup_ring(setup), setup->links,
 			 view_resolve_static, NULL);
 	if (!view) {
 		(void)lm_error_set(err, ENOMEM, "no memory for the headers of the first layer");

@@ -58,7 +58,11 @@ static void *build_all(void *context)
 	while (stock->built < stock->builder->run.count &&
 	       !__atomic_load_n(&stock->stop, __ATOMIC_RELAXED)) {
 		unsigned n = room(stock);
+		unsigned ready =
+			gen_builder_ready(stock->builder, stock->built, n, lm_clock_wall_us());
 
+		__atomic_store_n(&stock->waits, ready < n, __ATOMIC_RELEASE);
+		n = ready;
 		if (n == 0) {
 			(void)poll(NULL, 0, WAIT_MS);
 			continue;
@@ -136,7 +140,8 @@ bool stock_full(const struct stock *stock)
 {
 	uint32_t built = load(&stock->built);
 
-	return built == stock->builder->run.count || built - load(&stock->taken) == stock->places;
+	return __atomic_load_n(&stock->waits, __ATOMIC_ACQUIRE) ||
+	       built == stock->builder->run.count || built - load(&stock->taken) == stock->places;
 }
 
 uint32_t stock_peek(const struct stock *stock, const uint8_t **packet, const uint32_t **first_id,

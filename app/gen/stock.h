@@ -21,6 +21,7 @@ struct stock {
 	uint32_t built;     /* packets put in so far; atomic */
 	uint32_t taken;     /* packets taken out so far; atomic */
 	bool stop, failed;  /* atomic */
+	bool waits;         /* atomic: for the document of the next packet's epoch */
 	struct lm_error err;
 	bool running;
 	pthread_t thread;
@@ -39,7 +40,7 @@ void stock_stop(struct stock *stock);
 /* Packets built so far; *failed if there will be no more than those, and stock->err says why. */
 uint32_t stock_built(const struct stock *stock, bool *failed);
 
-/* All that are ahead now: as many as fit, or all that are left. */
+/* All that are ahead now: as many as fit, or all that are left, or all that can be built yet. */
 LM_MUST_CHECK bool stock_full(const struct stock *stock);
 
 /*

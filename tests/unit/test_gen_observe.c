@@ -191,7 +191,7 @@ static void other_lengths_addresses_and_ports_are_passed_over(void **state)
 static void ipv6_and_tagged_frames_are_seen(void **state)
 {
 	struct world *world = start();
-	struct lm_topology *topology = world->setup.topology;
+	struct lm_topology *topology = world->setup.calendar->document[0].topology;
 	struct frame frame;
 
 	(void)state;

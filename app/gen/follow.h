@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Following the network while a run goes on: documents that replace the topology file are added to
+ * the calendar, with the headers of their first layer, and the gateway's own keys change with the
+ * epochs.
+ *
+ * The control thread's. A document that is no good is said on stderr, once, and the last good one
+ * goes on.
+ */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "neighbours.h"
+#include "setup.h"
+
+struct follow {
+	struct gen_setup *setup;
+	const struct frame_self *self;
+	struct neighbours *neighbours;
+	const uint64_t *rounds; /* of the poller, which reads what is retired here; atomic */
+
+	/* private */
+	struct stat seen;         /* the file that was looked at last */
+	struct lm_topology *next; /* a document whose first layer is not resolved yet */
+	uint64_t look_us, resolve_us;
+	bool retiring; /* keys, once the poller has passed `retire_round` */
+	uint64_t retire_round;
+};
+
+/* The first members are set, and the topology file has just been read: so is its state. */
+void follow_start(struct follow *follow);
+void follow_stop(struct follow *follow);
+
+/* A turn of it: looks whether anything is to be done. An error ends the run. */
+LM_MUST_CHECK int follow_turn(struct follow *follow, struct lm_error *err);
