@@ -20,6 +20,7 @@ static void write_network(struct world *world, unsigned profile, uint64_t replay
 		.per_layer = world->per_layer,
 		.profile = profile,
 		.epoch = 7,
+		.epochs_ahead = world->ahead,
 		.from_s = 1795608000, /* 2026-11-25T12:00:00Z */
 		.epoch_seconds = 1200,
 		.authorities = 2,
@@ -68,14 +69,16 @@ static void load_mixes(struct world *world)
 			snprintf(path, sizeof(path), "%s/keys-%u.json", world->folder, id);
 			assert_int_equal(mix_keys_load(&world->mix[layer - 1][i - 1], &place,
 						       lm_topology_find(world->setup.topology, id),
-						       world->setup.epoch, &world_err),
+						       world->setup.epoch + (world->ahead > 0),
+						       &world_err),
 					 0);
 		}
 	}
 }
 
 static struct world *make_mixing_world(unsigned profile, uint32_t cmds, uint64_t replay_capacity,
-				       const struct lm_mix_params *mix, unsigned per_layer)
+				       const struct lm_mix_params *mix, unsigned per_layer,
+				       unsigned ahead)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	void *memory = lm_secret_alloc(lm_packet_peeler_size());
@@ -84,6 +87,7 @@ static struct world *make_mixing_world(unsigned profile, uint32_t cmds, uint64_t
 	assert_non_null(memory);
 	assert_in_range(per_layer, 1, PER_LAYER_MAX);
 	world->per_layer = per_layer;
+	world->ahead = ahead;
 	write_network(world, profile, replay_capacity, mix);
 	load_mixes(world);
 	world->packet_len = lm_packet_len(profile);
@@ -106,15 +110,20 @@ static struct world *make_mixing_world(unsigned profile, uint32_t cmds, uint64_t
 	return world;
 }
 
+static const struct lm_mix_params batch = {.strategy = LM_MIX_BATCH,
+					   .interval_us = 100000,
+					   .min_batch = 1,
+					   .min_neighbours = 1,
+					   .max_wait_us = 1000000};
+
 struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_capacity)
 {
-	static const struct lm_mix_params batch = {.strategy = LM_MIX_BATCH,
-						   .interval_us = 100000,
-						   .min_batch = 1,
-						   .min_neighbours = 1,
-						   .max_wait_us = 1000000};
+	return make_mixing_world(profile, cmds, replay_capacity, &batch, PER_LAYER, 0);
+}
 
-	return make_mixing_world(profile, cmds, replay_capacity, &batch, PER_LAYER);
+struct world *make_world_ahead(uint32_t cmds, unsigned ahead)
+{
+	return make_mixing_world(0, cmds, 1000, &batch, PER_LAYER, ahead);
 }
 
 struct world *make_wide_world(uint32_t cmds, uint32_t mean_delay_us, unsigned per_layer)
@@ -122,7 +131,7 @@ struct world *make_wide_world(uint32_t cmds, uint32_t mean_delay_us, unsigned pe
 	const struct lm_mix_params poisson = {.strategy = LM_MIX_POISSON,
 					      .mean_delay_us = mean_delay_us};
 
-	return make_mixing_world(0, cmds, 1000, &poisson, per_layer);
+	return make_mixing_world(0, cmds, 1000, &poisson, per_layer, 0);
 }
 
 struct world *make_poisson_world(uint32_t cmds, uint32_t mean_delay_us)

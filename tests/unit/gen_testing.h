@@ -24,7 +24,7 @@ struct world {
 	size_t packet_len;
 	uint8_t *packet[LM_BURST];
 	struct lm_packet_peeler *peeler;
-	unsigned per_layer;
+	unsigned per_layer, ahead;
 	struct mix_keys mix[LAYERS][PER_LAYER_MAX];
 	uint32_t peeled[LAYERS];     /* packets that have crossed a layer, */
 	uint64_t delays_us[LAYERS];  /* and the delays in them, together */
@@ -38,7 +38,9 @@ struct world *make_world(unsigned profile, uint32_t cmds);
 struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_capacity);
 /* The same with poisson mixing, delays of this mean. */
 struct world *make_poisson_world(uint32_t cmds, uint32_t mean_delay_us);
-/* The same with so many mixes in each layer. */
+/* One with the documents of so many epochs more, and mixes that are one epoch ahead of the first. */
+struct world *make_world_ahead(uint32_t cmds, unsigned ahead);
+/* A poisson world with so many mixes in each layer. */
 struct world *make_wide_world(uint32_t cmds, uint32_t mean_delay_us, unsigned per_layer);
 void free_world(struct world *world);
 
