@@ -175,11 +175,11 @@ static struct calendar_span span_at(const struct calendar *calendar, uint64_t du
 	struct calendar_span span = {0};
 	const struct lm_topology *topology;
 
-	span.epoch = calendar_epoch(calendar, due_us, &span.document);
+	span.epoch = calendar_epoch(calendar, due_us - CALENDAR_SKEW_US, &span.document);
 	topology = span.document->topology;
 	/* the epoch after a document's own has no end until the next document says so */
 	span.ending = span.epoch == topology->epoch &&
-		      topology->until_s * US - due_us < calendar->path_us;
+		      due_us + calendar->path_us + CALENDAR_SKEW_US > topology->until_s * US;
 	return span;
 }
 
@@ -197,7 +197,8 @@ bool calendar_ready(struct calendar *calendar, uint32_t seq, uint64_t due_ns, ui
 		return true;
 	span = span_at(calendar, due_us);
 	if (span.epoch > span.document->topology->epoch &&
-	    now_us + CALENDAR_LATEST_US < span.document->topology->until_s * US)
+	    now_us + CALENDAR_LATEST_US <
+		    span.document->topology->until_s * US + CALENDAR_SKEW_US)
 		return false;
 	if (same_span(&span, last))
 		return true;

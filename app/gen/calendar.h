@@ -5,8 +5,13 @@
  *
  * Document e is in force in epoch e and, while no next one has come, in epoch e + 1
  * (lib/topology/FORMAT.md). A packet that is due in an epoch whose document may still come waits to
- * be built until that has come, or until CALENDAR_LATEST_US before the epoch begins; then the
- * document before it goes on.
+ * be built until that has come, or until CALENDAR_LATEST_US before it is needed; then the document
+ * before it goes on.
+ *
+ * Clocks differ. What an epoch c's beginning brings is kid c + 1, which a relay that is still in
+ * c - 1 refuses, and what its end takes away is kid c - 1. So a sender goes over to c
+ * CALENDAR_SKEW_US late, and counts on c's end as much early: in between it draws b = c - 1, whose
+ * kids relays take on both sides.
  *
  * One thread adds documents, one builds; any number may look up what was built. What a reader finds
  * stays as it is until calendar_restart. Memory: owns its documents.
@@ -18,6 +23,7 @@
 #define CALENDAR_DOCUMENTS 1024 /* in one run, at most */
 #define CALENDAR_SPANS     4096
 #define CALENDAR_LATEST_US 2000000
+#define CALENDAR_SKEW_US   1000000
 
 struct view;
 

@@ -80,16 +80,17 @@ static void packets_wait_for_the_document_of_their_epoch(void **state)
 {
 	struct years years = make_years();
 	uint64_t until_us = years.from_us + SECONDS * US, now_us = until_us - 100 * US;
-	const uint64_t due_ns = 101 * US * 1000;
+	const uint64_t due_ns = (100 * US + CALENDAR_SKEW_US) * 1000;
 
 	(void)state;
 	calendar_restart(years.calendar, now_us, US);
 	assert_true(calendar_ready(years.calendar, 0, 0, now_us));
-	assert_true(calendar_ready(years.calendar, 1, due_ns - 2 * US * 1000, now_us));
+	assert_true(calendar_ready(years.calendar, 1, due_ns - 1000, now_us));
 	assert_false(calendar_ready(years.calendar, 2, due_ns, now_us));
 	/* not for ever: the old one goes on when the time has come */
-	assert_false(calendar_ready(years.calendar, 2, due_ns, until_us - CALENDAR_LATEST_US - 1));
-	assert_true(calendar_ready(years.calendar, 2, due_ns, until_us - CALENDAR_LATEST_US));
+	until_us += CALENDAR_SKEW_US - CALENDAR_LATEST_US;
+	assert_false(calendar_ready(years.calendar, 2, due_ns, until_us - 1));
+	assert_true(calendar_ready(years.calendar, 2, due_ns, until_us));
 	assert_int_equal(calendar_find(years.calendar, 2)->epoch, EPOCH + 1);
 	assert_int_equal(calendar_find(years.calendar, 2)->document->topology->epoch, EPOCH);
 	/* and the new one is used as soon as it is there */
@@ -113,9 +114,10 @@ static void spans_say_what_a_packet_was_built_for(void **state)
 	for (uint32_t seq = 0; seq < 40; seq++) {
 		const struct calendar_span *span = calendar_find(years.calendar, seq);
 
-		assert_int_equal(span->epoch, seq < 10 ? EPOCH : EPOCH + 1);
+		/* epoch 7 ends when 10 is due; one second of skew either way */
+		assert_int_equal(span->epoch, seq < 11 ? EPOCH : EPOCH + 1);
 		assert_int_equal(span->document->topology->epoch, span->epoch);
-		assert_int_equal(span->ending, seq > 7 && seq < 10);
+		assert_int_equal(span->ending, seq > 6 && seq < 11);
 	}
 	assert_int_equal(years.calendar->spans, 3);
 	free_world(years.world);
@@ -188,7 +190,7 @@ static void kids_are_of_the_epoch_in_which_packets_are_due(void **state)
 	struct world *world = years.world;
 	const struct lm_topology_node *first[LM_BURST];
 	struct schedule schedule = {.run = {.count = 600, .rate_pps = 1}};
-	uint64_t start_us = years.from_us + SECONDS * US - 300 * US;
+	uint64_t start_us = years.from_us + SECONDS * US + CALENDAR_SKEW_US - 300 * US;
 	unsigned before = 0, now = 0, next = 0;
 
 	(void)state;
