@@ -93,46 +93,18 @@ void calendar_restart(struct calendar *calendar, uint64_t start_us, uint64_t pat
 	calendar_start(calendar, start_us);
 }
 
-static bool same_hash(const struct lm_hash *a, const struct lm_hash *b)
-{
-	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
-}
-
-static uint64_t span_s(const struct lm_topology *topology)
-{
-	return topology->until_s - topology->from_s;
-}
-
 int calendar_check(const struct calendar *calendar, const struct lm_topology *topology,
-		   uint64_t now_us, struct lm_error *err)
+		   uint64_t now_us, const char *name, struct lm_error *err)
 {
 	const struct lm_topology *known = calendar_newest(calendar)->topology;
-	uint64_t now_s = now_us / US;
 
-	if (topology->epoch == known->epoch && same_hash(&topology->hash, &known->hash))
+	if (memcmp(topology->hash.b, known->hash.b, sizeof(known->hash.b)) == 0)
 		return 1;
-	if (topology->epoch < known->epoch)
-		return lm_error_set(err, ESTALE, "it is of epoch %u, and one of epoch %u is known",
-				    topology->epoch, known->epoch);
-	if (topology->epoch == known->epoch)
-		return lm_error_set(err, EEXIST, "it is another one of epoch %u than is known",
-				    topology->epoch);
+	if (lm_topology_succeeds(topology, known, now_us / US, name, err) != LM_SUCCESSION_TAKEN)
+		return -EINVAL;
 	if (topology->profile != known->profile)
-		return lm_error_set(err, EINVAL, "it is of profile %u, and the network of %u",
+		return lm_error_set(err, EINVAL, "%s: it is of profile %u, and the run of %u", name,
 				    topology->profile, known->profile);
-	if (topology->epoch == known->epoch + 1 &&
-	    (!same_hash(&topology->previous, &known->hash) || topology->from_s != known->until_s))
-		return lm_error_set(err, EINVAL,
-				    "it is of the next epoch, %u, but names another document "
-				    "before it, or another time",
-				    topology->epoch);
-	if (topology->from_s > now_s + span_s(topology))
-		return lm_error_set(err, EINVAL,
-				    "it is from the future: its epoch begins in %llu s",
-				    (unsigned long long)(topology->from_s - now_s));
-	if (now_s > topology->until_s + span_s(topology))
-		return lm_error_set(err, ESTALE, "it has expired %llu s ago",
-				    (unsigned long long)(now_s - topology->until_s));
 	return 0;
 }
 
@@ -197,8 +169,7 @@ bool calendar_ready(struct calendar *calendar, uint32_t seq, uint64_t due_ns, ui
 		return true;
 	span = span_at(calendar, due_us);
 	if (span.epoch > span.document->topology->epoch &&
-	    now_us + CALENDAR_LATEST_US <
-		    span.document->topology->until_s * US + CALENDAR_SKEW_US)
+	    now_us + CALENDAR_LATEST_US < span.document->topology->until_s * US + CALENDAR_SKEW_US)
 		return false;
 	if (same_span(&span, last))
 		return true;

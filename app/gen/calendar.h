@@ -67,11 +67,12 @@ void calendar_start(struct calendar *calendar, uint64_t start_us);
 
 /*
  * May the document be added after the newest, at this time? 0; 1 if it is the newest itself; or
- * -errno and a message that says why not.
+ * -errno and a message that begins with `name` and says why not: it does not succeed
+ * (lm_topology_succeeds), or is of another packet profile.
  */
 LM_MUST_CHECK int calendar_check(const struct calendar *calendar,
 				 const struct lm_topology *topology, uint64_t now_us,
-				 struct lm_error *err);
+				 const char *name, struct lm_error *err);
 
 /* Adds a document that passed; takes topology and view over. -errno and a message as _init. */
 LM_MUST_CHECK int calendar_add(struct calendar *calendar, struct lm_topology *topology,

@@ -16,10 +16,9 @@ static const char *file_of(const struct follow *follow)
 	return follow->setup->config.node.topology;
 }
 
-static void say(const struct follow *follow, const struct lm_error *err)
+static void say(const struct lm_error *err)
 {
-	fprintf(stderr, "linemix-gen: %s: %s; the last good topology goes on\n", file_of(follow),
-		err->text);
+	fprintf(stderr, "linemix-gen: %s; the last good topology goes on\n", err->text);
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -66,9 +65,10 @@ static void read_file(struct follow *follow)
 	rc = lm_topology_load(&follow->next, file_of(follow),
 			      &follow->setup->config.node.authorities, &err);
 	if (rc == 0)
-		rc = calendar_check(calendar, follow->next, lm_clock_wall_us(), &err);
+		rc = calendar_check(calendar, follow->next, lm_clock_wall_us(), file_of(follow),
+				    &err);
 	if (rc < 0)
-		say(follow, &err);
+		say(&err);
 	if (rc != 0) {
 		drop_next(follow);
 		return;
@@ -117,7 +117,7 @@ static void add_next(struct follow *follow, uint64_t now_us)
 		return;
 	}
 	if (view)
-		say(follow, &err);
+		say(&err);
 	free(view);
 	if (!view)
 		fprintf(stderr, "linemix-gen: node %u is not in epoch %u, or memory is short\n",

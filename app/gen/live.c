@@ -442,6 +442,10 @@ int live_open(struct live *live, const char *config, uint64_t packets, struct lm
 
 	live->tap.fd = -1;
 	rc = gen_setup_load(&live->setup, config, packets, err);
+	if (rc == 0 &&
+	    lm_topology_succeeds(live->setup.topology, NULL, lm_clock_wall_us() / SECOND_US,
+				 live->setup.config.node.topology, err) != LM_SUCCESSION_TAKEN)
+		rc = -EINVAL;
 	if (rc == 0)
 		gen_setup_restart(&live->setup, lm_clock_wall_us());
 	live->follow.setup = &live->setup;

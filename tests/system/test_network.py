@@ -21,7 +21,7 @@ def why_not():
 @unittest.skipIf(why_not(), why_not())
 class Networks(unittest.TestCase):
     def rate(self, net):
-        report = net.find_rate("--seconds", 1, "--long-seconds", 2, "--max-rate", RATE, "--trials", 8,
+        report = net.find_rate("--seconds", 1, "--long-seconds", 2, "--max-rate", RATE, "--trials", 6,
                                "--resolution-ppm", 200000, "--late-ms", 500)
         self.assertGreater(report["rate_pps"], 0, report)
         return int(report["rate_pps"] * whole.SHARE)
@@ -43,7 +43,8 @@ class Networks(unittest.TestCase):
         _, report, _ = self.season(signers=2)
         self.assertEqual(report["lost"], 0)
 
-    def test_a_relay_that_dies_costs_what_came_meanwhile(self):
+    @unittest.skipUnless(whole.relays_keep_documents(), "relays keep no documents over a restart")
+    def test_a_relay_that_stops_costs_what_came_meanwhile(self):
         rate, report, deaths = self.season(kill=signal.SIGTERM)
         self.assertEqual(len(deaths), EPOCHS)
         self.assertLessEqual(report["lost"], whole.most_lost(rate, deaths, 0))

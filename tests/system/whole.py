@@ -16,7 +16,7 @@ import network
 LAYERS, PER_LAYER = 3, 3
 AHEAD = 60  # epochs that documents and keys are made for
 SHARE = 0.8  # of the no-drop rate
-LEAD = 0.5  # of an epoch: how long before it its document comes
+LEAD = 0.3  # of an epoch: how long before it its document comes
 
 
 class Whole:
@@ -97,6 +97,8 @@ class Whole:
 
     def books(self):
         """What each relay that runs has counted so far: by its process, to tell deaths."""
+        for node, live in self.nodes.live.items():
+            live.wait(lambda node=node: self.nodes.stats(node).get("held") == 0)
         return {(node, live.process.pid): self.nodes.stats(node)
                 for node, live in self.nodes.live.items()}
 
@@ -125,7 +127,7 @@ class Whole:
         """Kills one relay in an epoch, the turn's in the run, and starts it again. With SIGKILL only
         the middle layer's, as its neighbours' books must show what it lost."""
         self.sleep_until(self.starts(self.first + int((time.time() - self.began) / self.seconds)) +
-                         (1.4 if turn else 0.4) * self.seconds)
+                         (1.1 if turn else 0.1) * self.seconds)
         victims = self.nodes.mixes if number != signal.SIGKILL else self.nodes.mixes[3:6]
         node = victims[(turn * 4) % len(victims)]
         live = self.nodes.live.pop(node)
@@ -142,6 +144,12 @@ class Whole:
         return self.nodes.stop()
 
 
+def relays_keep_documents():
+    """Whether a relay that starts again knows the document of the epoch before, and so the keys that
+    senders may still use."""
+    return "state" in network.run(network.RELAY, "--help-config").stdout
+
+
 def calendar_seconds(text):
     return int(subprocess.run(["date", "--date", text, "+%s"], check=True, capture_output=True,
                               text=True).stdout)
@@ -152,23 +160,24 @@ def document_hash(text):
 
 
 def flow(before, after, deaths):
-    """What each layer received and sent in a run, and what its relays dropped, by name. Processes
-    that were killed outright are not in it."""
-    received, sent, drops = [0] * LAYERS, [0] * LAYERS, {}
-    ends = {key: counters for key, counters in after.items()}
+    """What each layer received, sent and dropped in a run, and the drops by name. Processes that
+    were killed outright are not in it."""
+    received, sent, dropped, names = [0] * LAYERS, [0] * LAYERS, [0] * LAYERS, {}
+    ends = dict(after)
     for death in deaths:
         if death["books"]:
             ends[death["node"], death["pid"]] = flat(death["books"])
     for (node, pid), end in ends.items():
-        begin = before.get((node, pid), {})
+        begin, layer = before.get((node, pid), {}), node // 10 - 1
         gained = {name: value - begin.get(name, 0) for name, value in end.items()
                   if isinstance(value, int)}
-        received[node // 10 - 1] += gained["received"]
-        sent[node // 10 - 1] += gained["sent"]
+        received[layer] += gained["received"]
+        sent[layer] += gained["sent"]
         for name, value in gained.items():
             if name.startswith("drop_") and value:
-                drops[name[5:]] = drops.get(name[5:], 0) + value
-    return received, sent, drops
+                dropped[layer] += value
+                names[name[5:]] = names.get(name[5:], 0) + value
+    return received, sent, dropped, names
 
 
 def flat(books):
@@ -179,26 +188,26 @@ def flat(books):
 
 def judge(report, before, after, deaths=()):
     """What is wrong with a run, in words: nothing but what died with a relay may be missing."""
-    received, sent, drops = flow(before, after, deaths)
+    received, sent, dropped, names = flow(before, after, deaths)
     wrong = [f"{name}: {report[name]}" for name in ("duplicated", "damaged") if report[name]]
-    if drops:
-        wrong.append(f"relays refused {drops}")
-    killed = {death["node"] // 10 for death in deaths if not death["books"]}
-    for layer in range(1, LAYERS + 1):
-        if layer not in killed and received[layer - 1] != sent[layer - 1]:
-            wrong.append(f"layer {layer} received {received[layer - 1]} and sent "
-                         f"{sent[layer - 1]}")
-    missing = 0  # between layers, and in those of which relays were killed
-    ways = [report["sent"], *(n for pair in zip(received, sent) for n in pair), report["received"]]
-    for layer in range(LAYERS + 1):
-        into = None if layer + 1 in killed else ways[2 * layer + 1]
-        out = None if layer in killed else ways[2 * layer]
-        if into is not None and out is not None:
-            missing += out - into
-        if layer + 1 in killed:
-            missing += ways[2 * layer] - ways[2 * layer + 3]
+    if names:
+        wrong.append(f"relays refused {names}")
+    killed = {death["node"] // 10 - 1 for death in deaths if not death["books"]}
+    for i in set(range(LAYERS)) - killed:
+        if received[i] != sent[i] + dropped[i]:
+            wrong.append(f"layer {i + 1} received {received[i]}, sent {sent[i]} and dropped "
+                         f"{dropped[i]}")
+    # what came out of one place and did not come into the next; a layer of which relays were killed
+    # is passed over, so that its neighbours say what it lost
+    places = [("generator", 0, report["sent"]),
+              *((f"layer {i + 1}", received[i], sent[i] + dropped[i]) for i in range(LAYERS)
+                if i not in killed),
+              ("generator", report["received"], 0)]
+    missing = sum(out - into for (_, _, out), (_, into, _) in zip(places, places[1:]))
     if missing != report["lost"]:
-        wrong.append(f"lost {report['lost']}, but the relays' books tell of {missing}: {ways}")
+        wrong.append(f"lost {report['lost']}, but the books tell of {missing}: {places}")
+    if not deaths and report["lost"]:
+        wrong.append(f"lost {report['lost']}")
     return wrong
 
 

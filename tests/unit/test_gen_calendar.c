@@ -125,7 +125,7 @@ static void spans_say_what_a_packet_was_built_for(void **state)
 
 static int check(const struct years *years, struct lm_topology *topology, uint64_t now_us)
 {
-	int rc = calendar_check(years->calendar, topology, now_us, &world_err);
+	int rc = calendar_check(years->calendar, topology, now_us, "next", &world_err);
 
 	lm_topology_free(topology);
 	return rc;
@@ -151,14 +151,14 @@ static void documents_that_may_not_follow_are_refused(void **state)
 	assert_int_equal(check(&years, document(&years, EPOCH + 2), now_us), -EINVAL);
 	assert_int_equal(check(&years, document(&years, EPOCH + 2), now_us + SECONDS * US), 0);
 	assert_int_equal(check(&years, document(&years, EPOCH + 2), now_us + 5 * SECONDS * US),
-			 -ESTALE);
+			 -EINVAL);
 	add(&years, EPOCH + 1);
 	assert_int_equal(check(&years, document(&years, EPOCH + 1), now_us), 1);
 	changed = document(&years, EPOCH + 1);
 	changed->hash.b[0] ^= 1;
-	assert_int_equal(check(&years, changed, now_us), -EEXIST);
+	assert_int_equal(check(&years, changed, now_us), -EINVAL);
 	add(&years, EPOCH + 2);
-	assert_int_equal(check(&years, document(&years, EPOCH + 1), now_us), -ESTALE);
+	assert_int_equal(check(&years, document(&years, EPOCH + 1), now_us), -EINVAL);
 	free_world(years.world);
 }
 
