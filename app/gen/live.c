@@ -238,6 +238,16 @@ static int attend(struct live *live, struct lm_error *err)
 	return rc == 0 ? check_threads(live, err) : rc;
 }
 
+/* From how much was built in one that was too short; half as much again, and twice at least. */
+static uint64_t longer_lead(uint64_t lead_us, const struct stock *stock)
+{
+	bool failed;
+	uint64_t built = stock_built(stock, &failed);
+	uint64_t wanted_us = built > 0 ? lead_us * stock->places / built * 3 / 2 : 0;
+
+	return wanted_us > 2 * lead_us ? wanted_us : 2 * lead_us;
+}
+
 /* Builds packets ahead until the stock is full, and waits for the start. */
 static int fill_stock(struct live *live, struct start *start, struct lm_error *err)
 {
@@ -254,7 +264,7 @@ static int fill_stock(struct live *live, struct start *start, struct lm_error *e
 		progress_show(&progress, stock_built(stock, &failed), stock->places);
 		rc = attend(live, err);
 		if (rc == 0 && !full && lm_clock_wall_us() + START_SLACK_US >= start->at_us) {
-			start->lead_us *= 4;
+			start->lead_us = longer_lead(start->lead_us, stock);
 			rc = start_stock(live, start, err);
 		}
 	}

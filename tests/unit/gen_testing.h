@@ -38,7 +38,7 @@ struct world *make_world(unsigned profile, uint32_t cmds);
 struct world *make_world_for(unsigned profile, uint32_t cmds, uint64_t replay_capacity);
 /* The same with poisson mixing, delays of this mean. */
 struct world *make_poisson_world(uint32_t cmds, uint32_t mean_delay_us);
-/* One with the documents of so many epochs more, and mixes that are one epoch ahead of the first. */
+/* One with the documents of so many epochs more; its mixes are one epoch ahead. */
 struct world *make_world_ahead(uint32_t cmds, unsigned ahead);
 /* A poisson world with so many mixes in each layer. */
 struct world *make_wide_world(uint32_t cmds, uint32_t mean_delay_us, unsigned per_layer);
