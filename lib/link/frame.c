@@ -140,6 +140,15 @@ static struct lm_link_session *look_up(const struct lm_link_table *table, const 
 	return lm_link_session_at(table, place);
 }
 
+bool lm_link_glance(uint32_t *peer, const struct lm_link_table *table, const uint8_t *frame)
+{
+	const struct lm_link_session *session = look_up(table, frame);
+
+	if (session)
+		*peer = session->number;
+	return session != NULL;
+}
+
 /* Frames of the right form, under an index that somebody has. Returns how many. */
 static unsigned find_lanes(struct lm_link_worker *worker, struct lm_link_open *item, unsigned n)
 {
