@@ -27,6 +27,7 @@ struct queue {
 	uint16_t waiting;     /* packets in slots */
 	uint16_t fresh;       /* while adding: packets of the burst */
 	uint16_t mark;        /* while adding: where the next one's mark is */
+	uint16_t claimed;     /* before adding */
 };
 
 /* Who takes turns: a bounded queue of numbers. */
@@ -63,6 +64,8 @@ struct share {
 	uint32_t touched[SHARE_LOOK]; /* while adding: queues with fresh packets */
 	bool kept[SHARE_LOOK];        /* while adding: marks of packets, queue by queue */
 	struct wish wish[LINE];       /* the same */
+	unsigned claims;
+	uint32_t claim[SHARE_LOOK]; /* before adding: queues */
 	struct queue queue[SHARE_QUEUES];
 };
 
@@ -129,6 +132,26 @@ static uint32_t pop(struct turns *turns)
 	turns->first = (turns->first + 1) % LINE;
 	turns->n--;
 	return number;
+}
+
+/* ---- Before adding ---- */
+
+bool share_claim(struct share *share, uint32_t number)
+{
+	struct queue *queue = &share->queue[number];
+
+	if (queue->waiting + queue->claimed >= SHARE_BACKLOG / 2)
+		return false;
+	LM_ASSERT(share->claims < SHARE_LOOK);
+	queue->claimed++;
+	share->claim[share->claims++] = number;
+	return true;
+}
+
+void share_claims_end(struct share *share)
+{
+	for (; share->claims > 0; share->claims--)
+		share->queue[share->claim[share->claims - 1]].claimed = 0;
 }
 
 /* ---- Adding ---- */

@@ -56,6 +56,15 @@ void share_weigh(struct share *share, unsigned clients);
 uint32_t share_queue(const struct share *share, const struct source *source, uint16_t link);
 
 /*
+ * Before packets are added: claims room for one in a queue, as long as the queue and its claims
+ * have no more than one queue alone can have, half of the backlog. What costs work before it can be
+ * added, and may be found to be nothing, is not begun in vain so. share_claims_end forgets them;
+ * no more than SHARE_LOOK before that.
+ */
+LM_MUST_CHECK bool share_claim(struct share *share, uint32_t queue);
+void share_claims_end(struct share *share);
+
+/*
  * Adds n entries, n <= SHARE_LOOK; their queues come from share_queue. Packets that find no room go
  * to `thrown`; returns how many, and in *others how many of them stood in queues of others.
  */

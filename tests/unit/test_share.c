@@ -447,6 +447,29 @@ static void buckets_change_with_time(void **state)
 	end(run);
 }
 
+/* What is begun for a queue is bounded by what a queue alone can have; others are not touched. */
+static void claims_end_where_a_queue_alone_would(void **state)
+{
+	struct run *run = start();
+	const uint32_t queue[] = {3};
+	const unsigned n[] = {SHARE_LOOK};
+	unsigned claimed = 0;
+
+	(void)state;
+	offer(run, queue, n, 1);
+	while (share_claim(run->share, 3))
+		claimed++;
+	assert_int_equal(claimed, SHARE_BACKLOG / 2 - SHARE_LOOK);
+	assert_true(share_claim(run->share, 4));
+	assert_true(share_claim(run->share, SHARE_QUEUE_CLIENTS + 7));
+	share_claims_end(run->share);
+	for (unsigned i = 0; i < claimed; i++)
+		assert_true(share_claim(run->share, 3));
+	assert_false(share_claim(run->share, 3));
+	share_claims_end(run->share);
+	end(run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +485,7 @@ int main(void)
 		cmocka_unit_test(sources_are_read_from_every_kind_of_frame),
 		cmocka_unit_test(short_frames_of_any_bytes_have_a_source),
 		cmocka_unit_test(only_udp_of_a_link_stands_in_the_links_queue),
+		cmocka_unit_test(claims_end_where_a_queue_alone_would),
 		cmocka_unit_test(buckets_change_with_time),
 	};
 
