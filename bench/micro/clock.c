@@ -11,7 +11,8 @@
 
 #include "micro.h"
 
-#define WARM_UP 5
+#define AEAD_RUNS 2 /* of a burst */
+#define WARM_UP   5
 #define SAMPLE_CYCLES                                                               \
 	100000 /* an operation without prepare is repeated until it takes this long \
 		*/
@@ -91,8 +92,16 @@ static struct figure middle(double *sample, unsigned count)
 	return (struct figure){sample[count / 2], sample[0]};
 }
 
+/* The baseline of a benchmark on n items. */
+static double time_other(const struct benchmark *benchmark, void *other, unsigned n)
+{
+	if (benchmark->baseline == BASELINE_AEAD)
+		return time_operation(&aead_baseline, other, n, AEAD_RUNS);
+	return time_baseline(benchmark->baseline);
+}
+
 void measure(struct figure *operation, struct figure *baseline, const struct benchmark *benchmark,
-	     void *context, unsigned n, unsigned samples)
+	     void *context, void *other, unsigned n, unsigned samples)
 {
 	double *taken = calloc(2 * samples, sizeof(*taken)), once = 0;
 	unsigned repeat = 1;
@@ -100,13 +109,13 @@ void measure(struct figure *operation, struct figure *baseline, const struct ben
 	LM_ASSERT(taken);
 	for (unsigned i = 0; i < WARM_UP; i++) {
 		once = time_operation(benchmark, context, n, 1) * n;
-		time_baseline(benchmark->baseline);
+		time_other(benchmark, other, n);
 	}
 	if (!benchmark->prepare && once < SAMPLE_CYCLES)
 		repeat = (unsigned)(SAMPLE_CYCLES / once) + 1;
 	for (unsigned i = 0; i < samples; i++) {
 		taken[i] = time_operation(benchmark, context, n, repeat);
-		taken[samples + i] = time_baseline(benchmark->baseline);
+		taken[samples + i] = time_other(benchmark, other, n);
 	}
 	*operation = middle(taken, samples);
 	*baseline = middle(taken + samples, samples);

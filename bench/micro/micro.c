@@ -2,7 +2,8 @@
 /*
  * Micro-benchmarks of the libraries: every operation on every backend that this CPU has, for bursts
  * of 1 to 64 items, on one pinned core. `ratio` is items a second over libsodium's X25519, one at a
- * time, measured in turns with it: crypto_scalarmult_curve25519, or ..._base for x25519.base.
+ * time, measured in turns with it: crypto_scalarmult_curve25519, or ..._base for x25519.base; for
+ * frames, over a burst of ipsec-mb's AEAD.
  */
 #include <argp.h>
 #include <stdio.h>
@@ -61,16 +62,20 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 static void run_benchmark(const struct benchmark *benchmark, const char *backend,
 			  const struct options *options, double tsc)
 {
+	bool against_aead = benchmark->baseline == BASELINE_AEAD;
 	void *context = benchmark->setup(backend);
+	void *other = against_aead ? aead_baseline.setup(backend) : NULL;
 
 	for (unsigned i = 0; i < LM_COUNT(burst_sizes); i++) {
 		struct figure operation, baseline;
 
-		measure(&operation, &baseline, benchmark, context, burst_sizes[i],
+		measure(&operation, &baseline, benchmark, context, other, burst_sizes[i],
 			options->samples);
 		report(options->json, benchmark, backend, burst_sizes[i], operation, baseline, tsc);
 	}
 	benchmark->teardown(context);
+	if (other)
+		aead_baseline.teardown(other);
 }
 
 /* Returns how many benchmarks ran. */

@@ -7,8 +7,11 @@
 
 #include "lm_base.h"
 
-/* One operation of libsodium, one item at a time: what a benchmark's speed is compared with. */
-enum baseline { BASELINE_SHARED, BASELINE_BASE, BASELINES };
+/*
+ * What a benchmark's speed is compared with: one operation of libsodium, one item at a time; or
+ * ipsec-mb's bare AEAD jobs on the same bytes, burst and backend.
+ */
+enum baseline { BASELINE_SHARED, BASELINE_BASE, BASELINES, BASELINE_AEAD };
 
 struct benchmark {
 	const char *name; /* library.operation */
@@ -30,6 +33,9 @@ struct suite {
 	bool (*backend_usable)(unsigned i);
 };
 
+/* The operation of BASELINE_AEAD. */
+extern const struct benchmark aead_baseline;
+
 extern const struct suite x25519_suite, symmetric_suite, packet_suite, mix_suite, link_suite,
 	topology_suite;
 
@@ -46,9 +52,10 @@ struct figure {
 	double median, least;
 };
 
-/* Runs a benchmark on n items and its baseline in turns, after a warm-up. */
+/* Runs a benchmark on n items and its baseline in turns, after a warm-up; `other` is the context of
+ * aead_baseline where that is the baseline. */
 void measure(struct figure *operation, struct figure *baseline, const struct benchmark *benchmark,
-	     void *context, unsigned n, unsigned samples);
+	     void *context, void *other, unsigned n, unsigned samples);
 
 /* The same of the baseline alone. */
 struct figure measure_baseline(enum baseline which, unsigned samples);
