@@ -23,6 +23,7 @@
 #define POLL_MS          2 /* frames for the kernel wait in a ring that wakes nobody */
 #define RESOLVE_AGAIN_US 200000
 #define RESOLVE_LIMIT_US 10000000
+#define SESSION_LIMIT_US 20000000
 #define STALL_LIMIT_US   10000000
 #define WAIT_LIMIT_MS    3600000
 #define SECOND_US        1000000
@@ -91,7 +92,7 @@ static int launch(struct live *live, struct lm_error *err)
 {
 	struct poller *poller = &live->poller;
 
-	memset(poller, 0, sizeof(*poller));
+	poller->framing = &live->framing;
 	poller->port = &live->port;
 	poller->self = &live->self;
 	poller->to_kernel = live->tap.to_kernel;
@@ -130,13 +131,14 @@ static int launch(struct live *live, struct lm_error *err)
  */
 static bool serve_kernel(struct live *live)
 {
+	const struct view *view = calendar_newest(live->setup.calendar)->view;
 	struct pollfd fds[] = {
 		{.fd = live->signals, .events = POLLIN},
 		{.fd = neighbours_fd(&live->neighbours), .events = POLLIN},
 		{.fd = live->tap.fd, .events = POLLIN}, /* a negative one is left out */
 	};
 
-	if (tap_exchange(&live->tap) == 0)
+	if (tap_exchange(&live->tap) + linking_turn(&live->linking, view) == 0)
 		(void)poll(fds, LM_COUNT(fds), POLL_MS);
 	return neighbours_heard(&live->neighbours);
 }
@@ -149,14 +151,14 @@ static int unresolved(const struct live *live, const struct view *view, struct l
 		i++;
 	return lm_error_set(
 		err, EHOSTUNREACH,
-		"no link-layer address for node %u (%u of %u mixes of layer 1): is it up, "
-		"and does the route to it leave through port.tap (%s)? Or give it a mac in "
+		"no link-layer address for node %u (%u of %u mixes of layer 1 have none): is it "
+		"up, and does the route to it leave through port.tap (%s)? Or give it a mac in "
 		"the topology",
 		view->peer[i].id, view->unresolved, view->peers,
 		live->tap.fd < 0 ? "there is none" : live->setup.config.node.port.tap);
 }
 
-/* Until every mix of the first layer has a link-layer address; -EINTR if a signal came. */
+/* Until every neighbour has a link-layer address; -EINTR if a signal came. */
 static int resolve(struct live *live, struct lm_error *err)
 {
 	struct calendar_document *document = &live->setup.calendar->document[0];
@@ -174,13 +176,45 @@ static int resolve(struct live *live, struct lm_error *err)
 				  live->setup.links, neighbours_resolve, &live->neighbours);
 		if (!document->view)
 			return lm_error_set(err, ENOMEM, "too little memory for next hops");
-		if (document->view->unresolved == 0)
+		if (document->view->all_resolved)
 			return 0;
 		if (now_us > limit_us)
 			return unresolved(live, document->view, err);
 		again_us = now_us + RESOLVE_AGAIN_US;
 	}
 	return lm_error_set(err, EINTR, "stopped before anything was sent");
+}
+
+static int no_session(const struct live *live, struct lm_error *err)
+{
+	const struct view *view = calendar_newest(live->setup.calendar)->view;
+
+	for (uint32_t i = 0; view && i < view->places; i++) {
+		const struct view_peer *peer = &view->peer[i];
+
+		if (peer->id != 0 && !(peer->session && lm_link_peer_sending(peer->session)))
+			return lm_error_set(
+				err, EHOSTUNREACH,
+				"no session with node %u: is it up, has it the link key that the "
+				"topology gives it, and does it know the one of node %u?",
+				peer->id, live->setup.self->id);
+	}
+	return lm_error_set(err, EHOSTUNREACH, "a session has ended before anything was sent");
+}
+
+/* Until there is a session with every neighbour: only then does the clock start. */
+static int link_up(struct live *live, struct lm_error *err)
+{
+	uint64_t limit_us = lm_clock_us() + SESSION_LIMIT_US;
+
+	while (!linking_ready(&live->linking)) {
+		(void)serve_kernel(live);
+		if (signals_take(live->signals))
+			return lm_error_set(err, EINTR, "stopped before anything was sent");
+		if (lm_clock_us() > limit_us)
+			return no_session(live, err);
+	}
+	return 0;
 }
 
 static int check_threads(const struct live *live, struct lm_error *err)
@@ -388,12 +422,16 @@ static uint64_t missed(const struct live *live)
 /* Forgets the last run. */
 static void clear_run(struct live *live)
 {
+	uint64_t rounds = live->poller.rounds;
+
 	stock_stop(&live->poller.stock);
 	gen_receiver_free(live->poller.receiver);
 	tally_free(&live->tally);
 	free(live->poller.sent_ns);
 	schedule_free(&live->poller.schedule);
+	/* rounds go on: what waits for one of them to end may wait over a run's end */
 	memset(&live->poller, 0, sizeof(live->poller));
+	live->poller.rounds = rounds;
 	memset(&live->tally, 0, sizeof(live->tally));
 	memset(&live->sending, 0, sizeof(live->sending));
 }
@@ -406,6 +444,8 @@ static int begin(struct live *live, struct lm_error *err)
 
 	if (rc == 0 && rolled)
 		rc = gen_setup_retire(&live->setup, err);
+	if (rc == 0)
+		rc = linking_renew(&live->linking, &live->setup, err);
 	live->follow.rounds = &live->poller.rounds;
 	live->follow.retiring = false;
 	return rc;
@@ -429,6 +469,8 @@ int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
 		rc = launch(live, err);
 	if (rc == 0)
 		rc = resolve(live, err);
+	if (rc == 0)
+		rc = link_up(live, err);
 	if (rc == 0)
 		rc = fill_stock(live, &start, err);
 	if (rc == 0)
@@ -469,6 +511,10 @@ int live_open(struct live *live, const char *config, uint64_t packets, struct lm
 		rc = open_port(live, err);
 	if (rc == 0)
 		rc = open_kernel(live, err);
+	if (rc == 0)
+		rc = linking_open(&live->linking, &live->framing, &live->setup, &live->port,
+				  &live->self, &live->poller.rounds,
+				  port_socket(&live->setup.config.node), err);
 	return rc;
 }
 
@@ -477,6 +523,7 @@ void live_close(struct live *live)
 	stop_poller(live);
 	clear_run(live);
 	follow_stop(&live->follow);
+	linking_close(&live->linking, &live->framing, &live->setup);
 	tap_close(&live->tap);
 	gen_setup_free(&live->setup);
 	eal_stop();

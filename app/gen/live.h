@@ -9,6 +9,7 @@
 
 #include "eal.h"
 #include "follow.h"
+#include "linking.h"
 #include "neighbours.h"
 #include "poller.h"
 #include "tap.h"
@@ -42,6 +43,8 @@ struct live {
 	struct tap tap;
 	struct neighbours neighbours;
 	struct follow follow;
+	struct linking linking;
+	struct framing framing;
 	struct poller poller;
 	bool launched; /* to be undone */
 	int signals;

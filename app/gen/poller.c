@@ -21,9 +21,23 @@ uint64_t poller_clock_ns(void)
 	return (uint64_t)((unsigned __int128)rte_rdtsc() * NS / rte_get_tsc_hz());
 }
 
+/* Where the next n packets go, each by the document that it was built for. */
+static void find_peers(const struct view_peer *peer[SEND_BURST], const struct poller *poller,
+		       const uint32_t *first_id, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const struct calendar_span *span =
+			calendar_find(poller->receiver->setup->calendar, poller->sent + i);
+
+		peer[i] = view_find(span->document->view, first_id[i]);
+	}
+}
+
 /* Puts up to n packets of the stock into mbufs, with their outer headers. */
 static void prepare(struct poller *poller, uint32_t n)
 {
+	struct lm_link_session *session[SEND_BURST];
+	const struct view_peer *peer[SEND_BURST];
 	size_t len = poller->stock.packet_len;
 	const uint32_t *first_id;
 	const uint8_t *packet;
@@ -31,18 +45,22 @@ static void prepare(struct poller *poller, uint32_t n)
 	n = stock_peek(&poller->stock, &packet, &first_id, n < SEND_BURST ? n : SEND_BURST);
 	poller->sending.starved += n == 0 && !poller->starving;
 	poller->starving = n == 0;
+	find_peers(peer, poller, first_id, n);
+	/* what has no session to go by waits, and so does all behind it */
+	if (poller->framing->table)
+		n = framing_ready(session, peer, n);
 	if (n == 0 || rte_pktmbuf_alloc_bulk(poller->port->pool, poller->unsent, n) != 0)
 		return;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct calendar_span *span =
-			calendar_find(poller->receiver->setup->calendar, poller->sent + i);
 		char *data = rte_pktmbuf_append(poller->unsent[i], (uint16_t)len);
 
 		LM_ASSERT(data != NULL); /* buffers are large enough for a packet */
 		rte_memcpy(data, packet + i * len, len);
-		port_write_header(poller->port, poller->unsent[i],
-				  &view_find(span->document->view, first_id[i])->header);
+		if (!poller->framing->table)
+			port_write_header(poller->port, poller->unsent[i], &peer[i]->header);
 	}
+	if (poller->framing->table)
+		framing_seal(poller->framing, poller->port, poller->unsent, session, peer, n);
 	poller->unsent_n = n;
 	stock_release(&poller->stock, n);
 }
@@ -104,7 +122,10 @@ static bool admit(struct poller *poller, struct gen_arrival *arrival, struct rte
 		give_to_kernel(poller, mbuf);
 		return false;
 	}
-	if (!gen_receive_admit(poller->receiver, parsed)) {
+	if (poller->framing->table && parsed.class == FRAME_PACKET) {
+		if (framing_handshake(poller->framing, mbuf, parsed))
+			return false;
+	} else if (!gen_receive_admit(poller->receiver, parsed)) {
 		rte_pktmbuf_free(mbuf);
 		return false;
 	}
@@ -126,6 +147,8 @@ static unsigned receive(struct poller *poller)
 		if (admit(poller, &arrival[kept], mbuf[i], when_ns))
 			mbuf[kept++] = mbuf[i];
 	}
+	if (kept > 0 && poller->framing->table)
+		kept = framing_open(poller->framing, poller->receiver, arrival, mbuf, kept);
 	if (kept > 0 && gen_receive_burst(poller->receiver, arrival, kept, &poller->err) != 0)
 		__atomic_store_n(&poller->failed, true, __ATOMIC_RELEASE);
 	rte_pktmbuf_free_bulk(mbuf, kept);
@@ -133,14 +156,15 @@ static unsigned receive(struct poller *poller)
 	return n;
 }
 
-static unsigned pass_from_kernel(struct poller *poller)
+/* From a ring of control's, which may be missing, to the port. */
+static unsigned pass(struct poller *poller, struct rte_ring *ring)
 {
 	struct rte_mbuf *mbuf[KERNEL_BURST];
 	unsigned n, sent;
 
-	if (!poller->from_kernel)
+	if (!ring)
 		return 0;
-	n = rte_ring_sc_dequeue_burst(poller->from_kernel, (void **)mbuf, KERNEL_BURST, NULL);
+	n = rte_ring_sc_dequeue_burst(ring, (void **)mbuf, KERNEL_BURST, NULL);
 	if (n == 0)
 		return 0;
 	sent = rte_eth_tx_burst(poller->port->id, QUEUE, mbuf, (uint16_t)n);
@@ -157,7 +181,8 @@ int poller_main(void *argument)
 	while ((phase = __atomic_load_n(&poller->phase, __ATOMIC_ACQUIRE)) != POLLER_STOP) {
 		__atomic_store_n(&poller->rounds, poller->rounds + 1, __ATOMIC_RELEASE);
 
-		unsigned moved = receive(poller) + pass_from_kernel(poller);
+		unsigned moved = receive(poller) + pass(poller, poller->from_kernel) +
+				 pass(poller, poller->framing->out);
 
 		if (phase == POLLER_SEND)
 			moved += send_due(poller);

@@ -12,6 +12,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "framing.h"
 #include "port.h"
 #include "receive.h"
 #include "report.h"
@@ -28,6 +29,7 @@ struct poller {
 	const struct frame_self *self;
 	struct gen_receiver *receiver;
 	struct rte_ring *to_kernel, *from_kernel;
+	struct framing *framing; /* control's, for all runs */
 	bool returned;            /* for polling_join */
 	bool spin;                /* when idle; else yield and sleep */
 	struct stock stock;       /* as of POLLER_SEND */

@@ -91,8 +91,10 @@ struct capacity_buffers capacity_buffers(const struct node_config *config, uint6
 		.caches = (workers + 2) * cache,
 	};
 
+	if (config->link.mode == CONFIG_LINK_NOISE)
+		buffers.links = workers * ring + CAPACITY_HANDSHAKES;
 	buffers.all = buffers.held + buffers.own + buffers.descriptors + buffers.rings +
-		      buffers.backlog + buffers.bursts + buffers.caches;
+		      buffers.links + buffers.backlog + buffers.bursts + buffers.caches;
 	return buffers;
 }
 
@@ -127,6 +129,9 @@ void capacity_print(FILE *to, const struct node_config *config, const struct lm_
 		config->port.tx_descriptors);
 	fprintf(to, "buffers: %10" PRIu64 " rings: (2 * %u + 3) * %" PRIu64 "\n", buffers.rings,
 		config->cpus.workers_count, config->limits.ring);
+	if (config->link.mode == CONFIG_LINK_NOISE)
+		fprintf(to, "buffers: %10" PRIu64 " links: %u * %" PRIu64 " + %u\n", buffers.links,
+			config->cpus.workers_count, config->limits.ring, CAPACITY_HANDSHAKES);
 	fprintf(to, "buffers: %10" PRIu64 " backlog: %u * (%u + %u)\n", buffers.backlog,
 		config->cpus.workers_count, SHARE_BACKLOG, SHARE_LOOK);
 	fprintf(to, "buffers: %10" PRIu64 " bursts: (4 * %u + 1) * %u\n", buffers.bursts,

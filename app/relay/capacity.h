@@ -16,6 +16,8 @@
 #define CAPACITY_CACHE \
 	256 /* buffers in an lcore's cache; DPDK lets it grow to one and a half times */
 
+#define CAPACITY_HANDSHAKES 512 /* both rings of handshakes.h */
+
 /*
  * limits.held, or, where that is 0, what limits.max_packets_per_second makes of it:
  *   batch    that rate times two intervals, and a smallest batch; with min_neighbours above 1 also
@@ -32,6 +34,7 @@ struct capacity_buffers {
 	uint64_t own;         /* cover that is built ahead */
 	uint64_t descriptors; /* in the NIC's queues */
 	uint64_t rings;       /* to and from the mixer, of the sink, to and from the kernel */
+	uint64_t links;       /* frames for other workers' lanes, handshakes both ways */
 	uint64_t backlog;     /* received, waiting for their turn to be peeled */
 	uint64_t bursts;      /* in the hands of the stages and the mixer */
 	uint64_t caches;      /* of the lcores and the control thread */

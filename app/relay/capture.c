@@ -281,7 +281,14 @@ int relay_replay(struct relay *relay, const char *in_path, const char *out_path,
 		 struct lm_error *err)
 {
 	struct replay replay = {.relay = relay};
-	int rc = start(&replay, in_path, out_path, err);
+	int rc;
+
+	if (relay->config->node.link.mode != CONFIG_LINK_NONE)
+		return lm_error_set(
+			err, EINVAL,
+			"--replay: a capture holds bare packets, and the sessions of links "
+			"live in no capture; set link.mode to none");
+	rc = start(&replay, in_path, out_path, err);
 
 	if (rc == 0)
 		rc = run_capture(&replay, err);

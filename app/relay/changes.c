@@ -10,8 +10,9 @@
 #include <string.h>
 
 static const char *const may_change[] = {
-	"topology",     "services",           "mailboxes",           "cover.slack_us",
-	"cover.window", "cover.warn_percent", "cover.pause_percent", "cover.retry_us",
+	"topology",       "services",     "mailboxes",          "cover.slack_us",
+	"link.clients",   "cover.window", "cover.warn_percent", "cover.pause_percent",
+	"cover.retry_us",
 };
 
 static bool row_may_change(const char *name)
@@ -115,6 +116,8 @@ int changes_in_topology(const struct lm_topology *now, const struct lm_topology_
 		what = "this node's layer";
 	else if (!same_addresses(now_node, next_node))
 		what = "this node's addresses";
+	else if (memcmp(&now_node->link, &next_node->link, sizeof(now_node->link)) != 0)
+		what = "this node's link key";
 	if (!what)
 		return 0;
 	return lm_error_set(err, EINVAL, "%s: %s: " CHANGES_RESTART, name, what);

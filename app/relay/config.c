@@ -14,6 +14,8 @@
 
 const char *const config_idle_names[] = {"auto", "spin", "yield", NULL};
 
+const char *const config_link_names[] = {"noise", "none", NULL};
+
 static const struct lm_conf_key service_keys[] = {
 	{
 		.name = "dest",
@@ -62,6 +64,17 @@ static const struct lm_conf_key relay_keys[] = {
 		.fallback = "",
 		.offset = offsetof(struct relay_config, mailboxes),
 		.help = "gateway: UDP address:port that takes every MBOX packet; empty: none",
+	},
+	{
+		.name = "link.clients",
+		.type = LM_CONF_STRINGS,
+		.max = CONFIG_CLIENTS,
+		.width = CONFIG_HEX_KEY,
+		.fallback = "[]",
+		.offset = offsetof(struct relay_config, client),
+		.count_offset = offsetof(struct relay_config, clients),
+		.help = "gateway: link keys of the clients that may connect, 64 hexadecimal digits "
+			"each",
 	},
 	COVER_UINT(stock, 16, 16384, "256",
 		   "own loops, and drop packets, that are built ahead: of each so many"),
@@ -215,8 +228,15 @@ int node_config_finish(struct node_config *config, const char *path, struct lm_e
 		rc = resolve_path(config->keys, path, "keys", err);
 	if (rc == 0)
 		rc = finish_authorities(config, path, err);
+	if (rc == 0 && config->link.key[0] != '\0')
+		rc = resolve_path(config->link.key, path, "link.key", err);
 	if (rc != 0)
 		return rc;
+	if (config->link.sessions % 4 != 0)
+		return lm_error_set(err, EINVAL,
+				    "%s: link.sessions: %llu is no multiple of 4, which each "
+				    "neighbour takes",
+				    path, (unsigned long long)config->link.sessions);
 	if (!is_file_prefix(config->file_prefix))
 		return lm_error_set(err, EINVAL,
 				    "%s: file_prefix: is no plain name; use letters, digits and "
@@ -264,6 +284,30 @@ static int check_services(const struct relay_config *config, const char *path, s
 	return 0;
 }
 
+void relay_config_clients(struct lm_point *key, const struct relay_config *config)
+{
+	for (unsigned i = 0; i < config->clients; i++)
+		LM_ASSERT(lm_hex_decode(key[i].b, config->client[i], sizeof(key[i].b)));
+}
+
+static int check_clients(const struct relay_config *config, const char *path, struct lm_error *err)
+{
+	struct lm_point key;
+
+	for (unsigned i = 0; i < config->clients; i++) {
+		if (!lm_hex_decode(key.b, config->client[i], sizeof(key.b)))
+			return lm_error_set(err, EINVAL,
+					    "%s: link.clients[%u]: not 64 hexadecimal digits", path,
+					    i);
+	}
+	if (config->clients > 0 && config->node.link.mode == CONFIG_LINK_NONE)
+		return lm_error_set(err, EINVAL,
+				    "%s: link.clients: link.mode is none, where every sender is a "
+				    "client; remove one of the two",
+				    path);
+	return 0;
+}
+
 static int check_cover(struct relay_config *config, const char *path, struct lm_error *err)
 {
 	uint64_t loops = config->cover.loops;
@@ -290,6 +334,8 @@ int relay_config_load(struct relay_config *config, const char *path, struct lm_e
 		rc = node_config_finish(&config->node, path, err);
 	if (rc == 0)
 		rc = check_services(config, path, err);
+	if (rc == 0)
+		rc = check_clients(config, path, err);
 	if (rc == 0)
 		rc = check_cover(config, path, err);
 	return rc;

@@ -12,11 +12,13 @@
 #define CONFIG_PATH_MAX 1023
 #define CONFIG_WORKERS  64
 #define CONFIG_SERVICES 64
+#define CONFIG_CLIENTS  4096
 #define CONFIG_ENDPOINT 63 /* bytes of "address:port" */
 #define CONFIG_HEX_KEY  64
 #define CONFIG_RING_MIN 64
 #define CONFIG_USER_MAX 31
 
+enum config_link { CONFIG_LINK_NOISE, CONFIG_LINK_NONE };
 enum config_idle { CONFIG_IDLE_AUTO, CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD };
 
 struct node_config {
@@ -50,6 +52,11 @@ struct node_config {
 		uint64_t max_packets_per_second, epoch_seconds, replay;
 		uint64_t own; /* packets that the program itself keeps ready; no row */
 	} limits;
+	struct {
+		unsigned mode; /* enum config_link */
+		char key[CONFIG_PATH_MAX + 1];
+		uint64_t sessions;
+	} link;
 	char x25519[32], symmetric[32];
 	char file_prefix[64];
 	char eal_args[1024];
@@ -65,6 +72,8 @@ struct relay_config {
 	struct config_service service[CONFIG_SERVICES];
 	unsigned services;
 	char mailboxes[CONFIG_ENDPOINT + 1];
+	char client[CONFIG_CLIENTS][CONFIG_HEX_KEY + 1]; /* link keys */
+	unsigned clients;
 	struct {
 		uint64_t stock, loops;
 		uint64_t window, warn_percent, pause_percent;
@@ -163,6 +172,20 @@ struct relay_config {
 		NODE_CONFIG_UINT(S, M, limits.replay, "limits.replay", 0, UINT64_C(1) << 36, "0",  \
 				 "tags that the replay set of one key takes; 0: as many as the "   \
 				 "two above need"),                                                \
+		{                                                                                  \
+			.name = "link.mode",                                                       \
+			.type = LM_CONF_CHOICE,                                                    \
+			.fallback = "noise",                                                       \
+			.offset = offsetof(S, M.link.mode),                                        \
+			.choices = config_link_names,                                              \
+			.help = "noise: sessions with all neighbours; none: bare packets, for "    \
+				"benchmarks and captures",                                         \
+		},                                                                                 \
+		NODE_CONFIG_STRING(S, M, link.key, "link.key", 0, "",                              \
+				   "secret link key of this node, mode 0600"),                     \
+		NODE_CONFIG_UINT(S, M, link.sessions, "link.sessions", 0, 1u << 20, "0",           \
+				 "sessions in memory, four for each neighbour and client; 0: "     \
+				 "twice what the topology needs at the start"),                    \
 		NODE_CONFIG_STRING(S, M, x25519, "x25519", 1, "auto", "backend of lib/x25519"),    \
 		NODE_CONFIG_STRING(S, M, symmetric, "symmetric", 1, "auto",                        \
 				   "backend of lib/symmetric"),                                    \
@@ -185,6 +208,7 @@ struct relay_config {
 	}
 
 extern const char *const config_idle_names[];
+extern const char *const config_link_names[];
 extern const struct lm_conf_table relay_config_table;
 
 /* Reads and checks a relay's file; paths in it are then relative to the working directory. */
@@ -198,6 +222,9 @@ LM_MUST_CHECK int relay_config_load(struct relay_config *config, const char *pat
  */
 LM_MUST_CHECK int node_config_finish(struct node_config *config, const char *path,
 				     struct lm_error *err);
+
+/* The link keys of a gateway's clients, by their order in the file. */
+void relay_config_clients(struct lm_point *key, const struct relay_config *config);
 
 /* Tags that the replay set of one key takes: limits.replay, or rate times three epochs. */
 uint64_t node_config_replay(const struct node_config *config);

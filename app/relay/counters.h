@@ -21,6 +21,8 @@ struct counters {
 	uint64_t drop[LM_DROP_COUNT];
 	/* no packets, and so in no balance */
 	uint64_t kernel_in, kernel_out, kernel_lost;
+	uint64_t handshake_in, handshake_out, handshake_lost; /* messages of links */
+	uint64_t dummy_in, dummy_out, dummy_lost;             /* frames of links without a packet */
 } LM_CACHE_ALIGNED;
 
 /* One writer a counter, any number of readers. */

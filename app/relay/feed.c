@@ -16,6 +16,7 @@
 #include <time.h>
 
 #define STEP_FRAMES     (8 * LM_BURST) /* offered in a step at most */
+#define STEP_GARBAGE    (64 * LM_BURST)
 #define FRAMES_AT_FIRST 65536
 #define WARM_UP         10 /* the window begins after one part in this of the feeding */
 
@@ -48,6 +49,11 @@ struct feed {
 	unsigned buffers;
 	struct snapshot from, to;
 	bool done; /* published */
+
+	struct feed_link *link; /* NULL: links carry bare packets */
+	double owed[FEED_GARBAGE];
+	struct lm_prng prng;
+	uint64_t garbage, garbage_missed;
 };
 
 /* ---- Loading ---- */
@@ -81,6 +87,16 @@ static int add_frame(struct feed *feed, const struct pcap_pkthdr *header, const 
 	return 0;
 }
 
+static uint8_t *take_memory(size_t n)
+{
+	void *memory = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	(void)madvise(memory, n, MADV_HUGEPAGE);
+	return memory;
+}
+
 static int read_all(struct feed *feed, pcap_t *in, struct lm_error *err)
 {
 	struct pcap_pkthdr *header;
@@ -97,13 +113,9 @@ static int read_all(struct feed *feed, pcap_t *in, struct lm_error *err)
 				    "what memory to take",
 				    feed->options.path);
 	feed->bytes_room = (size_t)file.st_size;
-	feed->bytes = mmap(NULL, feed->bytes_room, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (feed->bytes == MAP_FAILED) {
-		feed->bytes = NULL;
-		return lm_error_set(err, errno, "%s: too little memory", feed->options.path);
-	}
-	(void)madvise(feed->bytes, feed->bytes_room, MADV_HUGEPAGE);
+	feed->bytes = take_memory(feed->bytes_room);
+	if (!feed->bytes)
+		return lm_error_set(err, ENOMEM, "%s: too little memory", feed->options.path);
 	while (rc == 0 && (read = pcap_next_ex(in, &header, &bytes)) == 1)
 		rc = add_frame(feed, header, bytes, err);
 	if (rc == 0 && read != PCAP_ERROR_BREAK)
@@ -128,6 +140,13 @@ struct feed *feed_load(struct relay *relay, const struct feed_options *options,
 	}
 	feed->relay = relay;
 	feed->options = *options;
+	if (relay->config->node.link.mode == CONFIG_LINK_NOISE) {
+		feed->link = feed_link_make(relay, err);
+		if (!feed->link) {
+			feed_free(feed);
+			return NULL;
+		}
+	}
 	in = pcap_open_offline(options->path, text);
 	rc = in ? read_all(feed, in, err)
 		: lm_error_set(err, EINVAL, "%s: not a readable capture: %s", options->path, text);
@@ -145,8 +164,56 @@ void feed_free(struct feed *feed)
 		return;
 	if (feed->bytes)
 		munmap(feed->bytes, feed->bytes_room);
+	feed_link_free(feed->link);
 	free(feed->frame);
 	free(feed);
+}
+
+/* Where receive-side scaling takes the frames of a lane, which have a port of their own. */
+static uint32_t queue_of_lane(const struct feed *feed, unsigned lane)
+{
+	return ((lane * 0x9e3779b1u) >> 16) % feed->relay->workers;
+}
+
+int feed_connect(struct feed *feed, struct lm_error *err)
+{
+	size_t room, used = 0;
+	uint8_t seed[32];
+	uint8_t *sealed;
+	int rc;
+
+	if (!feed->link)
+		return 0;
+	lm_rand(seed, sizeof(seed));
+	lm_prng_init(&feed->prng, seed);
+	rc = feed_link_connect(feed->link, err);
+	if (rc != 0)
+		return rc;
+	room = feed->bytes_used + feed->frames * feed_link_room(feed->link);
+	sealed = take_memory(room);
+	if (!sealed)
+		return lm_error_set(err, ENOMEM, "%s: too little memory to seal it",
+				    feed->options.path);
+	for (uint64_t i = 0; i < feed->frames; i++) {
+		struct feed_frame *frame = &feed->frame[i];
+		const uint8_t *bytes = feed->bytes + frame->offset;
+		unsigned lane;
+		size_t len = feed_link_seal(feed->link, sealed + used, &lane, bytes, frame->len,
+					    feed->relay->node->id);
+
+		if (len > 0) {
+			frame->queue = queue_of_lane(feed, lane);
+			frame->len = (uint32_t)len;
+		} else { /* no packet of a neighbour's: as it is */
+			memcpy(sealed + used, bytes, frame->len);
+		}
+		frame->offset = used;
+		used += frame->len;
+	}
+	munmap(feed->bytes, feed->bytes_room);
+	feed->bytes = sealed;
+	feed->bytes_room = room;
+	return 0;
 }
 
 void feed_watch(struct feed *feed, const struct lcore *lcores)
@@ -227,17 +294,24 @@ static bool fits(const struct feed *feed, const struct feed_frame *frame)
 	       rte_pktmbuf_data_room_size(feed->relay->port.pool);
 }
 
-/* A buffer with a frame that fits; NULL: the pool is empty. */
-static struct rte_mbuf *make_buffer(struct feed *feed, const struct feed_frame *frame)
+/* An empty buffer; NULL: the pool is empty. */
+static struct rte_mbuf *take_buffer(struct feed *feed)
 {
-	struct rte_mbuf *mbuf;
-
 	if (feed->buffers == 0) {
 		if (rte_pktmbuf_alloc_bulk(feed->relay->port.pool, feed->buffer, LM_BURST) != 0)
 			return NULL;
 		feed->buffers = LM_BURST;
 	}
-	mbuf = feed->buffer[--feed->buffers];
+	return feed->buffer[--feed->buffers];
+}
+
+/* A buffer with a frame that fits; NULL: the pool is empty. */
+static struct rte_mbuf *make_buffer(struct feed *feed, const struct feed_frame *frame)
+{
+	struct rte_mbuf *mbuf = take_buffer(feed);
+
+	if (!mbuf)
+		return NULL;
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)frame->len), feed->bytes + frame->offset,
 	       frame->len);
 	return mbuf;
@@ -261,6 +335,35 @@ static bool offer_one(struct feed *feed)
 	feed->missed_buffers += room && good && !mbuf;
 	feed->next++;
 	return true;
+}
+
+/* Garbage that goes with one frame of the capture; what finds no room is missed. */
+static void offer_garbage(struct feed *feed)
+{
+	for (unsigned kind = 0; feed->link && kind < FEED_GARBAGE; kind++) {
+		feed->owed[kind] += feed->options.garbage[kind];
+		for (; feed->owed[kind] >= 1; feed->owed[kind]--) {
+			uint64_t random = (uint64_t)lm_prng_u32(&feed->prng) << 32;
+			struct rte_ring *ring;
+			struct rte_mbuf *mbuf;
+
+			random |= lm_prng_u32(&feed->prng);
+			ring = feed->relay->rings.rx[random % feed->relay->workers];
+			mbuf = rte_ring_free_count(ring) > 0 ? take_buffer(feed) : NULL;
+			feed->garbage++;
+			feed->garbage_missed += !mbuf;
+			if (!mbuf)
+				continue;
+			(void)rte_pktmbuf_append(
+				mbuf, (uint16_t)feed_link_garbage(feed->link,
+								  rte_pktmbuf_mtod(mbuf, uint8_t *),
+								  kind, random));
+			if (kind == FEED_THROWN)
+				rte_pktmbuf_free(mbuf);
+			else
+				LM_ASSERT(rte_ring_sp_enqueue(ring, mbuf) == 0);
+		}
+	}
 }
 
 /* Frames to offer by now, of which a step does no more than STEP_FRAMES. */
@@ -308,9 +411,11 @@ unsigned feed_step(void *context, uint64_t now_us)
 			__atomic_store_n(&feed->done, true, __ATOMIC_RELEASE);
 		return moved;
 	}
-	for (uint64_t end = due(feed, now_us); feed->next < end;) {
+	for (uint64_t end = due(feed, now_us), most = feed->garbage + STEP_GARBAGE;
+	     feed->next < end && feed->garbage < most;) {
 		if (!offer_one(feed))
 			break;
+		offer_garbage(feed);
 	}
 	if (!feed->from.taken && progress(feed, now_us) >= 1.0 / WARM_UP)
 		take_snapshot(feed, &feed->from, now_us);
@@ -355,11 +460,12 @@ void feed_print(FILE *to, const struct feed *feed, bool json)
 		       ", \"missed_buffers\": %" PRIu64 ", \"sent\": %" PRIu64
 		       ", \"seconds\": %.6f, \"offered_pps\": %.0f, \"received_pps\": %.0f, "
 		       "\"overload_pps\": %.0f, \"goodput_pps\": %.0f, \"goodput_per_cpu_second\": "
-		       "%.0f}\n"
+		       "%.0f, \"garbage\": %" PRIu64 ", \"garbage_missed\": %" PRIu64 "}\n"
 		     : "feed: %" PRIu64 " frames, %" PRIu64 " offered, of them %" PRIu64
 		       " missed (%" PRIu64 " for want of buffers), %" PRIu64
 		       " sent, in %.3f s; a second: %.0f offered, %.0f received, %.0f over "
-		       "their share, %.0f peeled and kept (%.0f a second of CPU time)\n",
+		       "their share, %.0f peeled and kept (%.0f a second of CPU time); %" PRIu64
+		       " frames of garbage, of them %" PRIu64 " missed\n",
 		feed->frames, feed->next, feed->missed, feed->missed_buffers, feed->sent, seconds,
-		offered, received, overload, good, each);
+		offered, received, overload, good, each, feed->garbage, feed->garbage_missed);
 }

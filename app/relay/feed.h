@@ -10,18 +10,24 @@
  * fast as the rings take them, where none is. Each source's frames go to one worker, as with
  * receive-side scaling. What is missed was never received, and is in no book.
  *
+ * Where links have sessions, the capture's packets are sealed before the feeding begins, each as
+ * its source would have (feed_link.h), and garbage can be mixed in: it is offered, and missed, like
+ * all else, but counted apart. It lasts no longer than a session.
+ *
  * One lcore calls feed_step; what it counts may be read when that has returned.
  */
 #pragma once
 
+#include "feed_link.h"
 #include "lcore.h"
 #include "relay.h"
 
 struct feed_options {
 	const char *path;
-	uint64_t rate_pps; /* 0: as fast as the rings take them */
-	double seconds;    /* of feeding at most; 0: to the capture's end */
-	int cpu;           /* of the feeder; negative: the mixer's */
+	uint64_t rate_pps;            /* 0: as fast as the rings take them */
+	double seconds;               /* of feeding at most; 0: to the capture's end */
+	int cpu;                      /* of the feeder; negative: the mixer's */
+	double garbage[FEED_GARBAGE]; /* frames of each kind for each one of the capture */
 };
 
 struct feed;
@@ -30,6 +36,9 @@ struct feed;
 LM_MUST_CHECK struct feed *feed_load(struct relay *relay, const struct feed_options *options,
 				     struct lm_error *err);
 void feed_free(struct feed *feed);
+
+/* Seals the capture; the relay is built and no lcore runs. */
+LM_MUST_CHECK int feed_connect(struct feed *feed, struct lm_error *err);
 
 /* The CPU that the options name. */
 unsigned feed_cpu(const struct feed *feed);

@@ -248,19 +248,12 @@ static void put_ipv6(uint8_t *ip, const uint8_t from[16], const uint8_t to[16])
 	memcpy(ip + 24, to, 16);
 }
 
-bool frame_header_init(struct frame_header *header, const struct frame_self *self,
-		       const struct lm_topology_node *node, const uint8_t mac[6])
+/* From `self` to this address and port; header->ipv6 is set. */
+static void write_header(struct frame_header *header, const struct frame_self *self,
+			 const uint8_t mac[6], const uint8_t *address, uint16_t port)
 {
-	const struct lm_topology_address *to =
-		self->has_ipv6 ? lm_topology_address(node, true) : NULL;
 	uint8_t *at = header->bytes;
 
-	memset(header, 0, sizeof(*header));
-	header->ipv6 = to != NULL;
-	if (!to && self->has_ipv4)
-		to = lm_topology_address(node, false);
-	if (!to)
-		return false;
 	memcpy(at, mac, 6);
 	memcpy(at + 6, self->mac, 6);
 	at += 12;
@@ -273,15 +266,80 @@ bool frame_header_init(struct frame_header *header, const struct frame_self *sel
 	at += 2;
 	header->ip_offset = (uint16_t)(at - header->bytes);
 	if (header->ipv6)
-		put_ipv6(at, self->ipv6, to->ip);
+		put_ipv6(at, self->ipv6, address);
 	else
-		put_ipv4(at, self->ipv4, to->ip);
+		put_ipv4(at, self->ipv4, address);
 	at += header->ipv6 ? IPV6_LEN : IPV4_LEN;
 	store_be16(at, header->ipv6 ? self->port_ipv6 : self->port_ipv4);
-	store_be16(at + 2, to->port);
+	store_be16(at + 2, port);
 	at += UDP_LEN;
 	header->len = (uint16_t)(at - header->bytes);
+}
+
+bool frame_header_init(struct frame_header *header, const struct frame_self *self,
+		       const struct lm_topology_node *node, const uint8_t mac[6])
+{
+	const struct lm_topology_address *to =
+		self->has_ipv6 ? lm_topology_address(node, true) : NULL;
+
+	memset(header, 0, sizeof(*header));
+	header->ipv6 = to != NULL;
+	if (!to && self->has_ipv4)
+		to = lm_topology_address(node, false);
+	if (!to)
+		return false;
+	write_header(header, self, mac, to->ip, to->port);
 	return true;
+}
+
+/* The IP header of a frame that is good. */
+static const uint8_t *ip_of(const uint8_t *frame)
+{
+	return frame + ETHER_LEN + (load_be16(frame + 12) == TYPE_VLAN ? VLAN_LEN : 0);
+}
+
+static bool is_ipv6(const uint8_t *ip)
+{
+	return ip[0] >> 4 == 6;
+}
+
+static const uint8_t *source_of(const uint8_t *ip)
+{
+	return ip + (is_ipv6(ip) ? 8 : 12);
+}
+
+static uint16_t source_port(const uint8_t *ip)
+{
+	return load_be16(ip + (is_ipv6(ip) ? IPV6_LEN : IPV4_LEN));
+}
+
+void frame_answer_init(struct frame_header *header, const struct frame_self *self,
+		       const uint8_t *frame)
+{
+	const uint8_t *ip = ip_of(frame);
+
+	memset(header, 0, sizeof(*header));
+	header->ipv6 = is_ipv6(ip);
+	write_header(header, self, frame + 6, source_of(ip), source_port(ip));
+}
+
+void frame_source(uint8_t address[16], uint16_t *port, const uint8_t *frame)
+{
+	const uint8_t *ip = ip_of(frame);
+
+	*port = source_port(ip);
+	if (is_ipv6(ip)) {
+		memcpy(address, source_of(ip), 16);
+		return;
+	}
+	memset(address, 0, 10);
+	memset(address + 10, 0xff, 2);
+	memcpy(address + 12, source_of(ip), 4);
+}
+
+void frame_header_from_port(struct frame_header *header, uint16_t port)
+{
+	store_be16(header->bytes + header->len - UDP_LEN, port);
 }
 
 uint8_t *frame_write(const struct frame_header *header, uint8_t *payload, size_t payload_len,

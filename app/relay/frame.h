@@ -62,6 +62,19 @@ LM_MUST_CHECK bool frame_header_init(struct frame_header *header, const struct f
 				     const struct lm_topology_node *node, const uint8_t mac[6]);
 
 /*
+ * Makes the header of an answer to a frame that frame_parse has found to be FRAME_PACKET: to where
+ * it came from.
+ */
+void frame_answer_init(struct frame_header *header, const struct frame_self *self,
+		       const uint8_t *frame);
+
+/* Where that frame came from: IPv4 as ::ffff:a.b.c.d. */
+void frame_source(uint8_t address[16], uint16_t *port, const uint8_t *frame);
+
+/* Another UDP source port in a header that is made. */
+void frame_header_from_port(struct frame_header *header, uint16_t port);
+
+/*
  * Writes the header in front of a payload of payload_len bytes at `payload`, which has header->len
  * bytes of room before it, with lengths and IPv4 header checksum. The UDP checksum is computed if
  * `udp_checksum`, else left as the pseudo-header sum that NICs with checksum offload expect.

@@ -14,7 +14,10 @@
 #define LINKS_MAX    65534      /* 0 is no link, and the last number means own cover (LM_MIX_OWN) */
 #define LINKS_PLACES (1u << 17) /* of the table: at most half full */
 
+struct sessions;
+
 struct links {
+	struct sessions *sessions;    /* NULL: links carry bare packets */
 	uint32_t n;                   /* numbers 1 .. n are given */
 	uint32_t id[LINKS_MAX + 1];   /* by number */
 	uint16_t place[LINKS_PLACES]; /* a number; 0: empty */

@@ -23,6 +23,10 @@ enum {
 	OPTION_FEED_RATE,
 	OPTION_FEED_SECONDS,
 	OPTION_FEED_CPU,
+	OPTION_FEED_UNKNOWN,
+	OPTION_FEED_FORGED,
+	OPTION_FEED_HANDSHAKES,
+	OPTION_FEED_THROWN,
 	OPTION_CHECK,
 	OPTION_DESCRIBE,
 	OPTION_SEED,
@@ -58,6 +62,15 @@ static const struct argp_option option_list[] = {
 	 "With --feed: stop after that time (default: at the capture's end)", 0},
 	{"feed-cpu", OPTION_FEED_CPU, "CPU", 0,
 	 "With --feed: where the feeder runs (default: the mixer's CPU)", 0},
+	{"feed-unknown", OPTION_FEED_UNKNOWN, "N", 0,
+	 "With --feed and link.mode noise: so many frames under an unknown index for each packet",
+	 0},
+	{"feed-forged", OPTION_FEED_FORGED, "N", 0,
+	 "The same: frames under a live index, with a forged tag", 0},
+	{"feed-handshakes", OPTION_FEED_HANDSHAKES, "N", 0, "The same: initiations by a stranger",
+	 0},
+	{"feed-thrown", OPTION_FEED_THROWN, "N", 0,
+	 "The same: frames that the feeder makes and throws away, for comparison", 0},
 	{"json", OPTION_JSON, NULL, 0, "Print the balance as JSON", 0},
 #ifdef LM_TEST_BUILD
 	{"seed", OPTION_SEED, "HEX", 0, "With --replay: take all randomness from these 32 bytes",
@@ -92,6 +105,18 @@ static error_t parse_feed(int key, char *argument, struct argp_state *state)
 		break;
 	case OPTION_FEED_CPU:
 		feed->cpu = (int)number(state, "--feed-cpu", argument, 1023);
+		break;
+	case OPTION_FEED_UNKNOWN:
+		feed->garbage[FEED_UNKNOWN] = number(state, "--feed-unknown", argument, 1e6);
+		break;
+	case OPTION_FEED_FORGED:
+		feed->garbage[FEED_FORGED] = number(state, "--feed-forged", argument, 1e6);
+		break;
+	case OPTION_FEED_THROWN:
+		feed->garbage[FEED_THROWN] = number(state, "--feed-thrown", argument, 1e6);
+		break;
+	case OPTION_FEED_HANDSHAKES:
+		feed->garbage[FEED_HANDSHAKE] = number(state, "--feed-handshakes", argument, 1e6);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

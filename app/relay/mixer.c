@@ -93,7 +93,7 @@ static unsigned room_to_give(const struct mixer *mixer, enum phase phase)
 	unsigned room = phase == PHASE_RUN ? LM_BURST : rte_ring_free_count(mixer->to_sink);
 
 	room = room < LM_BURST ? room : LM_BURST;
-	for (unsigned i = 0; i < mixer->workers; i++) {
+	for (unsigned i = 0; i < mixer->senders; i++) {
 		unsigned free = rte_ring_free_count(mixer->worker[i]->from_mixer);
 
 		room = free < room ? free : room;
@@ -109,10 +109,12 @@ static void give(struct mixer *mixer, const struct lm_mix_item *item)
 		return;
 	}
 
-	unsigned drawn = lm_prng_below(&mixer->prng, mixer->workers);
+	struct worker *worker = mixer->worker[lm_prng_below(&mixer->prng, mixer->senders)];
 
-	LM_ASSERT(rte_ring_sp_enqueue_elem(mixer->worker[drawn]->from_mixer,
-					   (void *)(uintptr_t)item, sizeof(*item)) == 0);
+	if (!item->packet) /* a link's dummy */
+		count_add(&worker->dummies_put, 1);
+	LM_ASSERT(rte_ring_sp_enqueue_elem(worker->from_mixer, (void *)(uintptr_t)item,
+					   sizeof(*item)) == 0);
 }
 
 static unsigned give_due(struct mixer *mixer, enum phase phase, uint64_t now_us)

@@ -19,6 +19,7 @@ struct mixer {
 	struct lm_prng prng; /* draws the sending worker */
 	struct worker *const *worker;
 	unsigned workers;
+	unsigned senders; /* workers 0 .. senders - 1 are given to: a link has no more lanes */
 	struct rte_ring *to_sink; /* of mbufs */
 	struct cover *cover;
 	uint32_t held; /* published for readers: items in the mix */

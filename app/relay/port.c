@@ -16,9 +16,10 @@
 
 #include "capacity.h"
 #include "eal.h"
+#include "lm_link.h"
 #include "lm_packet.h"
 
-#define FIRST_ID_LEN       4  /* in front of a packet that a client hands to a gateway */
+#define LINK_LEN           LM_LINK_OVERHEAD /* without sessions a client's first_id is less */
 #define IP_UDP_MAX         48 /* IPv6 and UDP: what a packet needs of the MTU beside itself */
 #define AF_PACKET_OVERHEAD 96 /* Ethernet's and af_packet's own headers in a ring frame */
 #define RX_CHECKSUMS       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
@@ -30,7 +31,7 @@
 
 static unsigned data_room(size_t packet_len)
 {
-	size_t frame = FRAME_HEADER_MAX + FIRST_ID_LEN + packet_len;
+	size_t frame = FRAME_HEADER_MAX + LINK_LEN + packet_len;
 
 	if (frame < RTE_MBUF_DEFAULT_DATAROOM)
 		frame = RTE_MBUF_DEFAULT_DATAROOM;
@@ -206,7 +207,7 @@ static int check_ring_frames(const struct node_config *config, unsigned mtu, str
 static int set_mtu(const struct port *port, const struct node_config *config, size_t packet_len,
 		   struct lm_error *err)
 {
-	uint16_t need = (uint16_t)(packet_len + FIRST_ID_LEN + IP_UDP_MAX);
+	uint16_t need = (uint16_t)(packet_len + LINK_LEN + IP_UDP_MAX);
 	char name[IF_NAMESIZE];
 	unsigned have = interface_mtu(name, port);
 	uint16_t now = 0;

@@ -39,7 +39,7 @@ int port_socket(const struct node_config *config);
 
 /*
  * Opens the configured device: one receive and one transmit queue for each worker, receive-side
- * scaling over IP and UDP if there are several, an MTU that carries packet_len (and first_id),
+ * scaling over IP and UDP if there are several, an MTU that carries packet_len in a link's frame,
  * started. If the topology gives the node a link-layer address, the port takes it. Messages name
  * the remedy.
  */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "capacity.h"
+#include "link_key.h"
 
 /* That the backends exist and this CPU runs them; of lib/symmetric's a peeler is made to see it. */
 static int check_backends(const struct node_config *node, unsigned profile, struct lm_error *err)
@@ -67,6 +68,48 @@ static int load_keys(struct relay *relay, enum relay_purpose purpose, struct lm_
 	return 0;
 }
 
+int relay_prepare_sessions(struct relay *relay, const struct lm_topology *topology,
+			   const struct lm_topology_node *node, const struct relay_config *config,
+			   struct lm_error *err)
+{
+	struct lm_point *client;
+	int rc;
+
+	if (!relay->sessions)
+		return 0;
+	client = calloc(config->clients + 1, sizeof(*client));
+	if (!client)
+		return lm_error_set(err, ENOMEM, "too little memory");
+	relay_config_clients(client, config);
+	rc = sessions_prepare(relay->sessions, topology, node, &relay->links, client,
+			      config->clients, err);
+	free(client);
+	return rc;
+}
+
+static int check_clients(const struct relay_config *config, const struct lm_topology_node *node,
+			 struct lm_error *err)
+{
+	if (config->clients == 0 || node->role == LM_TOPOLOGY_GATEWAY)
+		return 0;
+	return lm_error_set(err, EINVAL, "link.clients: node %u is a mix; only a gateway has them",
+			    node->id);
+}
+
+/* The link key; a feed makes its own. */
+static int load_link(struct relay *relay, enum relay_purpose purpose, struct lm_error *err)
+{
+	const struct node_config *config = &relay->config->node;
+	int rc = check_clients(relay->config, relay->node, err);
+
+	if (rc != 0 || purpose == RELAY_THROWAWAY)
+		return rc;
+	if (config->link.mode == CONFIG_LINK_NOISE)
+		return link_key_load(&relay->link_secret, config, relay->node, err);
+	link_key_warn_none("linemix-relay");
+	return 0;
+}
+
 /* What the mixer may hold, and that there is memory for it. */
 static int set_held(struct relay *relay, struct lm_error *err)
 {
@@ -102,6 +145,8 @@ int relay_load(struct relay *relay, struct relay_config *config, enum relay_purp
 				    "%s: has no node %u: is `node` in the config right?",
 				    node->topology, (unsigned)node->node);
 	rc = relay_check_services(config, relay->node, err);
+	if (rc == 0)
+		rc = load_link(relay, purpose, err);
 	return rc == 0 ? load_keys(relay, purpose, err) : rc;
 }
 
@@ -120,6 +165,20 @@ static void describe_replay(FILE *to, const struct node_config *config)
 	fprintf(to, "%llu tags, %.1f MiB a set; %u sets while epochs change: %.1f MiB in %s\n",
 		(unsigned long long)tags, mib, LM_EPOCH_SETS, LM_EPOCH_SETS * mib,
 		strcmp(config->runtime, LM_EPOCH_THROWAWAY) == 0 ? "memory" : config->runtime);
+}
+
+static void describe_links(FILE *to, const struct relay *relay)
+{
+	const struct node_config *config = &relay->config->node;
+	uint32_t sessions =
+		link_sessions(config, relay->topology, relay->node, relay->config->clients);
+
+	if (config->link.mode == CONFIG_LINK_NONE)
+		fprintf(to, "links: bare packets\n");
+	else
+		fprintf(to, "links: %u sessions of %u lanes: %.1f MiB of locked memory\n", sessions,
+			link_lanes(config),
+			(double)sessions_bytes(sessions, link_lanes(config)) / (1 << 20));
 }
 
 void relay_describe(FILE *to, const struct relay *relay)
@@ -147,6 +206,7 @@ void relay_describe(FILE *to, const struct relay *relay)
 		(double)memory.bytes / (1 << 20));
 	fprintf(to, "memory: mixer %.1f MiB\n", (double)mix / (1 << 20));
 	describe_replay(to, config);
+	describe_links(to, relay);
 	cover_describe(to, relay);
 }
 
@@ -167,6 +227,61 @@ static int no_memory(const char *what, struct lm_error *err)
 			    "too little memory for %s (%s): raise memory.megabytes or reserve more "
 			    "huge pages",
 			    what, rte_strerror(rte_errno));
+}
+
+/* What a worker needs to open and seal. */
+static int make_worker_link(struct relay *relay, struct worker *worker, int socket,
+			    struct lm_error *err)
+{
+	struct worker_link *link = &worker->link;
+	void *memory;
+
+	if (!relay->sessions)
+		return 0;
+	memory = rte_zmalloc_socket("link", lm_link_worker_size(), LM_LINK_ALIGN, socket);
+	link->from_others = make_ring(relay, "from-others", worker->index, sizeof(void *),
+				      RING_F_SC_DEQ, socket);
+	if (!memory || !link->from_others)
+		return no_memory("links", err);
+	link->table = sessions_table(relay->sessions);
+	link->workers = relay->worker;
+	link->n = relay->workers;
+	link->handshakes_in = relay->handshakes.in;
+	link->handshakes_out = worker->index == 0 ? relay->handshakes.out : NULL;
+	if (relay->workers > 1) /* what comes to other workers finds room too */
+		worker->look = SHARE_LOOK / 2;
+	link->context =
+		lm_link_worker_init(memory, link->table, relay->config->node.symmetric, err);
+	return link->context ? 0 : -EINVAL;
+}
+
+/* Endpoint, table and peers, and the rings of handshakes. */
+static int make_sessions(struct relay *relay, int socket, uint64_t now_us, struct lm_error *err)
+{
+	const struct node_config *config = &relay->config->node;
+	struct sessions_config wanted = {
+		.secret = relay->link_secret,
+		.sessions =
+			link_sessions(config, relay->topology, relay->node, relay->config->clients),
+		.lanes = link_lanes(config),
+		.packet_len = lm_packet_len(relay->topology->profile),
+		.folder = lm_epoch_folder(relay->keys.epoch),
+	};
+	int rc;
+
+	if (!relay->link_secret)
+		return 0;
+	relay->sessions = sessions_open(&wanted, now_us, err);
+	if (!relay->sessions)
+		return -ENOMEM;
+	relay->links.sessions = relay->sessions;
+	rc = relay_prepare_sessions(relay, relay->topology, relay->node, relay->config, err);
+	if (rc != 0)
+		return rc;
+	sessions_commit(relay->sessions);
+	relay->handshakes.sessions = relay->sessions;
+	relay->handshakes.port = &relay->port;
+	return handshakes_open(&relay->handshakes, socket, err);
 }
 
 static int make_worker(struct relay *relay, unsigned index, int socket, struct lm_error *err)
@@ -201,7 +316,7 @@ static int make_worker(struct relay *relay, unsigned index, int socket, struct l
 	worker->share = share_init(share, seed);
 	worker->look = SHARE_LOOK;
 	lm_wipe(seed, sizeof(seed));
-	return worker->peeler ? 0 : -EINVAL;
+	return worker->peeler ? make_worker_link(relay, worker, socket, err) : -EINVAL;
 }
 
 static int make_mixer(struct relay *relay, int socket, uint64_t now_us, struct lm_error *err)
@@ -216,6 +331,9 @@ static int make_mixer(struct relay *relay, int socket, uint64_t now_us, struct l
 	mixer->shared = &relay->shared;
 	mixer->worker = relay->worker;
 	mixer->workers = relay->workers;
+	mixer->senders = relay->workers;
+	if (relay->sessions && mixer->senders > LM_LINK_LANES_MIN)
+		mixer->senders = LM_LINK_LANES_MIN;
 	mixer->to_sink = relay->sink.ring;
 	mixer->cover = &relay->cover;
 	lm_rand(seed, sizeof(seed));
@@ -241,6 +359,7 @@ int relay_build(struct relay *relay, int socket, uint64_t now_us, struct lm_erro
 	if (!relay->sink.ring || !relay->tap.to_kernel || !relay->tap.from_kernel)
 		return no_memory("rings", err);
 	relay->workers = relay->config->node.cpus.workers_count;
+	rc = make_sessions(relay, socket, lm_clock_us(), err);
 	for (unsigned i = 0; rc == 0 && i < relay->workers; i++)
 		rc = make_worker(relay, i, socket, err);
 	if (rc == 0)
@@ -268,8 +387,23 @@ static void drop_ring(struct relay *relay, struct rte_ring *ring)
 {
 	struct lm_mix_item item;
 
-	while (rte_ring_dequeue_elem(ring, &item, sizeof(item)) == 0)
-		stage_drop(relay->worker[0], item.packet, LM_DROP_STOPPED);
+	while (rte_ring_dequeue_elem(ring, &item, sizeof(item)) == 0) {
+		if (item.packet)
+			stage_drop(relay->worker[0], item.packet, LM_DROP_STOPPED);
+	}
+}
+
+/* What the port has not taken. */
+static void drop_unsent(struct worker *worker)
+{
+	for (unsigned i = 0; i < worker->unsent_n; i++) {
+		if (worker->unsent_dummies >> i & 1)
+			rte_pktmbuf_free(worker->unsent[i]);
+		else
+			stage_drop(worker, worker->unsent[i], LM_DROP_STOPPED);
+	}
+	worker->unsent_n = 0;
+	worker->unsent_dummies = 0;
 }
 
 static void drop_waiting(struct worker *worker)
@@ -299,8 +433,8 @@ void relay_drop_held(struct relay *relay)
 		drop_ring(relay, worker->to_mixer);
 		drop_ring(relay, worker->from_mixer);
 		drop_waiting(worker);
-		for (; worker->unsent_n > 0; worker->unsent_n--)
-			stage_drop(worker, worker->unsent[worker->unsent_n - 1], LM_DROP_STOPPED);
+		drop_unsent(worker);
+		worker->dummies_taken = worker->dummies_put;
 		worker_publish(worker);
 	}
 }
@@ -312,7 +446,11 @@ void relay_free(struct relay *relay)
 	for (unsigned i = 0; i < relay->workers && relay->worker[i]; i++) {
 		if (relay->worker[i]->peeler)
 			lm_wipe(relay->worker[i]->peeler, lm_packet_peeler_size());
+		if (relay->worker[i]->link.context)
+			lm_wipe(relay->worker[i]->link.context, lm_link_worker_size());
 	}
+	sessions_close(relay->sessions);
+	lm_secret_free(relay->link_secret);
 	cover_close(&relay->cover);
 	tap_close(&relay->tap);
 	free((void *)(uintptr_t)view);

@@ -9,6 +9,7 @@
 
 #include "cover.h"
 #include "eal.h"
+#include "handshakes.h"
 #include "keys.h"
 #include "mixer.h"
 #include "ring_port.h"
@@ -35,6 +36,9 @@ struct relay {
 	struct cover cover;
 	struct sink sink;
 	struct tap tap;
+	struct lm_secret *link_secret; /* NULL: links carry bare packets */
+	struct sessions *sessions;     /* the same */
+	struct handshakes handshakes;
 	uint64_t alarm_replay_full; /* seconds in which a full replay set refused packets */
 	bool ready;            /* every next hop has a link-layer address; written by control */
 	struct counters count; /* control's own: what was taken over, and lost in between */
@@ -90,6 +94,14 @@ LM_MUST_CHECK struct services *relay_make_services(const struct relay_config *co
 /* Services and mailboxes are a gateway's. */
 LM_MUST_CHECK int relay_check_services(const struct relay_config *config,
 				       const struct lm_topology_node *node, struct lm_error *err);
+
+/*
+ * Prepares the peers of a topology and of the clients in a configuration, as sessions_prepare does;
+ * nothing where links have no sessions.
+ */
+LM_MUST_CHECK int relay_prepare_sessions(struct relay *relay, const struct lm_topology *topology,
+					 const struct lm_topology_node *node,
+					 const struct relay_config *config, struct lm_error *err);
 
 /* Frees what is not DPDK's, and wipes the keys. */
 void relay_free(struct relay *relay);

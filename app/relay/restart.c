@@ -65,11 +65,16 @@ static void put(struct out *out, const struct lm_mix_item *mixed)
 	rte_pktmbuf_free(mbuf);
 }
 
-/* What the port has not taken has its outer header already. */
+/*
+ * What the port has not taken has its outer header already. Sealed, it is no packet any more that
+ * could be handed over: relay_drop_held ends it.
+ */
 static void put_unsent(struct out *out, struct worker *worker)
 {
 	uint32_t packet_len = out->file.kind.packet_len;
 
+	if (worker->link.table)
+		return;
 	for (unsigned i = 0; i < worker->unsent_n; i++) {
 		struct rte_mbuf *mbuf = worker->unsent[i];
 		unsigned header = rte_pktmbuf_data_len(mbuf) - packet_len;
@@ -85,6 +90,8 @@ static void put_ring(struct out *out, struct rte_ring *ring, bool due)
 	struct lm_mix_item item;
 
 	while (rte_ring_dequeue_elem(ring, &item, sizeof(item)) == 0) {
+		if (!item.packet) /* a link's dummy */
+			continue;
 		if (due)
 			item.delay_us = 0;
 		put(out, &item);
@@ -106,6 +113,7 @@ static void put_all(struct out *out)
 
 		put_unsent(out, worker);
 		put_ring(out, worker->from_mixer, true);
+		worker->dummies_taken = worker->dummies_put;
 		put_ring(out, worker->to_mixer, false);
 		worker_publish(worker);
 	}

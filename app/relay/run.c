@@ -43,6 +43,18 @@ void run_set_phase(struct run *run, enum phase phase)
 	run_wait_for_round(run);
 }
 
+/* Next hops that have an address, and a session where links have those. */
+static void see_ready(struct relay *relay)
+{
+	const struct view *view = relay->shared.view;
+	bool ready = view->unresolved == 0 && view_without_session(view) == 0;
+
+	if (ready && !relay->ready && relay->sessions)
+		fprintf(stderr, "linemix-relay: node %u: sessions with all %u next hops\n",
+			relay->node->id, view->peers);
+	__atomic_store_n(&relay->ready, ready, __ATOMIC_RELAXED);
+}
+
 /* Gives the lcores a new view; none reads the old one, or what belongs to it, after this. */
 static void swap_view(struct run *run, struct view *view)
 {
@@ -50,7 +62,7 @@ static void swap_view(struct run *run, struct view *view)
 	const struct view *old = relay->shared.view;
 
 	__atomic_store_n(&relay->shared.view, view, __ATOMIC_RELEASE);
-	__atomic_store_n(&relay->ready, view->unresolved == 0, __ATOMIC_RELAXED);
+	see_ready(relay);
 	run_wait_for_round(run);
 	free((void *)(uintptr_t)old);
 	fprintf(stderr, "linemix-relay: node %u: %u of %u next hops resolved\n", relay->node->id,
@@ -147,11 +159,19 @@ static void reload(struct run *run)
 		return;
 	}
 	next = aside.next;
+	if (relay_prepare_sessions(relay, next->topology, next->node, &next->config, &aside.err) !=
+	    0) {
+		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", aside.err.text);
+		reload_abandon(next);
+		return;
+	}
 	view = view_make(next->topology, next->node, &run->self, &next->keys.ring, &relay->links,
 			 resolver(run), &run->neighbours);
 	if (!view) {
 		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: too little memory for "
 				"the table of next hops\n");
+		if (relay->sessions)
+			sessions_abandon(relay->sessions);
 		reload_abandon(next);
 		return;
 	}
@@ -159,6 +179,8 @@ static void reload(struct run *run)
 	sink_set_services(&relay->sink, next->services);
 	__atomic_store_n(&relay->shared.services, next->services, __ATOMIC_RELEASE);
 	swap_view(run, view);
+	if (relay->sessions)
+		sessions_commit(relay->sessions);
 	free((void *)(uintptr_t)services);
 	reload_finish(relay, next);
 	if (do_aside(run, &aside, retire) != 0)
@@ -169,14 +191,22 @@ static void reload(struct run *run)
 	run->told_full = false;
 }
 
-static void warn_unresolved(const struct view *view)
+static void warn_not_ready(const struct view *view)
 {
 	for (uint32_t i = 0; i < view->places; i++) {
-		if (view->peer[i].id != 0 && !view->peer[i].resolved)
+		const struct view_peer *peer = &view->peer[i];
+
+		if (peer->id != 0 && !peer->resolved)
 			fprintf(stderr,
 				"linemix-relay: no link-layer address for node %u yet: is it up, "
 				"and does the route to it leave through port.tap?\n",
-				view->peer[i].id);
+				peer->id);
+		else if (peer->id != 0 && peer->session && !lm_link_peer_sending(peer->session))
+			fprintf(stderr,
+				"linemix-relay: no session with node %u yet: is it up, has it the "
+				"link key that the topology gives it, and does it know the one of "
+				"this node?\n",
+				peer->id);
 	}
 }
 
@@ -206,12 +236,27 @@ static int open_all(struct run *run, struct lm_error *err)
 	if (rc != 0)
 		return rc;
 	view_self_init(&run->self, relay->node, relay->port.mac, (uint16_t)config->port.vlan);
+	relay->handshakes.self = &run->self;
 	if (config->port.tap[0] != '\0' && !run->feed)
 		rc = tap_open(&relay->tap, config, &run->self, err);
 	if (rc == 0)
 		rc = neighbours_open(&run->neighbours, relay->tap.fd < 0 ? 0 : relay->tap.ifindex,
 				     &run->self, err);
 	return rc;
+}
+
+static void begin_quiet(void *context)
+{
+	struct run *run = context;
+
+	run->quiet_token = rte_rcu_qsbr_start(run->qsbr);
+}
+
+static bool quiet_passed(void *context)
+{
+	struct run *run = context;
+
+	return rte_rcu_qsbr_check(run->qsbr, run->quiet_token, false) == 1;
 }
 
 static int make_qsbr(struct run *run, struct lm_error *err)
@@ -223,6 +268,7 @@ static int make_qsbr(struct run *run, struct lm_error *err)
 		return lm_error_set(err, ENOMEM, "too little memory for DPDK's RCU");
 	for (unsigned i = 0; i < lcores; i++)
 		(void)rte_rcu_qsbr_thread_register(run->qsbr, i);
+	run->relay->handshakes.quiet = (struct handshakes_quiet){begin_quiet, quiet_passed, run};
 	return 0;
 }
 
@@ -273,12 +319,18 @@ static int maybe_refresh(struct run *run, struct lm_error *err)
 
 	const struct view *view = run->relay->shared.view;
 
-	if (rc == 0 && view->unresolved > 0 && run->warn_us != 0 && now_us > run->warn_us) {
-		warn_unresolved(view);
-		run->warn_us = 0;
-	}
-	run->refresh_us = now_us + (run->relay->ready ? REFRESH_US : REFRESH_HURRY_US);
+	run->refresh_us = now_us + (view->all_resolved ? REFRESH_US : REFRESH_HURRY_US);
 	return rc;
+}
+
+/* Says once after a while whom this relay cannot reach yet. */
+static void watch_ready(struct run *run)
+{
+	see_ready(run->relay);
+	if (run->relay->ready || run->warn_us == 0 || lm_clock_us() <= run->warn_us)
+		return;
+	warn_not_ready(run->relay->shared.view);
+	run->warn_us = 0;
 }
 
 /* Raises the alarm in every second in which a full replay set has refused packets. */
@@ -401,11 +453,22 @@ static void show_life(struct run *run)
 		notify_alive();
 }
 
+/* Handshakes with the neighbours, where links have sessions. */
+static unsigned shake_hands(struct run *run)
+{
+	struct relay *relay = run->relay;
+
+	if (!relay->sessions)
+		return 0;
+	return handshakes_turn(&relay->handshakes, relay->shared.view, lm_clock_us(),
+			       lm_clock_wall_us());
+}
+
 unsigned run_attend(struct run *run)
 {
 	check_books(run);
 	show_life(run);
-	return tap_exchange(&run->relay->tap) +
+	return tap_exchange(&run->relay->tap) + shake_hands(run) +
 	       cover_step(run->relay, lcore_clock_us(), UINT64_MAX);
 }
 
@@ -429,6 +492,7 @@ static int control(struct run *run, int *signal, struct lm_error *err)
 		if (run_attend(run) == 0)
 			(void)poll(fds, LM_COUNT(fds), POLL_MS);
 		rc = maybe_refresh(run, err);
+		watch_ready(run);
 		if (run->relay->ready || lm_clock_us() > run->wait_us)
 			run_end_wait(run);
 		watch_sets(run);
@@ -462,7 +526,9 @@ static int run_relay(struct run *run, struct lm_error *err)
 	/* the last thing before what it took may leave */
 	restart_take_over(run->relay, run->runtime);
 	begin_to_wait(run);
-	rc = telemetry_start(run->relay, run->lcore, err);
+	rc = run->feed ? feed_connect(run->feed, err) : 0;
+	if (rc == 0)
+		rc = telemetry_start(run->relay, run->lcore, err);
 	if (rc == 0)
 		rc = launch(run, err);
 	if (rc != 0)

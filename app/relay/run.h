@@ -22,7 +22,7 @@ struct run {
 	int runtime;         /* the runtime folder; -1: none, and so nothing is handed over */
 	uint64_t refresh_us; /* when neighbours are looked at again */
 	uint64_t wait_us;    /* until then what was taken over waits for next hops */
-	uint64_t warn_us;    /* when unresolved ones are named; 0: they have been */
+	uint64_t warn_us;    /* when those not ready are named; 0: they have been */
 	uint64_t watch_us;   /* when replay sets are looked at again */
 	uint64_t refused;    /* packets that full ones have refused */
 	bool told_full;
@@ -32,12 +32,13 @@ struct run {
 	unsigned books_looks;
 	uint64_t books_us;    /* when they are looked at again */
 	uint64_t books_token; /* of the round that the next look waits for */
+	uint64_t quiet_token; /* of the round after which ended sessions are erased */
 	uint64_t extend_us;   /* while stopping: when the service manager is asked for time again */
 };
 
 /*
- * What control does between two naps whatever the relay does: frames for and from the kernel, own
- * cover, signs of life, a look at the books. Returns how much it moved.
+ * What control does between two naps whatever the relay does: frames for and from the kernel,
+ * handshakes, own cover, signs of life, a look at the books. Returns how much it moved.
  */
 unsigned run_attend(struct run *run);
 

@@ -29,22 +29,14 @@ static struct frame_parsed parse(const struct worker *worker, const struct rte_m
 			   rte_pktmbuf_data_len(mbuf), port_checked(mbuf));
 }
 
-/* Moves the mbuf's data to the UDP payload. */
-static void cut(struct rte_mbuf *mbuf, struct frame_parsed parsed)
-{
-	LM_ASSERT(rte_pktmbuf_adj(mbuf, parsed.offset) != NULL);
-	LM_ASSERT(rte_pktmbuf_trim(mbuf, rte_pktmbuf_data_len(mbuf) - parsed.len) == 0);
-}
-
-static void admit_packet(struct worker *worker, struct burst *burst, unsigned *kept, unsigned i,
-			 struct frame_parsed parsed)
+/* A packet without anything around it, or behind the id of the mix that takes it. */
+static void admit_packet(struct worker *worker, struct burst *burst, unsigned *kept, unsigned i)
 {
 	const struct view *view = worker->view;
 	struct rte_mbuf *mbuf = burst->mbuf[i];
+	unsigned len = rte_pktmbuf_data_len(mbuf);
 
-	cut(mbuf, parsed);
-	if (view->node->role == LM_TOPOLOGY_GATEWAY &&
-	    parsed.len == view->packet_len + FIRST_ID_LEN) {
+	if (view->node->role == LM_TOPOLOGY_GATEWAY && len == view->packet_len + FIRST_ID_LEN) {
 		burst->handed_from[burst->handed] = burst->from[i];
 		burst->handed_mbuf[burst->handed++] = mbuf;
 		return;
@@ -52,7 +44,7 @@ static void admit_packet(struct worker *worker, struct burst *burst, unsigned *k
 	burst->mbuf[*kept] = mbuf;
 	burst->from[*kept] = burst->from[i];
 	burst->item[*kept].packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	burst->item[*kept].len = parsed.len;
+	burst->item[*kept].len = len;
 	(*kept)++;
 }
 
@@ -65,11 +57,22 @@ unsigned stage_admit(struct worker *worker)
 		return 0;
 	for (unsigned i = 0; i < burst->n; i++) {
 		struct rte_mbuf *mbuf = burst->mbuf[i];
-		struct frame_parsed parsed = parse(worker, mbuf);
+		struct frame_parsed parsed;
 
+		if (worker->link.table && (burst->received >> i & 1)) { /* stage_open's */
+			admit_packet(worker, burst, &kept, i);
+			continue;
+		}
+		parsed = parse(worker, mbuf);
 		switch (parsed.class) {
 		case FRAME_PACKET:
-			admit_packet(worker, burst, &kept, i, parsed);
+			if (worker->link.table) { /* the view has changed since it was sifted */
+				parsed = (struct frame_parsed){.class = FRAME_DROP};
+				stage_drop(worker, mbuf, LM_DROP_LINK_FORMAT);
+				break;
+			}
+			worker_cut(mbuf, parsed);
+			admit_packet(worker, burst, &kept, i);
 			break;
 		case FRAME_KERNEL:
 			give_to_kernel(worker, mbuf);

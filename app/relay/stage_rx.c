@@ -8,7 +8,7 @@
  */
 #include <rte_ethdev.h>
 
-#include "worker.h"
+#include "sift.h"
 
 #define DRIVER_BURST 32 /* some drivers never give more in one call */
 
@@ -40,6 +40,8 @@ unsigned stage_rx(struct worker *worker)
 	if (!worker->filling ||
 	    __atomic_load_n(&worker->shared->phase, __ATOMIC_RELAXED) != PHASE_RUN)
 		return 0;
+	if (worker->link.table)
+		return sift_receive(worker);
 	worker->arrived = receive(worker);
 	return worker->arrived;
 }

@@ -54,28 +54,8 @@ static unsigned sort(struct worker *worker, struct share_entry *entry)
 	return udp;
 }
 
-/*
- * Frees n buffers. Those that are as the driver has taken them from the pool go back together, and
- * so without a look at the second half of their heads.
- */
-static void free_buffers(struct rte_mempool *pool, void **mbuf, unsigned n)
-{
-	unsigned plain = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct rte_mbuf *one = mbuf[i];
-
-		if (one->pool == pool && one->nb_segs == 1 && RTE_MBUF_DIRECT(one) &&
-		    rte_mbuf_refcnt_read(one) == 1)
-			mbuf[plain++] = one;
-		else
-			rte_pktmbuf_free(one);
-	}
-	rte_mempool_put_bulk(pool, mbuf, plain);
-}
-
 /* Adds what has arrived to the backlog; what has no room there ends here. */
-static void add(struct worker *worker, const struct share_entry *entry)
+static void add(struct worker *worker, const struct share_entry *entry, unsigned arrived)
 {
 	void *thrown[SHARE_LOOK];
 	unsigned others, n;
@@ -84,10 +64,10 @@ static void add(struct worker *worker, const struct share_entry *entry)
 		    worker->view->node->role == LM_TOPOLOGY_GATEWAY && worker->view->before > 0
 			    ? worker->view->before
 			    : 1);
-	n = share_add(worker->share, entry, worker->arrived, thrown, &others);
+	n = share_add(worker->share, entry, arrived, thrown, &others);
 	count_add(&worker->count.drop[LM_DROP_OVERLOAD], n - others);
 	count_add(&worker->count.kernel_lost, others);
-	free_buffers(worker->port->pool, thrown, n);
+	worker_free(worker, thrown, n);
 }
 
 static void fill(struct burst *burst, const struct share_entry *entry, unsigned n)
@@ -111,11 +91,16 @@ unsigned stage_share(struct worker *worker)
 
 	if (!burst)
 		return 0;
-	n = worker->arrived;
-	count_add(&worker->count.received, sort(worker, entry));
+	if (worker->link.table) {
+		n = worker->opened_n;
+		memcpy(entry, worker->opened, n * sizeof(entry[0]));
+	} else {
+		n = worker->arrived;
+		count_add(&worker->count.received, sort(worker, entry));
+	}
 	if (n > LM_BURST || share_waiting(worker->share) > 0) {
 		if (n > 0)
-			add(worker, entry);
+			add(worker, entry, n);
 		n = share_take(worker->share, entry, LM_BURST);
 	}
 	fill(burst, entry, n);

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tx: puts new outer headers on what the mixer releases and gives it to the NIC. What the NIC does
- * not take now is kept, and nothing more is taken from the ring until it is gone: a slow link fills
- * the ring, then the mixer, which drops what comes last.
+ * tx: seals what the mixer releases where links have sessions (seal.c), puts new outer headers on
+ * it and gives it to the NIC. What the NIC does not take now is kept, and nothing more is taken
+ * from the ring until it is gone: a slow link fills the ring, then the mixer, which drops what
+ * comes last.
  */
 #include <rte_ethdev.h>
 #include <string.h>
 
-#include "worker.h"
+#include "seal.h"
 
 static void prepare(struct worker *worker, const struct lm_mix_item *item)
 {
 	const struct view_peer *peer = view_link(worker->view, item->to);
+	enum lm_drop drop = seal_check(peer);
 
-	if (!peer) { /* the topology changed while the packet was held */
-		stage_drop(worker, item->packet, LM_DROP_NEXT_UNKNOWN);
-		return;
-	}
-	if (!peer->resolved) {
-		stage_drop(worker, item->packet, LM_DROP_UNRESOLVED);
+	if (drop != LM_DROP_NONE) {
+		stage_drop(worker, item->packet, drop);
 		return;
 	}
 	port_write_header(worker->port, item->packet, &peer->header);
@@ -26,26 +24,44 @@ static void prepare(struct worker *worker, const struct lm_mix_item *item)
 	worker->unsent[worker->unsent_n++] = item->packet;
 }
 
-unsigned stage_tx(struct worker *worker)
+static unsigned take(struct worker *worker)
 {
 	struct lm_mix_item item[LM_BURST];
-	unsigned taken = 0, sent;
+	unsigned n = rte_ring_sc_dequeue_burst_elem(worker->from_mixer, item, sizeof(*item),
+						    LM_BURST, NULL);
 
-	if (worker->unsent_n == 0) {
-		taken = rte_ring_sc_dequeue_burst_elem(worker->from_mixer, item, sizeof(*item),
-						       LM_BURST, NULL);
-		for (unsigned i = 0; i < taken; i++)
-			prepare(worker, &item[i]);
+	if (worker->link.table && n > 0) {
+		seal_burst(worker, item, n);
+		return n;
 	}
+	for (unsigned i = 0; i < n; i++)
+		prepare(worker, &item[i]);
+	return n;
+}
+
+/* Takes the first n off what is unsent. */
+static void sent(struct worker *worker, unsigned n)
+{
+	uint64_t first = n < LM_BURST ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
+	unsigned dummies = (unsigned)__builtin_popcountll(worker->unsent_dummies & first);
+
+	worker->unsent_n -= n;
+	memmove(worker->unsent, worker->unsent + n, worker->unsent_n * sizeof(worker->unsent[0]));
+	memmove(worker->unsent_to, worker->unsent_to + n,
+		worker->unsent_n * sizeof(worker->unsent_to[0]));
+	worker->unsent_dummies = n < LM_BURST ? worker->unsent_dummies >> n : 0;
+	count_add(&worker->count.sent, n - dummies);
+	count_add(&worker->count.dummy_out, dummies);
+}
+
+unsigned stage_tx(struct worker *worker)
+{
+	unsigned taken = worker->unsent_n == 0 ? take(worker) : 0, n;
+
 	if (worker->unsent_n == 0)
 		return taken;
-	sent = rte_eth_tx_burst(worker->port->id, (uint16_t)worker->index, worker->unsent,
-				(uint16_t)worker->unsent_n);
-	worker->unsent_n -= sent;
-	memmove(worker->unsent, worker->unsent + sent,
-		worker->unsent_n * sizeof(worker->unsent[0]));
-	memmove(worker->unsent_to, worker->unsent_to + sent,
-		worker->unsent_n * sizeof(worker->unsent_to[0]));
-	count_add(&worker->count.sent, sent);
-	return taken + sent;
+	n = rte_eth_tx_burst(worker->port->id, (uint16_t)worker->index, worker->unsent,
+			     (uint16_t)worker->unsent_n);
+	sent(worker, n);
+	return taken + n;
 }

@@ -110,7 +110,11 @@ static int wait_while_less(struct run *run)
 static bool settled(const struct relay *relay)
 {
 	for (unsigned i = 0; i < relay->workers; i++) {
-		if (worker_held(relay->worker[i]) > 0)
+		const struct worker *worker = relay->worker[i];
+
+		if (worker_held(worker) > 0)
+			return false;
+		if (worker->link.table && rte_ring_count(worker->link.from_others) > 0)
 			return false;
 	}
 	return sink_held(&relay->sink) == 0;

@@ -38,6 +38,12 @@ static void add_books(const struct relay *relay, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "kernel_in", total.kernel_in);
 	rte_tel_data_add_dict_u64(data, "kernel_out", total.kernel_out);
 	rte_tel_data_add_dict_u64(data, "kernel_lost", total.kernel_lost);
+	rte_tel_data_add_dict_u64(data, "dummy_in", total.dummy_in);
+	rte_tel_data_add_dict_u64(data, "dummy_out", total.dummy_out);
+	rte_tel_data_add_dict_u64(data, "dummy_lost", total.dummy_lost);
+	rte_tel_data_add_dict_u64(data, "handshake_in", total.handshake_in);
+	rte_tel_data_add_dict_u64(data, "handshake_out", total.handshake_out);
+	rte_tel_data_add_dict_u64(data, "handshake_lost", total.handshake_lost);
 }
 
 static void add_count(struct rte_tel_data *data, const char *name, const uint64_t *counter)
@@ -58,12 +64,29 @@ static void add_cover(const struct cover *cover, struct rte_tel_data *data)
 					     __atomic_load_n(&cover->verdict, __ATOMIC_RELAXED)));
 }
 
+/* What became of handshakes; all zero where links have no sessions. */
+static void add_handshakes(const struct handshakes *handshakes, struct rte_tel_data *data)
+{
+	char name[64];
+
+	add_count(data, "handshake_out_lost", &handshakes->out_lost);
+	add_count(data, "handshake_under_load", &handshakes->under_load);
+	for (unsigned i = 0; i < LM_LINK_RESULTS; i++) {
+		snprintf(name, sizeof(name), "handshake_%s",
+			 lm_link_result_name((enum lm_link_result)i));
+		add_count(data, name, &handshakes->result[i]);
+	}
+}
+
 static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 {
 	struct rte_eth_stats stats = {0};
 
 	add_books(relay, data);
 	add_cover(&relay->cover, data);
+	add_handshakes(&relay->handshakes, data);
+	add_count(data, "links", &relay->handshakes.links);
+	add_count(data, "links_up", &relay->handshakes.links_up);
 	(void)rte_eth_stats_get(relay->port.id, &stats);
 	rte_tel_data_add_dict_u64(data, "rx_missed", stats.imissed + stats.rx_nombuf);
 	rte_tel_data_add_dict_u64(data, "alarm_replay_full",

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sessions.h"
+
 #define NOWHERE UINT32_MAX
 
 static uint32_t place_of(const struct view *view, uint32_t id)
@@ -22,7 +24,7 @@ const struct view_peer *view_find(const struct view *view, uint32_t id)
 		const struct view_peer *peer = &view->peer[(place + i) & (view->places - 1)];
 
 		if (peer->id == id)
-			return peer;
+			return peer->after ? peer : NULL;
 		if (peer->id == 0)
 			return NULL;
 	}
@@ -39,11 +41,30 @@ static uint32_t *places_of_links(const struct view *view)
 	return (uint32_t *)&sources(view)[view->source_places];
 }
 
-const struct view_peer *view_link(const struct view *view, uint16_t link)
+const struct view_peer *view_neighbour(const struct view *view, uint16_t link)
 {
 	uint32_t place = link <= view->links ? places_of_links(view)[link] : NOWHERE;
 
 	return place == NOWHERE ? NULL : &view->peer[place];
+}
+
+const struct view_peer *view_link(const struct view *view, uint16_t link)
+{
+	const struct view_peer *peer = view_neighbour(view, link);
+
+	return peer && peer->after ? peer : NULL;
+}
+
+unsigned view_without_session(const struct view *view)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < view->places; i++) {
+		const struct view_peer *peer = &view->peer[i];
+
+		n += peer->after && peer->session && !lm_link_peer_sending(peer->session);
+	}
+	return n;
 }
 
 /* Where a source stands in the table, or would. */
@@ -76,23 +97,27 @@ size_t view_bytes(const struct view *view)
 	return sizeof(*view) + tables_bytes(view->places, view->source_places, view->links);
 }
 
-static void add_peer(struct view *view, const struct lm_topology_node *node, uint16_t link,
-		     view_resolve *resolve, void *context)
+/* The place of a node, which is new or, in a network of one layer, there already. */
+static struct view_peer *add_peer(struct view *view, const struct lm_topology_node *node,
+				  const struct links *links, uint16_t link, view_resolve *resolve,
+				  void *context)
 {
 	uint32_t place = place_of(view, node->id);
 	struct view_peer *peer;
 	uint8_t mac[6];
 
-	while (view->peer[place].id != 0)
+	while (view->peer[place].id != 0 && view->peer[place].id != node->id)
 		place = (place + 1) & (view->places - 1);
 	peer = &view->peer[place];
+	if (peer->id != 0)
+		return peer;
 	places_of_links(view)[link] = place;
 	peer->id = node->id;
 	peer->link = link;
+	peer->session = links->sessions ? sessions_peer(links->sessions, link) : NULL;
 	peer->resolved = resolve(context, mac, node) &&
 			 frame_header_init(&peer->header, &view->self, node, mac);
-	view->peers++;
-	view->unresolved += !peer->resolved;
+	return peer;
 }
 
 bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_node *node)
@@ -122,7 +147,6 @@ static void add_sources(struct view *view, const struct lm_topology_node *node, 
 		add_source(view, source_ipv4(ipv4->ip), link);
 	if (ipv6)
 		add_source(view, source_ipv6(ipv6->ip), link);
-	view->before++;
 }
 
 /* The i-th node of a layer, or NULL. */
@@ -133,13 +157,12 @@ static const struct lm_topology_node *node_in(const struct lm_topology *topology
 						: NULL;
 }
 
-static unsigned layer_after(const struct lm_topology *topology, const struct lm_topology_node *node)
+unsigned view_layer_after(const struct lm_topology *topology, const struct lm_topology_node *node)
 {
 	return node->layer == topology->layers ? 0 : node->layer + 1;
 }
 
-static unsigned layer_before(const struct lm_topology *topology,
-			     const struct lm_topology_node *node)
+unsigned view_layer_before(const struct lm_topology *topology, const struct lm_topology_node *node)
 {
 	return node->layer == 0 ? topology->layers : node->layer - 1;
 }
@@ -169,9 +192,13 @@ static uint32_t places_for(unsigned n)
 static struct view *view_alloc(const struct lm_topology *topology,
 			       const struct lm_topology_node *node, struct links *links)
 {
-	unsigned after = layer_after(topology, node), before = layer_before(topology, node);
-	uint32_t places = places_for(topology->layer_nodes[after]);
-	uint32_t source_places = places_for(2 * topology->layer_nodes[before]);
+	unsigned after = view_layer_after(topology, node),
+		 before = view_layer_before(topology, node);
+	uint32_t places = places_for(topology->layer_nodes[after] +
+				     (links->sessions ? topology->layer_nodes[before] : 0));
+	unsigned both = topology->layer_nodes[before] +
+			(links->sessions ? topology->layer_nodes[after] : 0);
+	uint32_t source_places = places_for(2 * both);
 	struct view *view;
 
 	if (!number(links, topology, after) || !number(links, topology, before))
@@ -185,6 +212,18 @@ static struct view *view_alloc(const struct lm_topology *topology,
 	view->links = links->n;
 	memset(places_of_links(view), 0xff, (links->n + 1) * sizeof(uint32_t)); /* NOWHERE */
 	return view;
+}
+
+/* A node that may send here. Who has no session with it knows it by its addresses alone. */
+static void add_before(struct view *view, const struct lm_topology_node *node, struct links *links,
+		       view_resolve *resolve, void *context)
+{
+	uint16_t link = links_number(links, node->id);
+
+	add_sources(view, node, link);
+	view->before++;
+	if (links->sessions)
+		add_peer(view, node, links, link, resolve, context)->before = true;
 }
 
 struct view *view_make(const struct lm_topology *topology, const struct lm_topology_node *node,
@@ -202,10 +241,21 @@ struct view *view_make(const struct lm_topology *topology, const struct lm_topol
 	if (keyring)
 		view->keyring = *keyring;
 	view->packet_len = lm_packet_len(topology->profile);
-	for (unsigned i = 0; (next = node_in(topology, layer_after(topology, node), i)); i++)
-		add_peer(view, next, links_number(links, next->id), resolve, context);
-	for (unsigned i = 0; (next = node_in(topology, layer_before(topology, node), i)); i++)
-		add_sources(view, next, links_number(links, next->id));
+	for (unsigned i = 0; (next = node_in(topology, view_layer_after(topology, node), i)); i++) {
+		struct view_peer *peer = add_peer(view, next, links, links_number(links, next->id),
+						  resolve, context);
+
+		peer->after = true;
+		view->peers++;
+		if (links->sessions) /* it answers from there */
+			add_sources(view, next, peer->link);
+		view->unresolved += !peer->resolved;
+	}
+	for (unsigned i = 0; (next = node_in(topology, view_layer_before(topology, node), i)); i++)
+		add_before(view, next, links, resolve, context);
+	view->all_resolved = true;
+	for (uint32_t i = 0; i < view->places; i++)
+		view->all_resolved &= view->peer[i].id == 0 || view->peer[i].resolved;
 	return view;
 }
 

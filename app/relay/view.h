@@ -8,19 +8,22 @@
 
 #include "frame.h"
 #include "links.h"
+#include "lm_link.h"
 #include "lm_packet.h"
 #include "lm_topology.h"
 #include "source.h"
 
-/* A node that this one may send to. */
+/* A node that this one may send to; where links have sessions, also one that may only send here. */
 struct view_peer {
 	uint32_t id;   /* 0: empty place */
 	uint16_t link; /* its number */
 	bool resolved;
-	struct frame_header header; /* valid if resolved */
+	bool after, before;                 /* it may be sent to; it may send here */
+	const struct lm_link_peer *session; /* NULL: links have no sessions */
+	struct frame_header header;         /* valid if resolved */
 };
 
-/* An address of a node that may send to this one. */
+/* An address of a node that may send to this one; where links have sessions, of any neighbour. */
 struct view_source {
 	struct source source;
 	uint16_t link; /* the node's number; 0: empty place */
@@ -32,8 +35,9 @@ struct view {
 	struct lm_packet_keyring keyring;    /* the keys themselves are lib/epoch's */
 	struct frame_self self;
 	size_t packet_len;
-	unsigned peers, unresolved;
+	unsigned peers, unresolved;   /* nodes that may be sent to */
 	unsigned before;              /* nodes that may send to this one */
+	bool all_resolved;            /* these too, where links have sessions */
 	uint32_t links;               /* numbers of peers are 1 .. links at most */
 	uint32_t places;              /* of the table of peers, a power of two */
 	uint32_t source_places;       /* of the table of sources, the same */
@@ -54,8 +58,8 @@ bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_
 
 /*
  * A new view; topology, node and the keys of the ring must outlive it. `links` gives new
- * neighbours their numbers. Without a keyring there are no keys. NULL if memory is short, or
- * numbers are. Free with free().
+ * neighbours their numbers, and their peers if links have sessions. Without a keyring there are no
+ * keys. NULL if memory is short, or numbers are. Free with free().
  */
 LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
 				     const struct lm_topology_node *node,
@@ -65,12 +69,23 @@ LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
 
 size_t view_bytes(const struct view *view);
 
-/* The peer with this id, or with this link's number; NULL: there is none. Packet path. */
+/* The node with this id, or with this link's number, that may be sent to; NULL: there is none.
+ * Packet path. */
 const struct view_peer *view_find(const struct view *view, uint32_t id);
 const struct view_peer *view_link(const struct view *view, uint16_t link);
 
-/* The link of the node that may send to this one from this address; 0: no such node. Of nodes that
- * share an address all have the link of one. Packet path. */
+/* The same of all that links have sessions with. Packet path. */
+const struct view_peer *view_neighbour(const struct view *view, uint16_t link);
+
+/* Next hops without a session to send on; 0 where links have none. */
+unsigned view_without_session(const struct view *view);
+
+/* The layer whose nodes may be sent to, and the one whose nodes may send here. */
+unsigned view_layer_after(const struct lm_topology *topology, const struct lm_topology_node *node);
+unsigned view_layer_before(const struct lm_topology *topology, const struct lm_topology_node *node);
+
+/* The link of the node that has this address in the table of sources; 0: no such node. Of nodes
+ * that share an address all have the link of one. Packet path. */
 uint16_t view_source(const struct view *view, const struct source *source);
 
 /* The port's identity for a node: its best address of each family with its UDP port, and this MAC

@@ -6,6 +6,7 @@
 
 static unsigned (*const stages[])(struct worker *) = {
 	stage_rx,     /* NIC queue -> what has arrived */
+	stage_open,   /* frames of links with sessions: verified, decrypted, may they come here? */
 	stage_share,  /* a burst of it: all there is, or each neighbour's fair share */
 	stage_admit,  /* outer headers, addresses, exact length; frames for the kernel leave */
 	stage_peel,   /* X25519, tag, command, payload; in place */
@@ -19,9 +20,10 @@ void worker_publish(struct worker *worker)
 {
 	unsigned unpeeled =
 		share_waiting_udp(worker->share) + lm_packet_peel_in_flight(worker->peeler);
+	unsigned unsent = worker->unsent_n - (unsigned)__builtin_popcountll(worker->unsent_dummies);
 
 	__atomic_store_n(&worker->unpeeled, unpeeled, __ATOMIC_RELAXED);
-	__atomic_store_n(&worker->held, unpeeled + worker->unsent_n, __ATOMIC_RELAXED);
+	__atomic_store_n(&worker->held, unpeeled + unsent, __ATOMIC_RELAXED);
 }
 
 unsigned worker_step(void *context, uint64_t now_us)
@@ -41,14 +43,52 @@ unsigned worker_step(void *context, uint64_t now_us)
 
 unsigned worker_held(const struct worker *worker)
 {
+	uint64_t dummies = __atomic_load_n(&worker->dummies_put, __ATOMIC_RELAXED) -
+			   __atomic_load_n(&worker->dummies_taken, __ATOMIC_RELAXED);
+
 	return __atomic_load_n(&worker->held, __ATOMIC_RELAXED) + rte_ring_count(worker->to_mixer) +
-	       rte_ring_count(worker->from_mixer);
+	       rte_ring_count(worker->from_mixer) - (unsigned)dummies;
 }
 
 unsigned worker_inbound(const struct worker *worker)
 {
 	return __atomic_load_n(&worker->unpeeled, __ATOMIC_RELAXED) +
 	       rte_ring_count(worker->to_mixer);
+}
+
+uint32_t worker_queue(const struct worker *worker, uint32_t peer)
+{
+	struct source client = {.udp = true, .address = {peer, 0}};
+
+	return peer < SESSIONS_CLIENT ? peer : share_queue(worker->share, &client, 0);
+}
+
+void worker_cut(struct rte_mbuf *mbuf, struct frame_parsed parsed)
+{
+	LM_ASSERT(rte_pktmbuf_adj(mbuf, parsed.offset) != NULL);
+	LM_ASSERT(rte_pktmbuf_trim(mbuf, rte_pktmbuf_data_len(mbuf) - parsed.len) == 0);
+}
+
+/*
+ * Those that are as the driver has taken them from the pool go back together, and so without a look
+ * at the second half of their heads.
+ */
+void worker_free(const struct worker *worker, void **mbuf, unsigned n)
+{
+	struct rte_mempool *pool = worker->port->pool;
+	unsigned plain = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *one = mbuf[i];
+
+		if (one->pool == pool && one->nb_segs == 1 && RTE_MBUF_DIRECT(one) &&
+		    rte_mbuf_refcnt_read(one) == 1)
+			mbuf[plain++] = one;
+		else
+			rte_pktmbuf_free(one);
+	}
+	if (plain > 0)
+		rte_mempool_put_bulk(pool, mbuf, plain);
 }
 
 void stage_drop(struct worker *worker, struct rte_mbuf *mbuf, enum lm_drop reason)

@@ -13,10 +13,12 @@
 
 #include "counters.h"
 #include "lm_cover.h"
+#include "lm_link.h"
 #include "lm_mix.h"
 #include "lm_packet.h"
 #include "port.h"
 #include "services.h"
+#include "sessions.h"
 #include "share.h"
 #include "view.h"
 
@@ -57,6 +59,18 @@ struct shared {
 	struct lm_cover_table *loops;    /* own ones on their way */
 };
 
+/* What a worker has of links with sessions. */
+struct worker_link {
+	struct lm_link_table *table;    /* NULL: links carry bare packets */
+	struct lm_link_worker *context; /* of this worker */
+	struct worker *const *workers;  /* worker i owns the lanes that are i modulo n */
+	unsigned n;
+	unsigned turn;                   /* of its lanes, which take turns in sending */
+	struct rte_ring *from_others;    /* mbufs: frames of its lanes that arrived elsewhere */
+	struct rte_ring *handshakes_in;  /* mbufs; every worker puts in */
+	struct rte_ring *handshakes_out; /* mbufs; worker 0 takes out, NULL for the others */
+};
+
 struct worker {
 	unsigned index;
 	const struct shared *shared;
@@ -66,6 +80,7 @@ struct worker {
 	struct rte_ring *to_kernel;   /* of mbufs; every worker puts in */
 	struct rte_ring *from_kernel; /* of mbufs; worker 0 takes out, NULL for the others */
 	struct lm_packet_peeler *peeler;
+	struct worker_link link;
 	struct share *share; /* what waits for its turn to be peeled */
 	struct lm_prng prng;
 	unsigned look; /* frames that a step takes from the NIC: at most SHARE_LOOK; with LM_BURST
@@ -75,12 +90,18 @@ struct worker {
 	const struct view *view; /* of this step */
 	unsigned arrived;        /* in this step */
 	struct rte_mbuf *arrived_mbuf[SHARE_LOOK];
+	uint32_t arrived_queue[SHARE_LOOK]; /* only where links have sessions, as all below */
+	unsigned opened_n;
+	struct share_entry opened[SHARE_LOOK];
 	struct burst burst[WORKER_BURSTS];
 	struct burst *filling; /* of this step, between rx and peel; NULL: nothing came */
 	struct burst *peeled;  /* of this step, between peel and route; NULL: nothing is ready */
 	struct rte_mbuf *unsent[LM_BURST]; /* with their outer headers */
 	uint16_t unsent_to[LM_BURST];      /* link of each */
 	unsigned unsent_n;
+	uint64_t unsent_dummies; /* a bit for each that is no packet */
+	uint64_t dummies_put;   /* no packets in from_mixer: so many the mixer has put in; atomic */
+	uint64_t dummies_taken; /* and so many were taken out */
 
 	/* published for readers: packets that the worker itself owns between two steps, and those
 	 * of them that are not peeled */
@@ -102,6 +123,7 @@ unsigned worker_inbound(const struct worker *worker);
 
 /* The stages, in the order of a packet's way. Each returns how many packets it moved. */
 unsigned stage_rx(struct worker *worker);
+unsigned stage_open(struct worker *worker);
 unsigned stage_share(struct worker *worker);
 unsigned stage_admit(struct worker *worker);
 unsigned stage_peel(struct worker *worker);
@@ -109,6 +131,15 @@ unsigned stage_replay(struct worker *worker);
 unsigned stage_route(struct worker *worker);
 unsigned stage_tx(struct worker *worker);
 unsigned stage_kernel(struct worker *worker);
+
+/* The queue, of share.h, of an authenticated peer's number. */
+uint32_t worker_queue(const struct worker *worker, uint32_t peer);
+
+/* Moves the mbuf's data to the UDP payload. */
+void worker_cut(struct rte_mbuf *mbuf, struct frame_parsed parsed);
+
+/* Frees n buffers, those of the port's pool together. */
+void worker_free(const struct worker *worker, void **mbuf, unsigned n);
 
 /* Ends a packet for a reason: freed and counted, and nothing else happens. */
 void stage_drop(struct worker *worker, struct rte_mbuf *mbuf, enum lm_drop reason);

@@ -46,6 +46,8 @@ CONFIG = """\
 node: {node}
 topology: {topology}
 keys: keys-{node}.json
+link:
+  key: link-{node}.key
 runtime: {runtime}
 port:
   device: "net_af_packet0,iface={port},{ring},qdisc_bypass=1"

@@ -38,6 +38,7 @@ cpus:
   workers: {workers}
   mixer: 0
   idle: yield
+link: {link}
 memory: {{megabytes: {megabytes}}}
 limits: {{held: {held}, ring: 256, replay: {replay}}}
 """
@@ -100,13 +101,15 @@ class Network:
         return "none" if SWAP else pathlib.Path(self.memory.name) / str(node)
 
     def config(self, node, device="net_null0", workers=(0,), vlan=0, megabytes=192, held=4096,
-               extra="", replay=65536, runtime=None):
-        """Writes node's configuration and returns its path; workers: the CPU of each."""
+               extra="", replay=65536, runtime=None, links=False):
+        """Writes node's configuration and returns its path; workers: the CPU of each; links: whether
+        they have sessions."""
         path = self.path / f"node-{node}.yaml"
         path.write_text(CONFIG.format(
             node=node, device=device, vlan=vlan, megabytes=megabytes, held=held,
             replay=replay, runtime=runtime or self.runtime(node),
-            workers=list(workers), prefix=self.prefix(node)) + self.authorities + extra)
+            workers=list(workers), prefix=self.prefix(node),
+            link=f"{{key: link-{node}.key}}" if links else "{mode: none}") + self.authorities + extra)
         return path
 
     def prefix(self, node):

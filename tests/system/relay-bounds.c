@@ -5,37 +5,17 @@
  * the books must close at every step of the way. Says what it saw on one line; exits 1 if that is
  * wrong.
  */
+#include <errno.h>
 #include <fcntl.h>
-#include <pcap/pcap.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "feed.h"
+#include "bounds.h"
 #include "lcore.h"
 #include "restart.h"
-#include "testing.h"
-#include "watch.h"
 
-#define FRAMES_MAX 20000
-#define FRAME_ROOM 1600
+struct bounds bounds;
 
-static struct bounds {
-	struct relay relay;
-	struct relay_config config;
-	struct frame_self self;
-	struct worker *worker; /* the only one */
-	unsigned frames, next;
-	uint64_t now_us;
-	struct {
-		unsigned len;
-		uint8_t bytes[FRAME_ROOM];
-	} frame[FRAMES_MAX];
-} bounds;
-
-#define CHECK(condition) check((condition), #condition, __LINE__)
-
-static void check(bool good, const char *text, int line)
+void check(bool good, const char *text, int line)
 {
 	if (good)
 		return;
@@ -43,7 +23,7 @@ static void check(bool good, const char *text, int line)
 	exit(1);
 }
 
-static uint64_t dropped(enum lm_drop reason)
+uint64_t dropped(enum lm_drop reason)
 {
 	struct counters total;
 	uint64_t held;
@@ -53,7 +33,7 @@ static uint64_t dropped(enum lm_drop reason)
 	return total.drop[reason];
 }
 
-static uint64_t all_dropped(void)
+uint64_t all_dropped(void)
 {
 	struct counters total;
 	uint64_t held;
@@ -63,7 +43,7 @@ static uint64_t all_dropped(void)
 	return counters_dropped(&total);
 }
 
-static uint64_t held(void)
+uint64_t held(void)
 {
 	struct counters total;
 	uint64_t n;
@@ -97,6 +77,10 @@ static int start(const char *config, struct lm_error *err)
 	bounds.now_us = 1;
 	if (rc == 0)
 		rc = relay_load(relay, &bounds.config, RELAY_THROWAWAY, err);
+	if (rc == 0 && node->link.mode == CONFIG_LINK_NOISE) {
+		bounds.link = feed_link_make(relay, err);
+		rc = bounds.link ? 0 : -EINVAL;
+	}
 	if (rc == 0)
 		rc = eal_plan_make(&relay->plan, node, err);
 	if (rc == 0)
@@ -114,10 +98,12 @@ static int start(const char *config, struct lm_error *err)
 	view_self_init(&bounds.self, relay->node, relay->port.mac, 0);
 	relay->shared.view = view_make(relay->topology, relay->node, &bounds.self,
 				       &relay->keys.ring, &relay->links, view_resolve_static, NULL);
-	return relay->shared.view ? 0 : lm_error_set(err, ENOMEM, "no view");
+	if (!relay->shared.view)
+		return lm_error_set(err, ENOMEM, "no view");
+	return bounds.link ? feed_link_connect(bounds.link, err) : 0;
 }
 
-static void offer_bytes(const uint8_t *bytes, unsigned len)
+void offer_bytes(const uint8_t *bytes, unsigned len)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(bounds.relay.port.pool);
 
@@ -127,7 +113,7 @@ static void offer_bytes(const uint8_t *bytes, unsigned len)
 }
 
 /* Puts the next n frames of the capture on the receive ring. */
-static void offer(unsigned n)
+void offer(unsigned n)
 {
 	for (; n > 0; n--, bounds.next++) {
 		CHECK(bounds.next < bounds.frames);
@@ -147,7 +133,7 @@ static void flood(unsigned n)
 }
 
 /* n requests for the address of this port, from the kernel of a neighbour. */
-static void ask(unsigned n)
+void ask(unsigned n)
 {
 	uint8_t bytes[60] = {[12] = 0x08, [13] = 0x06};
 
@@ -157,17 +143,17 @@ static void ask(unsigned n)
 		offer_bytes(bytes, sizeof(bytes));
 }
 
-static unsigned work(void)
+unsigned work(void)
 {
 	return worker_step(bounds.worker, ++bounds.now_us);
 }
 
-static unsigned mix(void)
+unsigned mix(void)
 {
 	return mixer_step(&bounds.relay.mixer, ++bounds.now_us);
 }
 
-static unsigned take_sent(void)
+unsigned take_sent(void)
 {
 	struct rte_mbuf *mbuf;
 	unsigned n = 0;
@@ -378,7 +364,7 @@ static void buffers(const char *capture)
 	feed_free(feed);
 }
 
-static void busy(void *unused)
+void busy(void *unused)
 {
 	(void)unused;
 	for (unsigned i = 0; i < 200; i++) {
@@ -528,6 +514,17 @@ static void run(const char *capture, const char *name)
 		{"noisy", noisy},
 		{"cost", cost},
 		{"clock_back", clock_back},
+		{"link_drops", link_drops},
+		{"link_sends", link_sends},
+		{"no_session", no_session},
+		{"lane_ring", lane_ring},
+		{"handshake_ring", handshake_ring},
+		{"clients", clients},
+		{"load", load},
+		{"forged", forged},
+		{"flooder", flooder},
+		{"quiet_links", quiet_links},
+		{"garbage_cost", garbage_cost},
 	};
 
 	if (strcmp(name, "buffers") == 0) {
@@ -555,6 +552,7 @@ int main(int argc, char **argv)
 	}
 	read_frames(argv[2]);
 	run(argv[2], argv[3]);
+	feed_link_free(bounds.link);
 	relay_free(&bounds.relay);
 	eal_stop();
 	return 0;

@@ -67,9 +67,41 @@ class ByHand(unittest.TestCase):
     def test_full_queues_leave_buffers_and_missing_ones_are_missed(self):
         self.case("buffers", *HOLDS, count=5000, held=1024)
 
+    def test_frames_of_links_end_under_their_names(self):
+        self.case("link_drops", *HOLDS, count=50, links=True)
+
+    def test_links_seal_what_leaves_and_dummies_are_in_no_book(self):
+        self.case("link_sends", *LEAVES, links=True)
+
+    def test_without_a_session_packets_drop_by_name(self):
+        self.case("no_session", *LEAVES, links=True)
+
+    def test_a_full_ring_to_the_worker_of_a_lane_drops_by_name(self):
+        self.case("lane_ring", *HOLDS, ring=64, workers=(0, 0), links=True)
+
+    def test_a_flood_of_handshakes_leaves_room_for_neighbours(self):
+        self.case("handshake_ring", *HOLDS, count=10, links=True)
+
+    def test_an_authenticated_neighbour_that_floods_costs_others_nothing(self):
+        self.case("flooder", *HOLDS, "--gateways", "1", links=True)
+
+    def test_under_a_flood_of_handshakes_control_asks_for_cookies_and_keeps_its_ration(self):
+        self.case("load", *HOLDS, count=10, links=True)
+
+    def test_clients_of_a_gateway_hand_packets_to_the_first_layer(self):
+        with Network("--layers", "1", "--gateways", "1", "--interval-us", "10000") as net:
+            capture = net.make("in.pcap", count=50)
+            network.run(BOUNDS, configure(net, 2, 1024, 4096, links=True), capture, "clients")
+
+    def test_forged_frames_take_no_room_from_the_neighbour_whose_index_they_have(self):
+        self.case("forged", *HOLDS, links=True)
+
     if not network.SANITIZED:  # sanitizers allocate, lock and call
         def test_steps_neither_allocate_nor_lock_nor_call_the_system(self):
             self.case("quiet", *LEAVES)
+
+        def test_steps_of_links_neither_allocate_nor_lock_nor_call_the_system(self):
+            self.case("quiet_links", *LEAVES, links=True)
 
         def test_the_watch_sees_allocations_and_system_calls(self):
             self.case("noisy", *LEAVES, count=10)

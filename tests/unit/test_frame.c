@@ -401,6 +401,41 @@ static void noise_is_never_taken(void **state)
 	testing_rand_restore();
 }
 
+/* What answers a frame reaches who sent it, whoever that is, and says who answers. */
+static void an_answer_goes_where_the_frame_came_from(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		bool ipv6 = i % 2 != 0;
+		uint16_t vlan = i < 2 ? 0 : 7, port;
+		struct sample sample = make_tagged(ipv6, vlan);
+		struct frame_self here = me, there = peer;
+		struct frame_parsed parsed;
+		struct frame_header header;
+		uint8_t bytes[FRAME_HEADER_MAX + PAYLOAD] = {0}, address[16];
+		uint8_t *answer;
+
+		here.vlan = there.vlan = vlan;
+		frame_answer_init(&header, &here, sample.frame);
+		answer = frame_write(&header, bytes + FRAME_HEADER_MAX, PAYLOAD, true);
+		parsed = frame_parse(&there, answer, header.len + PAYLOAD, unchecked);
+		assert_int_equal(parsed.class, FRAME_PACKET);
+		assert_int_equal(parsed.len, PAYLOAD);
+		frame_source(address, &port, answer);
+		assert_int_equal(port, 4242);
+		if (ipv6)
+			assert_memory_equal(address, me.ipv6, 16);
+		else
+			assert_memory_equal(address, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x07\0\1",
+					    16);
+		frame_header_from_port(&header, 49160);
+		answer = frame_write(&header, bytes + FRAME_HEADER_MAX, PAYLOAD, true);
+		frame_source(address, &port, answer);
+		assert_int_equal(port, 49160);
+		guarded_free(sample.frame, sample.len, GUARD_AFTER);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +451,7 @@ int main(void)
 		cmocka_unit_test(vlan_tags_are_taken_as_configured),
 		cmocka_unit_test(the_kernel_gets_arp_ping_and_neighbour_discovery),
 		cmocka_unit_test(checksum_offload_gets_the_pseudo_header_sum),
+		cmocka_unit_test(an_answer_goes_where_the_frame_came_from),
 		cmocka_unit_test(noise_is_never_taken),
 	};
 

@@ -16,6 +16,7 @@
 #include "counters.h"
 #include "keys.h"
 #include "services.h"
+#include "sessions.h"
 #include "testing.h"
 #include "view.h"
 
@@ -249,6 +250,69 @@ static void view_knows_the_addresses_of_who_may_send_and_of_no_other(void **stat
 	source = source_ipv4(node[1].address[0].ip);
 	assert_int_equal(view_source(view, &source), 0);
 	free(view);
+}
+
+/* With sessions a view knows both sides: whom to call, who may send, and all their addresses. */
+static void with_sessions_a_view_knows_neighbours_of_both_sides(void **state)
+{
+	static const uint32_t gateways[] = {0}, first[] = {1}, second[] = {2};
+	static const uint8_t mac[6] = {2};
+	struct lm_topology_node node[3] = {
+		{.id = 1,
+		 .role = LM_TOPOLOGY_GATEWAY,
+		 .addresses = 1,
+		 .address = {{.ip = {10, 1}}}},
+		{.id = 11, .layer = 1, .addresses = 1, .address = {{.ip = {10, 2}}}},
+		{.id = 21, .layer = 2, .addresses = 1, .address = {{.ip = {10, 3}}}},
+	};
+	struct lm_topology topology = {.layers = 2,
+				       .nodes = 3,
+				       .node = node,
+				       .layer_nodes = {1, 1, 1},
+				       .layer_node = {gateways, first, second}};
+	struct sessions_config config = {.sessions = 32,
+					 .lanes = LM_LINK_LANES_MIN,
+					 .packet_len = 100,
+					 .folder = -1};
+	struct lm_secret secret[3];
+	static struct links links;
+	struct frame_self self;
+	struct lm_error err;
+	struct view *view;
+
+	(void)state;
+	lm_rand(secret, sizeof(secret));
+	for (unsigned i = 0; i < 3; i++)
+		lm_x25519_base_burst(&node[i].link, &secret[i], 1);
+	config.secret = &secret[1];
+	links_init(&links);
+	links.sessions = sessions_open(&config, 1, &err);
+	assert_int_equal(sessions_prepare(links.sessions, &topology, &node[1], &links, NULL, 0,
+					  &err),
+			 0);
+	sessions_commit(links.sessions);
+	view_self_init(&self, &node[1], mac, 0);
+	view = view_make(&topology, &node[1], &self, NULL, &links, view_resolve_static, NULL);
+	assert_int_equal(view->peers, 1);
+	assert_int_equal(view->before, 1);
+	assert_true(view->all_resolved);
+	for (unsigned i = 0; i < 3; i += 2) {
+		uint16_t link = links_number(&links, node[i].id);
+		struct source source = source_ipv4(node[i].address[0].ip);
+		const struct view_peer *peer = view_neighbour(view, link);
+
+		assert_int_equal(peer->id, node[i].id);
+		assert_int_equal(peer->before, i == 0);
+		assert_int_equal(peer->after, i == 2);
+		assert_ptr_equal(peer->session, sessions_peer(links.sessions, link));
+		assert_non_null(peer->session);
+		assert_int_equal(view_source(view, &source), link);
+		assert_int_equal(view_link(view, link) != NULL, i == 2);
+		assert_int_equal(view_find(view, node[i].id) != NULL, i == 2);
+	}
+	assert_int_equal(view_without_session(view), 1);
+	free(view);
+	sessions_close(links.sessions);
 }
 
 static void numbers_of_links_end_and_are_never_given_twice(void **state)
@@ -651,7 +715,8 @@ static void there_is_a_buffer_for_every_place_that_can_hold_one(void **state)
 {
 	struct node_config config = {.port = {.rx_descriptors = 1024, .tx_descriptors = 512},
 				     .cpus.workers_count = 3,
-				     .limits = {.ring = 256, .max_packets_per_second = 1}};
+				     .limits = {.ring = 256, .max_packets_per_second = 1},
+				     .link.mode = CONFIG_LINK_NONE};
 	struct lm_mix_params mix = {.strategy = LM_MIX_POOL, .interval_us = 1, .threshold = 1};
 	struct capacity_buffers buffers = capacity_buffers(&config, 1000);
 	char *text = NULL;
@@ -675,6 +740,11 @@ static void there_is_a_buffer_for_every_place_that_can_hold_one(void **state)
 	assert_non_null(strstr(text, "      4608 descriptors: 3 * (1024 + 512)\n"));
 	assert_non_null(strstr(text, "     17923 in all\n"));
 	free(text);
+
+	config.link.mode = CONFIG_LINK_NOISE;
+	buffers = capacity_buffers(&config, 1000);
+	assert_int_equal(buffers.links, 3 * 256 + 512);
+	assert_int_equal(buffers.all, 1000 + 4608 + 2304 + 1280 + 8256 + 832 + 1920);
 }
 
 int main(void)
@@ -687,6 +757,7 @@ int main(void)
 		cmocka_unit_test(view_knows_every_next_hop_and_which_are_unresolved),
 		cmocka_unit_test(a_link_keeps_its_number_when_other_nodes_come_and_go),
 		cmocka_unit_test(view_knows_the_addresses_of_who_may_send_and_of_no_other),
+		cmocka_unit_test(with_sessions_a_view_knows_neighbours_of_both_sides),
 		cmocka_unit_test(numbers_of_links_end_and_are_never_given_twice),
 		cmocka_unit_test(keys_are_found_by_the_full_number_of_their_epoch),
 		cmocka_unit_test(lost_keys_are_named_and_the_others_serve),
