@@ -5,6 +5,7 @@
  * to counter (n-1) attacks", 2003).
  *
  *   schedules   when the next loop or drop packet is due: Poisson processes
+ *   the pacer   when each link carries its next frame, whatever waits for it: constant rates
  *   building    the packets themselves, made as any sender makes its own
  *   the table   loops on their way, shared by who makes, sends and receives them
  *   the judge   what the share of lost loops means: OK, WARN, PAUSE
@@ -42,6 +43,89 @@ void lm_cover_schedule_init(struct lm_cover_schedule *schedule, struct lm_prng *
  */
 LM_MUST_CHECK unsigned lm_cover_due(struct lm_cover_schedule *schedule, struct lm_prng *prng,
 				    uint64_t now_us, unsigned max);
+
+/* ---- The pacer: one thread; packet path ---- */
+
+/*
+ * Constant-rate padding. Every link has one slot in each interval, and each slot carries one frame:
+ * the oldest packet that waits for the link, or a dummy. A link's slots are a phase, drawn when the
+ * link is set, and then exactly one interval apart; only time moves them, never a packet. So what
+ * lm_pacer_due gives, but for `packet` itself, is a function of the seed, of when links were set
+ * and unset, and of the times and `max` at which it was asked.
+ *
+ * Who comes late is given what was missed, so that a slow step changes no rate; but slots missed by
+ * more than LM_COVER_CATCH_UP_US, and by an interval, are forgotten like events of a schedule.
+ *
+ * Packets that have left the mix wait here, within a link in the order in which they came. They
+ * share `capacity` places. A link's packets have at most `share` of them, and no more than are
+ * free (Choudhury & Hahne, "Dynamic queue length thresholds", 1998): k links that get more than
+ * they carry have at most k / (k + 1) of the places, and the others find one.
+ *
+ * Cost: O(log links) for a slot, and for setting or unsetting a link; O(1) for a packet.
+ */
+struct lm_pacer;
+
+#define LM_PACER_ALIGN     64
+#define LM_PACER_LINKS_MAX 65534
+
+struct lm_pacer_params {
+	uint32_t interval_us; /* >= 1 */
+	uint32_t links;       /* their numbers are 1 .. links; 1 .. LM_PACER_LINKS_MAX */
+	uint32_t capacity;    /* packets that may wait in all; 1 .. 2^31 */
+	uint32_t share;       /* and for one link; >= 1 */
+};
+
+/* Bytes: 24 for a packet, 32 for a link, and 2 KB. The memory need not be cleared. */
+size_t lm_pacer_size(const struct lm_pacer_params *params);
+
+/* Makes a pacer without links. The seed is for its generator and is wiped by the caller. */
+struct lm_pacer *lm_pacer_init(void *memory, const struct lm_pacer_params *params,
+			       const uint8_t seed[32]);
+
+/* The link has slots from now on, its first within an interval; nothing if it has already. */
+void lm_pacer_set(struct lm_pacer *pacer, uint16_t link, uint64_t now_us);
+
+/* The link has none from now on, nothing if it had none; lm_pacer_orphans gives what waited. */
+void lm_pacer_unset(struct lm_pacer *pacer, uint16_t link);
+
+/*
+ * Takes a packet to wait for a slot of link item->to. Otherwise it stays the caller's, who drops it
+ * for the reason returned: LM_DROP_NEXT_UNKNOWN: the link is not set; LM_DROP_LINK_FULL: as many
+ * wait for it as may.
+ */
+LM_MUST_CHECK enum lm_drop lm_pacer_push(struct lm_pacer *pacer, const struct lm_mix_item *item);
+
+/*
+ * The slots until now_us that were not given before, at most max, in the order of their times; what
+ * is above max is given by the next call. Each is a packet as it was pushed, or a dummy: all zero
+ * but `to`, its link. Time never runs backwards.
+ */
+LM_MUST_CHECK unsigned lm_pacer_due(struct lm_pacer *pacer, struct lm_mix_item *item, unsigned max,
+				    uint64_t now_us);
+
+/* When the next slot is; UINT64_MAX without links. */
+uint64_t lm_pacer_next_us(const struct lm_pacer *pacer);
+
+/* Takes up to max packets that waited for links that were unset. */
+LM_MUST_CHECK unsigned lm_pacer_orphans(struct lm_pacer *pacer, struct lm_mix_item *item,
+					unsigned max);
+
+/*
+ * Takes up to max packets, whether their slots have come or not; 0 when none waits. Order: by link.
+ * For a stop; linear in the links.
+ */
+LM_MUST_CHECK unsigned lm_pacer_evict(struct lm_pacer *pacer, struct lm_mix_item *item,
+				      unsigned max);
+
+/*
+ * For draining: from now on a link may have every place, so that nothing is refused to a caller who
+ * pushes no more than lm_pacer_room. Slots stay as they are.
+ */
+void lm_pacer_lift(struct lm_pacer *pacer);
+
+uint32_t lm_pacer_room(const struct lm_pacer *pacer);      /* places that are free */
+uint32_t lm_pacer_held(const struct lm_pacer *pacer);      /* packets that wait */
+uint64_t lm_pacer_forgotten(const struct lm_pacer *pacer); /* slots, since the start */
 
 /* ---- Building: one thread ---- */
 
