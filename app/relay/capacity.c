@@ -74,6 +74,11 @@ uint64_t capacity_held(const struct node_config *config, const struct lm_mix_par
 	return sum < HELD_MAX ? sum : HELD_MAX;
 }
 
+uint64_t capacity_paced(uint64_t held)
+{
+	return held / 2 > LM_BURST ? held / 2 : LM_BURST;
+}
+
 struct capacity_buffers capacity_buffers(const struct node_config *config, uint64_t held)
 {
 	uint64_t workers = config->cpus.workers_count, ring = config->limits.ring;

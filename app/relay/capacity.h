@@ -28,6 +28,14 @@
  */
 uint64_t capacity_held(const struct node_config *config, const struct lm_mix_params *mix);
 
+/*
+ * With padding, packets that may wait for slots of their links, beside those in the mix: half as
+ * many as are held, so that full links cost the mix nothing. And those of one link at most: at 95 %
+ * of its slots, in Poisson arrivals, more than 256 wait with a probability below 10^-11.
+ */
+#define CAPACITY_LINK 1024
+uint64_t capacity_paced(uint64_t held);
+
 /* Buffers by what they are for; each is a bound that some queue has. */
 struct capacity_buffers {
 	uint64_t held;        /* in the mixer */

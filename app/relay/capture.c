@@ -263,7 +263,7 @@ static int start(struct replay *replay, const char *in_path, const char *out_pat
 	if (rc == 0)
 		rc = eal_start(&config, &relay->plan, "linemix-relay", false, err);
 	if (rc == 0)
-		rc = port_make_pool(&relay->port, &config, relay->held,
+		rc = port_make_pool(&relay->port, &config, relay->held + relay->paced,
 				    lm_packet_len(relay->topology->profile), SOCKET_ID_ANY, err);
 	if (rc == 0)
 		rc = ring_port_open(&relay->rings, &relay->port, &config, relay->node, err);

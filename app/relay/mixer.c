@@ -4,6 +4,9 @@
  * three of own cover. A worker's ring that is full holds the mixer back, so that nothing is lost
  * between them; a full sink loses what is for it. The mixer never waits for cover: an empty stock
  * loses what is due, and a batch without company waits on while all else goes its way.
+ *
+ * With padding, what leaves the mix waits for its link's slots (lm_pacer), and a ring gets what the
+ * slots carry. Slots, and the worker drawn for each, do not depend on what waits.
  */
 #include "mixer.h"
 
@@ -84,15 +87,11 @@ static unsigned add_company(struct mixer *mixer, uint64_t now_us)
 	return got;
 }
 
-/*
- * The least room in any worker's ring: that many can be given whichever workers are drawn. When
- * nothing new comes the sink's ring counts too: there is time to lose nothing.
- */
-static unsigned room_to_give(const struct mixer *mixer, enum phase phase)
+/* The least room in any worker's ring: that many can be given whichever workers are drawn. */
+static unsigned room_at_workers(const struct mixer *mixer)
 {
-	unsigned room = phase == PHASE_RUN ? LM_BURST : rte_ring_free_count(mixer->to_sink);
+	unsigned room = LM_BURST;
 
-	room = room < LM_BURST ? room : LM_BURST;
 	for (unsigned i = 0; i < mixer->senders; i++) {
 		unsigned free = rte_ring_free_count(mixer->worker[i]->from_mixer);
 
@@ -101,14 +100,22 @@ static unsigned room_to_give(const struct mixer *mixer, enum phase phase)
 	return room;
 }
 
-static void give(struct mixer *mixer, const struct lm_mix_item *item)
+/* When nothing new comes the sink's ring counts: there is time to lose nothing. */
+static unsigned room_at_sink(const struct mixer *mixer, enum phase phase)
 {
-	if (item->to == 0) {
-		if (rte_ring_enqueue(mixer->to_sink, item->packet) != 0)
-			drop(mixer, item->packet, LM_DROP_SINK_FULL);
-		return;
-	}
+	unsigned room = phase == PHASE_RUN ? LM_BURST : rte_ring_free_count(mixer->to_sink);
 
+	return room < LM_BURST ? room : LM_BURST;
+}
+
+static void give_sink(struct mixer *mixer, const struct lm_mix_item *item)
+{
+	if (rte_ring_enqueue(mixer->to_sink, item->packet) != 0)
+		drop(mixer, item->packet, LM_DROP_SINK_FULL);
+}
+
+static void give_worker(struct mixer *mixer, const struct lm_mix_item *item)
+{
 	struct worker *worker = mixer->worker[lm_prng_below(&mixer->prng, mixer->senders)];
 
 	if (!item->packet) /* a link's dummy */
@@ -120,12 +127,105 @@ static void give(struct mixer *mixer, const struct lm_mix_item *item)
 static unsigned give_due(struct mixer *mixer, enum phase phase, uint64_t now_us)
 {
 	struct lm_mix_item item[LM_BURST];
-	unsigned room = room_to_give(mixer, phase);
-	unsigned n = room > 0 ? lm_mix_take(mixer->mix, item, room, now_us) : 0;
+	unsigned sink = room_at_sink(mixer, phase), room = room_at_workers(mixer);
+	unsigned n;
 
-	for (unsigned i = 0; i < n; i++)
-		give(mixer, &item[i]);
+	room = sink < room ? sink : room;
+	n = room > 0 ? lm_mix_take(mixer->mix, item, room, now_us) : 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (item[i].to == 0)
+			give_sink(mixer, &item[i]);
+		else
+			give_worker(mixer, &item[i]);
+	}
 	return n;
+}
+
+/* ---- Padding ---- */
+
+/* The links of a new view have slots, and no others; what waits for these is lost. */
+static void pace_view(struct mixer *mixer, const struct view *view, uint64_t now_us)
+{
+	struct lm_mix_item item[LM_BURST];
+	unsigned n;
+
+	for (uint32_t link = 1; link <= view->links; link++) {
+		if (view_link(view, (uint16_t)link))
+			lm_pacer_set(mixer->pacer, (uint16_t)link, now_us);
+		else
+			lm_pacer_unset(mixer->pacer, (uint16_t)link);
+	}
+	while ((n = lm_pacer_orphans(mixer->pacer, item, LM_BURST)) > 0) {
+		for (unsigned i = 0; i < n; i++)
+			drop(mixer, item[i].packet, LM_DROP_NEXT_UNKNOWN);
+	}
+	mixer->view = view;
+}
+
+/* What leaves the mix waits for its slots. When nothing new comes, it leaves as there is room. */
+static unsigned pace_due(struct mixer *mixer, enum phase phase, uint64_t now_us)
+{
+	struct lm_mix_item item[LM_BURST];
+	unsigned room = room_at_sink(mixer, phase), n;
+
+	if (mixer->draining && lm_pacer_room(mixer->pacer) < room)
+		room = lm_pacer_room(mixer->pacer);
+	n = room > 0 ? lm_mix_take(mixer->mix, item, room, now_us) : 0;
+	for (unsigned i = 0; i < n; i++) {
+		enum lm_drop why = LM_DROP_NONE;
+
+		if (item[i].to == 0)
+			give_sink(mixer, &item[i]);
+		else
+			why = lm_pacer_push(mixer->pacer, &item[i]);
+		if (why != LM_DROP_NONE)
+			drop(mixer, item[i].packet, why);
+	}
+	return n;
+}
+
+/* Gives what the slots carry. Returns how many packets; dummies are no work that is waited for. */
+static unsigned give_slots(struct mixer *mixer, uint64_t now_us)
+{
+	struct lm_mix_item item[LM_BURST];
+	unsigned n = lm_pacer_due(mixer->pacer, item, room_at_workers(mixer), now_us);
+	unsigned packets = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		packets += item[i].packet != NULL;
+		give_worker(mixer, &item[i]);
+	}
+	return packets;
+}
+
+static unsigned give_paced(struct mixer *mixer, enum phase phase, uint64_t now_us)
+{
+	const struct view *view = __atomic_load_n(&mixer->shared->view, __ATOMIC_ACQUIRE);
+	unsigned moved;
+
+	if (view != mixer->view)
+		pace_view(mixer, view, now_us);
+	moved = pace_due(mixer, phase, now_us);
+	return moved + give_slots(mixer, now_us);
+}
+
+/* ---- A step ---- */
+
+static void drain(struct mixer *mixer)
+{
+	lm_mix_drain(mixer->mix);
+	if (mixer->pacer)
+		lm_pacer_lift(mixer->pacer);
+	mixer->draining = true;
+}
+
+static void publish(struct mixer *mixer)
+{
+	uint32_t held = lm_mix_held(mixer->mix);
+
+	if (mixer->pacer)
+		held += lm_pacer_held(mixer->pacer);
+	__atomic_store_n(&mixer->held, held, __ATOMIC_RELAXED);
 }
 
 unsigned mixer_step(void *context, uint64_t now_us)
@@ -136,19 +236,18 @@ unsigned mixer_step(void *context, uint64_t now_us)
 	unsigned moved = 0;
 
 	mixer->now_us = now_us;
-	if (!mixer->draining && phase == PHASE_DRAIN) {
-		lm_mix_drain(mixer->mix);
-		mixer->draining = true;
-	}
+	if (!mixer->draining && phase == PHASE_DRAIN)
+		drain(mixer);
 	for (unsigned i = 0; i < mixer->workers; i++)
 		moved += take_from_worker(mixer, mixer->worker[i], now_us);
 	for (unsigned kind = 0; phase == PHASE_RUN && kind < COVER_KINDS; kind++)
 		moved += add_due(mixer, kind, now_us);
 	for (unsigned i = 0; i < mixer->workers && phase < PHASE_KEEP && !waits; i++)
-		moved += give_due(mixer, phase, now_us);
+		moved += mixer->pacer ? give_paced(mixer, phase, now_us)
+				      : give_due(mixer, phase, now_us);
 	if (phase <= PHASE_CLOSED) /* a batch that waits at a stop gets its company too */
 		moved += add_company(mixer, now_us);
-	__atomic_store_n(&mixer->held, lm_mix_held(mixer->mix), __ATOMIC_RELAXED);
+	publish(mixer);
 	return moved;
 }
 
@@ -161,7 +260,19 @@ uint64_t mixer_next_us(const struct mixer *mixer)
 
 		next_us = due_us < next_us ? due_us : next_us;
 	}
+	if (mixer->pacer && lm_pacer_next_us(mixer->pacer) < next_us)
+		next_us = lm_pacer_next_us(mixer->pacer);
 	return next_us;
+}
+
+unsigned mixer_evict(struct mixer *mixer, struct lm_mix_item *item, unsigned max, uint64_t now_us)
+{
+	unsigned n = mixer->pacer ? lm_pacer_evict(mixer->pacer, item, max) : 0;
+
+	if (n == 0)
+		n = lm_mix_evict(mixer->mix, item, max, now_us);
+	publish(mixer);
+	return n;
 }
 
 void mixer_stop(struct mixer *mixer)
@@ -169,10 +280,8 @@ void mixer_stop(struct mixer *mixer)
 	struct lm_mix_item item[LM_BURST];
 	unsigned n;
 
-	lm_mix_drain(mixer->mix);
-	while ((n = lm_mix_take(mixer->mix, item, LM_BURST, UINT64_MAX)) > 0) {
+	while ((n = mixer_evict(mixer, item, LM_BURST, UINT64_MAX)) > 0) {
 		for (unsigned i = 0; i < n; i++)
 			drop(mixer, item[i].packet, LM_DROP_STOPPED);
 	}
-	__atomic_store_n(&mixer->held, 0, __ATOMIC_RELAXED);
 }

@@ -10,6 +10,7 @@
 
 #include "counters.h"
 #include "cover.h"
+#include "lm_cover.h"
 #include "lm_mix.h"
 #include "worker.h"
 
@@ -22,7 +23,9 @@ struct mixer {
 	unsigned senders; /* workers 0 .. senders - 1 are given to: a link has no more lanes */
 	struct rte_ring *to_sink; /* of mbufs */
 	struct cover *cover;
-	uint32_t held; /* published for readers: items in the mix */
+	struct lm_pacer *pacer;  /* NULL: no padding */
+	const struct view *view; /* whose links have slots */
+	uint32_t held;           /* published for readers: packets in mix and pacer */
 	bool draining;
 	uint64_t now_us; /* of the last step */
 	struct counters count;
@@ -33,6 +36,13 @@ unsigned mixer_step(void *mixer, uint64_t now_us);
 
 /* When mixer_step has something to do, if nothing is handed over: for a virtual clock. */
 uint64_t mixer_next_us(const struct mixer *mixer);
+
+/*
+ * Takes up to max packets, whether they are due or not, each with the delay that it has still to
+ * stay: those that wait for slots first. 0 when nothing is held. When no lcore runs any more.
+ */
+LM_MUST_CHECK unsigned mixer_evict(struct mixer *mixer, struct lm_mix_item *item, unsigned max,
+				   uint64_t now_us);
 
 /* Frees all that is still held, as LM_DROP_STOPPED: when no lcore runs any more. */
 void mixer_stop(struct mixer *mixer);

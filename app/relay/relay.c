@@ -110,13 +110,22 @@ static int load_link(struct relay *relay, enum relay_purpose purpose, struct lm_
 	return 0;
 }
 
+/* Whether links carry a frame in each interval: what is no packet needs a session to hide in. */
+static bool relay_pads(const struct relay *relay)
+{
+	return relay->config->node.link.mode == CONFIG_LINK_NOISE &&
+	       relay->topology->cover.link_interval_us > 0;
+}
+
 /* What the mixer may hold, and that there is memory for it. */
 static int set_held(struct relay *relay, struct lm_error *err)
 {
 	const struct node_config *node = &relay->config->node;
 
 	relay->held = capacity_held(node, &relay->topology->mix);
-	return port_check_memory(node, relay->held, lm_packet_len(relay->topology->profile), err);
+	relay->paced = relay_pads(relay) ? capacity_paced(relay->held) : 0;
+	return port_check_memory(node, relay->held + relay->paced,
+				 lm_packet_len(relay->topology->profile), err);
 }
 
 int relay_load(struct relay *relay, struct relay_config *config, enum relay_purpose purpose,
@@ -186,7 +195,7 @@ void relay_describe(FILE *to, const struct relay *relay)
 	const struct node_config *config = &relay->config->node;
 	const struct lm_topology *topology = relay->topology;
 	struct port_memory memory =
-		port_memory(config, relay->held, lm_packet_len(topology->profile));
+		port_memory(config, relay->held + relay->paced, lm_packet_len(topology->profile));
 	size_t mix = lm_mix_size((uint32_t)relay->held);
 
 	fprintf(to, "node %u: %s", relay->node->id,
@@ -205,6 +214,11 @@ void relay_describe(FILE *to, const struct relay *relay)
 	fprintf(to, "memory: %u buffers of %u bytes: %.1f MiB\n", memory.mbufs, memory.mbuf_bytes,
 		(double)memory.bytes / (1 << 20));
 	fprintf(to, "memory: mixer %.1f MiB\n", (double)mix / (1 << 20));
+	if (relay->paced > 0)
+		fprintf(to,
+			"padding: a frame every %u us on each link; %llu packets may wait for "
+			"them, with as many buffers more\n",
+			topology->cover.link_interval_us, (unsigned long long)relay->paced);
 	describe_replay(to, config);
 	describe_links(to, relay);
 	cover_describe(to, relay);
@@ -319,6 +333,28 @@ static int make_worker(struct relay *relay, unsigned index, int socket, struct l
 	return worker->peeler ? make_worker_link(relay, worker, socket, err) : -EINVAL;
 }
 
+static int make_pacer(struct relay *relay, int socket, struct lm_error *err)
+{
+	struct lm_pacer_params params = {
+		.interval_us = relay->topology->cover.link_interval_us,
+		.links = LINKS_MAX,
+		.capacity = (uint32_t)relay->paced,
+		.share = CAPACITY_LINK,
+	};
+	uint8_t seed[32];
+	void *memory;
+
+	if (relay->paced == 0)
+		return 0;
+	memory = rte_malloc_socket("pacer", lm_pacer_size(&params), LM_PACER_ALIGN, socket);
+	if (!memory)
+		return no_memory("padding; or lower limits.held", err);
+	lm_rand(seed, sizeof(seed));
+	relay->mixer.pacer = lm_pacer_init(memory, &params, seed);
+	lm_wipe(seed, sizeof(seed));
+	return 0;
+}
+
 static int make_mixer(struct relay *relay, int socket, uint64_t now_us, struct lm_error *err)
 {
 	uint32_t capacity = (uint32_t)relay->held;
@@ -364,6 +400,8 @@ int relay_build(struct relay *relay, int socket, uint64_t now_us, struct lm_erro
 		rc = make_worker(relay, i, socket, err);
 	if (rc == 0)
 		rc = make_mixer(relay, socket, now_us, err);
+	if (rc == 0)
+		rc = make_pacer(relay, socket, err);
 	if (rc == 0)
 		rc = cover_open(relay, socket, now_us, err);
 	return rc;

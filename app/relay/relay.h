@@ -25,6 +25,7 @@ struct relay {
 	const struct lm_topology_node *node;
 	uint32_t epoch; /* of the network: the topology's own */
 	uint64_t held;  /* packets that the mixer may hold */
+	uint64_t paced; /* that may wait for slots of their links besides; 0: no padding */
 	struct mix_keys keys;
 	struct port port;
 	struct ring_port rings; /* if the port is made of rings */

@@ -119,11 +119,10 @@ static void put_all(struct out *out)
 	}
 	while (rte_ring_dequeue(relay->sink.ring, (void **)&mbuf) == 0)
 		put(out, &(struct lm_mix_item){.packet = mbuf});
-	while ((n = lm_mix_evict(relay->mixer.mix, item, LM_BURST, now_us)) > 0) {
+	while ((n = mixer_evict(&relay->mixer, item, LM_BURST, now_us)) > 0) {
 		for (unsigned i = 0; i < n; i++)
 			put(out, &item[i]);
 	}
-	__atomic_store_n(&relay->mixer.held, 0, __ATOMIC_RELAXED);
 }
 
 /*

@@ -226,7 +226,8 @@ static int open_all(struct run *run, struct lm_error *err)
 	if (rc != 0)
 		return rc;
 	socket = run->feed ? SOCKET_ID_ANY : port_socket(config);
-	rc = port_make_pool(&relay->port, config, relay->held, packet_len, socket, err);
+	rc = port_make_pool(&relay->port, config, relay->held + relay->paced, packet_len, socket,
+			    err);
 	if (rc == 0)
 		rc = run->feed
 			     ? ring_port_open(&relay->rings, &relay->port, config, relay->node, err)

@@ -80,43 +80,11 @@ void lm_error_prefix(struct lm_error *err, const char *prefix);
 	ROW(PAUSED, "paused", "own loops do not come back: mixing is paused")                  \
 	ROW(MIX_RING_FULL, "mix_ring_full", "ring to the mixer full")                          \
 	ROW(POOL_FULL, "pool_full", "mixer holds as many packets as it may")                   \
+	ROW(LINK_FULL, "link_full", "more for its link than padding lets pass")                \
 	ROW(UNRESOLVED, "unresolved", "next hop has no known link-layer address")              \
 	ROW(NO_SESSION, "no_session", "next hop has no session on its link yet")               \
 	ROW(SINK_FULL, "sink_full", "ring to the sink full")                                   \
 	ROW(SINK_ERROR, "sink_error", "the service did not take the packet")                   \
-#define LM_DROP_TABLE(ROW)                                                             \
-	ROW(NONE, "none", "not dropped")                                               \
-	ROW(FRAME, "frame", "not an Ethernet frame that can be for this port")         \
-	ROW(FOREIGN, "foreign", "another host's address or UDP port")                  \
-	ROW(IP, "ip", "malformed IPv4 or IPv6 header, or wrong header checksum")       \
-	ROW(FRAGMENT, "fragment", "an IP fragment")                                    \
-	ROW(UDP, "udp", "malformed UDP header, or wrong UDP checksum")                 \
-	ROW(LINK_FORMAT, "link_format", "no link frame by its length, type or zeros")  \
-	ROW(LINK_INDEX, "link_index", "no session has this receiver index")            \
-	ROW(LINK_REPLAY, "link_replay", "link counter seen before, or too old")        \
-	ROW(LINK_TAG, "link_tag", "link frame authentication failed")                  \
-	ROW(OVERLOAD, "overload", "more than its neighbour's share of an overload")    \
-	ROW(FORMAT, "format", "wrong length, version, profile or byte 3")              \
-	ROW(KID, "kid", "no key of this key epoch")                                    \
-	ROW(NONCANONICAL, "noncanonical", "ephemeral key not below 2^255 - 19")        \
-	ROW(LOWORDER, "loworder", "ephemeral key of small order")                      \
-	ROW(MAC, "mac", "header authentication failed")                                \
-	ROW(REPLAY, "replay", "seen before under this key")                            \
-	ROW(REPLAY_FULL, "replay_full", "the key's replay set is full")                \
-	ROW(CMD, "cmd", "unknown command or nonzero reserved byte")                    \
-	ROW(PAYLOAD, "payload", "exit payload damaged")                                \
-	ROW(NEXT_UNKNOWN, "next_unknown", "next hop not in the topology")              \
-	ROW(NEXT_LAYER, "next_layer", "next hop in no layer that may follow this one") \
-	ROW(ROLE, "role", "exit or mailbox command at a mix")                          \
-	ROW(SERVICE, "service", "no such service or mailbox here")                     \
-	ROW(COVER, "cover", "cover traffic that ended here as meant")                  \
-	ROW(PAUSED, "paused", "own loops do not come back: mixing is paused")          \
-	ROW(MIX_RING_FULL, "mix_ring_full", "ring to the mixer full")                  \
-	ROW(POOL_FULL, "pool_full", "mixer holds as many packets as it may")           \
-	ROW(LINK_FULL, "link_full", "more for its link than padding lets pass")        \
-	ROW(UNRESOLVED, "unresolved", "next hop has no known link-layer address")      \
-	ROW(SINK_FULL, "sink_full", "ring to the sink full")                           \
-	ROW(SINK_ERROR, "sink_error", "the service did not take the packet")           \
 	ROW(STOPPED, "stopped", "still held when the relay was told to stop at once")
 
 enum lm_drop {

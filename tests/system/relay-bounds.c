@@ -86,7 +86,7 @@ static int start(const char *config, struct lm_error *err)
 	if (rc == 0)
 		rc = eal_start(node, &relay->plan, "relay-bounds", false, err);
 	if (rc == 0)
-		rc = port_make_pool(&relay->port, node, relay->held,
+		rc = port_make_pool(&relay->port, node, relay->held + relay->paced,
 				    lm_packet_len(relay->topology->profile), SOCKET_ID_ANY, err);
 	if (rc == 0)
 		rc = ring_port_open(&relay->rings, &relay->port, node, relay->node, err);
