@@ -37,7 +37,7 @@ struct suite {
 extern const struct benchmark aead_baseline;
 
 extern const struct suite x25519_suite, symmetric_suite, packet_suite, mix_suite, link_suite,
-	topology_suite;
+	pacer_suite, topology_suite;
 
 /* ---- clock.c ---- */
 
