@@ -12,8 +12,8 @@
 
 #include "micro.h"
 
-static const struct suite *const suites[] = {&x25519_suite, &symmetric_suite, &packet_suite,
-					     &mix_suite,    &link_suite,      &pacer_suite,
+static const struct suite *const suites[] = {&x25519_suite,  &symmetric_suite, &packet_suite,
+					     &mix_suite,     &link_suite,      &pacer_suite,
 					     &topology_suite};
 static const unsigned burst_sizes[] = {1, 8, 16, 32, 64};
 
