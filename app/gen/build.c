@@ -77,7 +77,9 @@ static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct dr
 		draw->hops = put_way(topology, source->way_of, source->way, source->last, node);
 	else /* a document without a path to one of its gateways is none */
 		LM_ASSERT(lm_topology_draw_path(topology, prng, source->last, node, &draw->hops));
-	lm_topology_draw_kids(topology, prng, source->span->epoch, ending, node, kid, draw->hops);
+	lm_topology_draw_kids(topology, prng, source->span->epoch,
+			      ending ? LM_TOPOLOGY_ENDING : LM_TOPOLOGY_MIDDLE, node, kid,
+			      draw->hops);
 	lm_topology_draw_delays(topology, prng, delay_us, draw->hops);
 	for (unsigned i = 0; i < draw->hops; i++) {
 		const struct lm_point *pk = lm_topology_key(node[i], kid[i]);

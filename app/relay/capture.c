@@ -152,7 +152,7 @@ static void settle(struct replay *replay)
 	unsigned moved;
 
 	do {
-		moved = cover_step(relay, replay->now_us, UINT64_MAX);
+		moved = cover_step(relay, replay->now_us, relay_quiet_us(relay));
 		moved += mixer_step(&relay->mixer, replay->now_us);
 		for (unsigned i = 0; i < relay->workers; i++) {
 			moved += worker_step(relay->worker[i], replay->now_us);

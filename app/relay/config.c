@@ -45,6 +45,10 @@ static const struct lm_conf_table service_table = {
 	NODE_CONFIG_UINT(struct relay_config, cover, member, "cover." #member, least, most, \
 			 otherwise, text)
 
+#define PUBLISH_UINT(member, least, most, otherwise, text)                                      \
+	NODE_CONFIG_UINT(struct relay_config, publish, member, "publish." #member, least, most, \
+			 otherwise, text)
+
 static const struct lm_conf_key relay_keys[] = {
 	NODE_CONFIG_ROWS(struct relay_config, node),
 	{
@@ -94,6 +98,34 @@ static const struct lm_conf_key relay_keys[] = {
 		retry_us, 0, UINT64_C(86400000000), "60000000",
 		"no pause so long after the start, and one that has lasted so long ends for a try; "
 		"0: it begins at once and only loops end it"),
+	{
+		.name = "identity",
+		.type = LM_CONF_STRING,
+		.max = CONFIG_PATH_MAX,
+		.fallback = "",
+		.offset = offsetof(struct relay_config, identity),
+		.help = "identity key: the relay makes its mix keys ahead and keeps its descriptor "
+			"in STATE/descriptor; empty: others do",
+	},
+	PUBLISH_UINT(epochs, LM_TOPOLOGY_KEYS, 60, "24",
+		     "epochs for which mix keys are made ahead"),
+	PUBLISH_UINT(first_epoch, 0, LM_TOPOLOGY_EPOCH_MAX, "0",
+		     "the first epoch of a network that has no topology yet"),
+	PUBLISH_UINT(capacity, 0, UINT32_MAX, "0",
+		     "packets a second; 0: as the topology has it, or "
+		     "limits.max_packets_per_second"),
+	{
+		.name = "publish.addresses",
+		.type = LM_CONF_STRINGS,
+		.max = LM_TOPOLOGY_ADDRESSES,
+		.width = CONFIG_ENDPOINT,
+		.fallback = "[]",
+		.offset = offsetof(struct relay_config, publish.address),
+		.count_offset = offsetof(struct relay_config, publish.addresses),
+		.help = "192.0.2.1:7000 or [2001:db8::1]:7000, the best first; none: as the "
+			"topology "
+			"has them",
+	},
 	{
 		.name = "user",
 		.type = LM_CONF_STRING,
@@ -226,6 +258,8 @@ int node_config_finish(struct node_config *config, const char *path, struct lm_e
 
 	if (rc == 0)
 		rc = resolve_path(config->keys, path, "keys", err);
+	if (rc == 0 && config->state[0] != '\0')
+		rc = resolve_path(config->state, path, "state", err);
 	if (rc == 0)
 		rc = finish_authorities(config, path, err);
 	if (rc == 0 && config->link.key[0] != '\0')
@@ -308,6 +342,28 @@ static int check_clients(const struct relay_config *config, const char *path, st
 	return 0;
 }
 
+static int check_publish(struct relay_config *config, const char *path, struct lm_error *err)
+{
+	struct endpoint endpoint;
+
+	for (unsigned i = 0; i < config->publish.addresses; i++) {
+		if (!endpoint_parse(&endpoint, config->publish.address[i]))
+			return lm_error_set(
+				err, EINVAL,
+				"%s: publish.addresses: \"%s\" is no UDP address; write "
+				"192.0.2.1:7000 or [2001:db8::1]:7000",
+				path, config->publish.address[i]);
+	}
+	if (config->identity[0] == '\0')
+		return 0;
+	if (config->node.state[0] == '\0' || config->node.link.key[0] == '\0')
+		return lm_error_set(err, EINVAL,
+				    "%s: identity: a descriptor needs `state` and `link.key` too; "
+				    "name them",
+				    path);
+	return resolve_path(config->identity, path, "identity", err);
+}
+
 static int check_cover(struct relay_config *config, const char *path, struct lm_error *err)
 {
 	uint64_t loops = config->cover.loops;
@@ -336,6 +392,8 @@ int relay_config_load(struct relay_config *config, const char *path, struct lm_e
 		rc = check_services(config, path, err);
 	if (rc == 0)
 		rc = check_clients(config, path, err);
+	if (rc == 0)
+		rc = check_publish(config, path, err);
 	if (rc == 0)
 		rc = check_cover(config, path, err);
 	return rc;

@@ -7,7 +7,7 @@
 
 #include "lm_base.h"
 #include "lm_conf.h"
-#include "lm_topology_signed.h"
+#include "lm_topology.h"
 
 #define CONFIG_PATH_MAX 1023
 #define CONFIG_WORKERS  64
@@ -28,6 +28,7 @@ struct node_config {
 	unsigned authority_count;
 	uint64_t threshold;
 	struct lm_authorities authorities; /* the three above; no row */
+	char state[CONFIG_PATH_MAX + 1];
 	char keys[CONFIG_PATH_MAX + 1];
 	char runtime[CONFIG_PATH_MAX + 1];
 	struct {
@@ -79,6 +80,12 @@ struct relay_config {
 		uint64_t window, warn_percent, pause_percent;
 		uint64_t slack_us, retry_us;
 	} cover;
+	char identity[CONFIG_PATH_MAX + 1];
+	struct {
+		uint64_t epochs, first_epoch, capacity;
+		char address[LM_TOPOLOGY_ADDRESSES][CONFIG_ENDPOINT + 1];
+		unsigned addresses;
+	} publish;
 	char user[CONFIG_USER_MAX + 1];
 	bool sandbox;
 };
@@ -107,6 +114,9 @@ struct relay_config {
 		},                                                                                 \
 		NODE_CONFIG_UINT(S, M, threshold, "threshold", 1, LM_SIGNED_SIGNATURES, NULL,      \
 				 "how many of them must have signed a topology"),                  \
+		NODE_CONFIG_STRING(S, M, state, "state", 0, "",                                    \
+				   "folder on disk, this user's alone: topologies that were "      \
+				   "taken, the descriptor; empty: a restart knows only the file"), \
 		NODE_CONFIG_STRING(S, M, keys, "keys", 1, NULL,                                    \
 				   "secret mix keys of epochs to come, mode 0600; rewritten when " \
 				   "one comes into use"),                                          \

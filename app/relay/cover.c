@@ -130,7 +130,7 @@ static void plan(struct relay *relay, enum cover_kind kind, struct cover_item *i
 		.topology = relay->topology,
 		.self = relay->node,
 		.epoch = relay->epoch,
-		.ending = cover->ending,
+		.phase = cover->phase,
 		.slack_us = relay->config->cover.slack_us,
 		.prng = &cover->ways,
 	};
@@ -233,24 +233,28 @@ static void find_ways(struct relay *relay)
 }
 
 /* Makes the stocks anew when their packets would not do any more, and gives the mixer its rates. */
-static void follow(struct relay *relay, uint64_t now_us, uint64_t epoch_left_us)
+static void follow(struct relay *relay, uint64_t now_us, uint64_t wall_us)
 {
 	struct cover *cover = &relay->cover;
 	const struct lm_topology *topology = relay->topology;
 	struct lm_topology_cover mean = topology->cover;
-	bool ending = epoch_left_us < lm_cover_path_us(topology, relay->config->cover.slack_us);
+	enum lm_topology_phase phase =
+		lm_topology_phase_at(topology, relay->epoch, wall_us,
+				     lm_cover_path_us(topology, relay->config->cover.slack_us));
+	bool other = cover->topology != topology || cover->epoch != relay->epoch;
 
 	/* loops on their way may need keys that have just been erased, here and elsewhere */
-	if (cover->topology && cover->topology != topology)
+	if (cover->topology && other)
 		lm_cover_table_excuse(cover->loops);
-	if (cover->topology && (cover->topology != topology || cover->ending != ending)) {
+	if (cover->topology && (other || cover->phase != phase)) {
 		for (unsigned kind = 0; kind < COVER_KINDS; kind++)
 			cover_stock_expire(&cover->stock[kind]);
 	}
 	if (cover->topology != topology)
 		find_ways(relay);
 	cover->topology = topology;
-	cover->ending = ending;
+	cover->epoch = relay->epoch;
+	cover->phase = phase;
 	if (!cover->has_way[COVER_LOOP])
 		mean.loop_interval_us = 0;
 	if (!cover->has_way[COVER_DROP])
@@ -302,7 +306,7 @@ static void judge(struct relay *relay, uint64_t now_us)
 	say_verdict(relay);
 }
 
-unsigned cover_step(struct relay *relay, uint64_t now_us, uint64_t epoch_left_us)
+unsigned cover_step(struct relay *relay, uint64_t now_us, uint64_t wall_us)
 {
 	struct cover *cover = &relay->cover;
 
@@ -310,6 +314,6 @@ unsigned cover_step(struct relay *relay, uint64_t now_us, uint64_t epoch_left_us
 		judge(relay, now_us);
 		cover->next_us = now_us + COLLECT_US;
 	}
-	follow(relay, now_us, epoch_left_us);
+	follow(relay, now_us, wall_us);
 	return fill(relay);
 }

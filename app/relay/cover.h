@@ -32,7 +32,8 @@ struct cover {
 	uint64_t next_us;          /* when the table is looked at again */
 	bool has_way[COVER_KINDS]; /* in this topology, for this node */
 	bool begun, ended;
-	bool ending; /* of the epoch */
+	uint32_t epoch;               /* the same */
+	enum lm_topology_phase phase; /* the same */
 	/* written by control, read by telemetry */
 	uint64_t back, lost, late, alarms;
 	enum lm_cover_verdict verdict;
@@ -60,12 +61,11 @@ LM_MUST_CHECK int cover_open(struct relay *relay, int socket, uint64_t now_us,
 /*
  * control, often: collects and judges loops, and builds at most one burst. A topology that is not
  * the one of the last call makes the stocks anew and excuses the loops that are on their way; the
- * stocks are also made anew for an epoch of which less than the longest way is left (epoch_left_us;
- * UINT64_MAX: not known). Limits of the configuration that have changed start the judging anew;
- * stocks and table keep their sizes. Says on stderr when the verdict changes. Returns how many
- * packets it built: call again soon, if any.
+ * stocks are also made anew when another phase of the epoch begins (wall_us, UTC). Limits of the
+ * configuration that have changed start the judging anew; stocks and table keep their sizes. Says
+ * on stderr when the verdict changes. Returns how many packets it built: call again soon, if any.
  */
-unsigned cover_step(struct relay *relay, uint64_t now_us, uint64_t epoch_left_us);
+unsigned cover_step(struct relay *relay, uint64_t now_us, uint64_t wall_us);
 
 /* No more loops and drop packets are sent, only what batches still need. */
 void cover_end(struct cover *cover);

@@ -5,12 +5,18 @@
 #include "relay.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "capacity.h"
+#include "notify.h"
+
+#define LISTING_MS        250 /* between two looks at the topology file */
+#define LISTING_LOOKS     20  /* until it is read again, since time may have made it good */
+#define LISTING_EXTEND_US 30000000
 #include "link_key.h"
 
 /* That the backends exist and this CPU runs them; of lib/symmetric's a peeler is made to see it. */
@@ -128,6 +134,80 @@ static int set_held(struct relay *relay, struct lm_error *err)
 				 lm_packet_len(relay->topology->profile), err);
 }
 
+uint64_t relay_quiet_us(const struct relay *relay)
+{
+	const struct lm_topology *topology = relay->topology;
+
+	return topology->from_s * 1000000 + (topology->until_s - topology->from_s) * 100000;
+}
+
+/* Opens the documents and finds this node in the one that is in force. */
+static int find_node(struct relay *relay, enum relay_purpose purpose, struct lm_error *err)
+{
+	const struct node_config *config = &relay->config->node;
+	bool runs = purpose == RELAY_RUN;
+	uint64_t now_s =
+		purpose == RELAY_THROWAWAY ? DOCUMENTS_OWN_TIME : lm_clock_wall_us() / 1000000;
+	struct documents_target target;
+	struct lm_error warn;
+	int rc = documents_open(&relay->documents, config->topology, runs ? config->state : "",
+				&config->authorities, now_s, &warn, err);
+
+	if (rc != 0)
+		return rc;
+	if (warn.text[0] != '\0')
+		fprintf(stderr, "linemix-relay: warning: %s; the last good topology goes on\n",
+			warn.text);
+	target = documents_target(&relay->documents, now_s);
+	documents_go(&relay->documents, target.topology);
+	relay->topology = target.topology;
+	relay->epoch = target.epoch;
+	relay->node = lm_topology_find(relay->topology, (uint32_t)config->node);
+	if (relay->node)
+		return 0;
+	return lm_error_set(err, ENOENT, "%s: has no node %u: is `node` in the config right?",
+			    config->topology, (unsigned)config->node);
+}
+
+/* A relay that nobody lists yet publishes itself and waits for a document that does. */
+static int wait_for_listing(struct relay *relay, struct lm_error *err)
+{
+	uint32_t epoch =
+		relay->topology ? relay->epoch : (uint32_t)relay->config->publish.first_epoch;
+	int rc = publish_update(&relay->publish, NULL, epoch, lm_clock_wall_us() / 1000000, err);
+
+	for (unsigned i = 0; rc == 0 && i < LISTING_LOOKS; i++) {
+		if (documents_changed(&relay->documents))
+			break;
+		notify_extend(LISTING_EXTEND_US);
+		(void)poll(NULL, 0, LISTING_MS);
+	}
+	documents_close(&relay->documents);
+	relay->topology = NULL;
+	return rc;
+}
+
+static int load_documents(struct relay *relay, enum relay_purpose purpose, struct lm_error *err)
+{
+	char told[sizeof(err->text)] = "";
+	int rc;
+
+	while ((rc = find_node(relay, purpose, err)) != 0) {
+		if (purpose != RELAY_RUN || !relay->publish.identity)
+			return rc;
+		if (strcmp(told, err->text) != 0)
+			fprintf(stderr, "linemix-relay: waits to be listed: %s\n", err->text);
+		snprintf(told, sizeof(told), "%s", err->text);
+		rc = wait_for_listing(relay, err);
+		if (rc != 0)
+			return rc;
+	}
+	if (purpose != RELAY_RUN)
+		return 0;
+	return publish_update(&relay->publish, relay->node, relay->epoch,
+			      lm_clock_wall_us() / 1000000, err);
+}
+
 int relay_load(struct relay *relay, struct relay_config *config, enum relay_purpose purpose,
 	       struct lm_error *err)
 {
@@ -140,19 +220,15 @@ int relay_load(struct relay *relay, struct relay_config *config, enum relay_purp
 	relay->shared.services = relay_make_services(config);
 	if (!relay->shared.services)
 		return lm_error_set(err, ENOMEM, "too little memory");
-	rc = lm_topology_load(&relay->topology, node->topology, &node->authorities, err);
+	rc = publish_open(&relay->publish, config, err);
+	if (rc == 0)
+		rc = load_documents(relay, purpose, err);
 	if (rc == 0)
 		rc = check_backends(node, relay->topology->profile, err);
 	if (rc == 0)
 		rc = set_held(relay, err);
 	if (rc != 0)
 		return rc;
-	relay->epoch = relay->topology->epoch;
-	relay->node = lm_topology_find(relay->topology, (uint32_t)node->node);
-	if (!relay->node)
-		return lm_error_set(err, ENOENT,
-				    "%s: has no node %u: is `node` in the config right?",
-				    node->topology, (unsigned)node->node);
 	rc = relay_check_services(config, relay->node, err);
 	if (rc == 0)
 		rc = load_link(relay, purpose, err);
@@ -494,5 +570,6 @@ void relay_free(struct relay *relay)
 	free((void *)(uintptr_t)view);
 	mix_keys_free(&relay->keys);
 	free((void *)(uintptr_t)relay->shared.services);
-	lm_topology_free(relay->topology);
+	documents_close(&relay->documents);
+	publish_close(&relay->publish);
 }

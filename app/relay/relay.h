@@ -8,10 +8,12 @@
 #pragma once
 
 #include "cover.h"
+#include "documents.h"
 #include "eal.h"
 #include "handshakes.h"
 #include "keys.h"
 #include "mixer.h"
+#include "publish.h"
 #include "ring_port.h"
 #include "sink.h"
 #include "tap.h"
@@ -21,9 +23,11 @@ struct relay {
 	const char *config_path; /* where config was read, for SIGHUP */
 	struct relay_config *config;
 	struct eal_plan plan;
-	struct lm_topology *topology;
+	struct documents documents;
+	struct publish publish;
+	struct lm_topology *topology; /* in force; the documents own it */
 	const struct lm_topology_node *node;
-	uint32_t epoch; /* of the network: the topology's own */
+	uint32_t epoch; /* of the network: the topology's or the next */
 	uint64_t held;  /* packets that the mixer may hold */
 	uint64_t paced; /* that may wait for slots of their links besides; 0: no padding */
 	struct mix_keys keys;
@@ -41,11 +45,12 @@ struct relay {
 	struct sessions *sessions;     /* the same */
 	struct handshakes handshakes;
 	uint64_t alarm_replay_full; /* seconds in which a full replay set refused packets */
-	bool ready;            /* every next hop has a link-layer address; written by control */
-	struct counters count; /* control's own: what was taken over, and lost in between */
-	uint64_t handed_over;  /* packets left to the next start */
-	uint64_t away_us;      /* that nobody received, between the process before and this one */
-	uint64_t alarm_books;  /* quiet moments at which the books did not close */
+	bool ready;              /* every next hop has a link-layer address; written by control */
+	struct counters count;   /* control's own: what was taken over, and lost in between */
+	uint64_t handed_over;    /* packets left to the next start */
+	uint64_t away_us;        /* that nobody received, between the process before and this one */
+	uint64_t alarm_topology; /* 0: well; 1 to 3: its end is near, has come, an epoch ago */
+	uint64_t alarm_books;    /* quiet moments at which the books did not close */
 };
 
 /* What a relay is loaded for: its port; keys of this process alone, for captures; or a look. */
@@ -103,6 +108,12 @@ LM_MUST_CHECK int relay_check_services(const struct relay_config *config,
 LM_MUST_CHECK int relay_prepare_sessions(struct relay *relay, const struct lm_topology *topology,
 					 const struct lm_topology_node *node,
 					 const struct relay_config *config, struct lm_error *err);
+
+/*
+ * A time of UTC in the epoch of the topology at which senders go by that epoch alone, for those who
+ * run at the document's own time.
+ */
+uint64_t relay_quiet_us(const struct relay *relay);
 
 /* Frees what is not DPDK's, and wipes the keys. */
 void relay_free(struct relay *relay);

@@ -11,10 +11,10 @@
 
 #include "changes.h"
 
-static int read_config(struct reload *next, const struct relay *relay, struct lm_error *err)
+int reload_read_config(struct relay_config *config, const struct relay *relay, struct lm_error *err)
 {
-	int rc = relay_config_load(&next->config, relay->config_path, err);
-	const char *key = rc == 0 ? changes_in_config(relay->config, &next->config) : NULL;
+	int rc = relay_config_load(config, relay->config_path, err);
+	const char *key = rc == 0 ? changes_in_config(relay->config, config) : NULL;
 
 	if (key)
 		return lm_error_set(err, EINVAL, "%s: %s: " CHANGES_RESTART, relay->config_path,
@@ -22,24 +22,34 @@ static int read_config(struct reload *next, const struct relay *relay, struct lm
 	return rc;
 }
 
-static int read_topology(struct reload *next, const struct relay *relay, struct lm_error *err)
+static int find_node(struct reload *next, const struct relay *relay, struct lm_error *err)
 {
 	const struct node_config *config = &next->config.node;
-	int rc = lm_topology_load(&next->topology, config->topology, &config->authorities, err);
 
-	if (rc != 0)
-		return rc;
-	next->epoch = next->topology->epoch;
-	(void)lm_topology_inherit(next->topology, relay->topology);
 	next->node = lm_topology_find(next->topology, (uint32_t)config->node);
 	if (!next->node)
-		return lm_error_set(err, ENOENT, "%s: has no node %" PRIu32 ", which is this one",
-				    config->topology, (uint32_t)config->node);
+		return lm_error_set(err, ENOENT,
+				    "%s: epoch %" PRIu32 ": has no node %" PRIu32
+				    ", which is this one; it goes on by the topology of epoch "
+				    "%" PRIu32,
+				    config->topology, next->topology->epoch, (uint32_t)config->node,
+				    relay->topology->epoch);
 	return changes_in_topology(relay->topology, relay->node, next->topology, next->node,
 				   config->topology, err);
 }
 
-int reload_prepare(struct reload **out, const struct relay *relay, struct lm_error *err)
+static int make_services(struct reload *next, struct lm_error *err)
+{
+	int rc = relay_check_services(&next->config, next->node, err);
+
+	if (rc != 0)
+		return rc;
+	next->services = relay_make_services(&next->config);
+	return next->services ? 0 : lm_error_set(err, ENOMEM, "too little memory");
+}
+
+int reload_prepare(struct reload **out, const struct relay *relay, struct documents_target target,
+		   const struct relay_config *config, struct lm_error *err)
 {
 	struct reload *next = calloc(1, sizeof(*next));
 	struct lm_epoch_place place;
@@ -48,15 +58,12 @@ int reload_prepare(struct reload **out, const struct relay *relay, struct lm_err
 	*out = NULL;
 	if (!next)
 		return lm_error_set(err, ENOMEM, "too little memory");
-	rc = read_config(next, relay, err);
-	if (rc == 0)
-		rc = read_topology(next, relay, err);
-	if (rc == 0)
-		rc = relay_check_services(&next->config, next->node, err);
-	if (rc == 0)
-		next->services = relay_make_services(&next->config);
-	if (rc == 0 && !next->services)
-		rc = lm_error_set(err, ENOMEM, "too little memory");
+	next->config = config ? *config : *relay->config;
+	next->topology = target.topology;
+	next->epoch = target.epoch;
+	rc = find_node(next, relay, err);
+	if (rc == 0 && config)
+		rc = make_services(next, err);
 	if (rc == 0) {
 		place = mix_keys_place(&next->config.node);
 		rc = mix_keys_renew(&next->keys, &relay->keys, &place, next->node, next->epoch,
@@ -71,29 +78,19 @@ int reload_prepare(struct reload **out, const struct relay *relay, struct lm_err
 
 void reload_finish(struct relay *relay, struct reload *next)
 {
-	struct lm_topology *old = relay->topology;
-
 	*relay->config = next->config;
 	relay->topology = next->topology;
 	relay->node = next->node;
 	relay->epoch = next->epoch;
 	relay->keys = next->keys;
-	lm_topology_free(old);
+	documents_go(&relay->documents, relay->topology);
 	free(next);
-}
-
-void reload_tell(const struct relay *relay)
-{
-	mix_keys_warn(stderr, &relay->keys);
-	fprintf(stderr, "linemix-relay: SIGHUP: epoch %" PRIu32 ", %u nodes, %u services\n",
-		relay->epoch, relay->topology->nodes, relay->config->services);
 }
 
 void reload_abandon(struct reload *next)
 {
 	if (!next)
 		return;
-	lm_topology_free(next->topology);
 	free(next->services);
 	free(next);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SIGHUP: what the configuration and the topology say now, made whole beside what runs. The control
- * thread swaps it in under the lcores, and then finishes with the old. Control thread only.
+ * What a relay is to be next, made whole beside what runs: a topology and an epoch, the keys for
+ * them, and, for SIGHUP, another configuration. The control thread swaps it in under the lcores,
+ * and then finishes with the old.
+ *
+ * reload_prepare may run on a thread of its own while control attends to the rest; all else is the
+ * control thread's.
  */
 #pragma once
 
@@ -9,19 +13,24 @@
 
 struct reload {
 	struct relay_config config;
-	struct lm_topology *topology;
 	const struct lm_topology_node *node;
+	struct lm_topology *topology; /* the documents own it */
 	uint32_t epoch;
-	struct mix_keys keys; /* shares those that go on */
-	struct services *services;
+	struct mix_keys keys;      /* shares those that go on */
+	struct services *services; /* NULL: as they are */
 };
 
+/* Reads the configuration again. -errno and a message; also if a value differs that must not. */
+LM_MUST_CHECK int reload_read_config(struct relay_config *config, const struct relay *relay,
+				     struct lm_error *err);
+
 /*
- * Reads the relay's configuration and topology again and takes the keys that they need. *next is
- * for _finish or _abandon. -errno and a message if anything is wrong with them, or if something
- * differs that cannot change while the relay runs; nothing has changed then.
+ * Prepares the relay for `target`, with this configuration, or with its own if `config` is NULL.
+ * *next is for _finish or _abandon. -errno and a message if anything is wrong with it, or if
+ * something differs that cannot change while the relay runs; nothing has changed then.
  */
 LM_MUST_CHECK int reload_prepare(struct reload **next, const struct relay *relay,
+				 struct documents_target target, const struct relay_config *config,
 				 struct lm_error *err);
 
 /*
@@ -29,9 +38,6 @@ LM_MUST_CHECK int reload_prepare(struct reload **next, const struct relay *relay
  * freed, but for keys: mix_keys_retire may take long.
  */
 void reload_finish(struct relay *relay, struct reload *next);
-
-/* Says on stderr what the relay is now. */
-void reload_tell(const struct relay *relay);
 
 /* Frees what was prepared. NULL is allowed. */
 void reload_abandon(struct reload *next);

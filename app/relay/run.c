@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
@@ -14,7 +13,6 @@
 #include <string.h>
 
 #include "feed.h"
-#include "reload.h"
 #include "restart.h"
 #include "run.h"
 #include "sandbox.h"
@@ -55,8 +53,7 @@ static void see_ready(struct relay *relay)
 	__atomic_store_n(&relay->ready, ready, __ATOMIC_RELAXED);
 }
 
-/* Gives the lcores a new view; none reads the old one, or what belongs to it, after this. */
-static void swap_view(struct run *run, struct view *view)
+void run_swap_view(struct run *run, struct view *view)
 {
 	struct relay *relay = run->relay;
 	const struct view *old = relay->shared.view;
@@ -69,8 +66,8 @@ static void swap_view(struct run *run, struct view *view)
 		view->peers - view->unresolved, view->peers);
 }
 
-/* A feed has no kernel that resolves. */
-static view_resolve *resolver(const struct run *run)
+/* A feed has no kernel. */
+view_resolve *run_resolver(const struct run *run)
 {
 	return run->feed ? view_resolve_static : neighbours_resolve;
 }
@@ -81,7 +78,7 @@ static int refresh_view(struct run *run, struct lm_error *err)
 	struct relay *relay = run->relay;
 	const struct view *old = relay->shared.view;
 	struct view *view = view_make(relay->topology, relay->node, &run->self, &relay->keys.ring,
-				      &relay->links, resolver(run), &run->neighbours);
+				      &relay->links, run_resolver(run), &run->neighbours);
 
 	if (!view)
 		return lm_error_set(err, ENOMEM, "too little memory for the table of next hops");
@@ -90,102 +87,12 @@ static int refresh_view(struct run *run, struct lm_error *err)
 		free(view);
 		return 0;
 	}
-	swap_view(run, view);
+	run_swap_view(run, view);
 	return 0;
 }
 
-/* What takes as long as a replay set is large: gigabytes are made, or wiped. */
-struct aside {
-	struct relay *relay;
-	struct reload *next;
-	struct lm_error err;
-	int (*work)(struct aside *aside);
-	int rc;
-	bool done;
-};
-
-static int prepare(struct aside *aside)
+void run_refresh_soon(struct run *run)
 {
-	return reload_prepare(&aside->next, aside->relay, &aside->err);
-}
-
-static int retire(struct aside *aside)
-{
-	return mix_keys_retire(&aside->relay->keys, aside->relay->epoch, &aside->err);
-}
-
-static void *aside_main(void *context)
-{
-	struct aside *aside = context;
-
-	aside->rc = aside->work(aside);
-	__atomic_store_n(&aside->done, true, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-/*
- * Does it on a thread of its own, where there is one to be had, while control attends to the rest:
- * neighbours get their answers, cover is built, and the service manager sees life. Nothing that
- * control attends to touches the keys, or changes the relay.
- */
-static int do_aside(struct run *run, struct aside *aside, int (*work)(struct aside *aside))
-{
-	pthread_t thread;
-
-	aside->relay = run->relay;
-	aside->work = work;
-	aside->done = false;
-	if (pthread_create(&thread, NULL, aside_main, aside) != 0)
-		return work(aside);
-	while (!__atomic_load_n(&aside->done, __ATOMIC_ACQUIRE)) {
-		if (run_attend(run) == 0)
-			(void)poll(NULL, 0, POLL_MS);
-	}
-	pthread_join(thread, NULL);
-	return aside->rc;
-}
-
-/* Takes what SIGHUP asks for into use, whole or not at all. No packet is lost. */
-static void reload(struct run *run)
-{
-	struct relay *relay = run->relay;
-	const struct services *services = relay->shared.services;
-	struct aside aside = {0};
-	struct reload *next;
-	struct view *view;
-
-	if (do_aside(run, &aside, prepare) != 0) {
-		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", aside.err.text);
-		return;
-	}
-	next = aside.next;
-	if (relay_prepare_sessions(relay, next->topology, next->node, &next->config, &aside.err) !=
-	    0) {
-		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", aside.err.text);
-		reload_abandon(next);
-		return;
-	}
-	view = view_make(next->topology, next->node, &run->self, &next->keys.ring, &relay->links,
-			 resolver(run), &run->neighbours);
-	if (!view) {
-		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: too little memory for "
-				"the table of next hops\n");
-		if (relay->sessions)
-			sessions_abandon(relay->sessions);
-		reload_abandon(next);
-		return;
-	}
-	/* the sink first: nothing comes for a service that it does not know yet */
-	sink_set_services(&relay->sink, next->services);
-	__atomic_store_n(&relay->shared.services, next->services, __ATOMIC_RELEASE);
-	swap_view(run, view);
-	if (relay->sessions)
-		sessions_commit(relay->sessions);
-	free((void *)(uintptr_t)services);
-	reload_finish(relay, next);
-	if (do_aside(run, &aside, retire) != 0)
-		fprintf(stderr, "linemix-relay: warning: %s\n", aside.err.text);
-	reload_tell(relay);
 	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
 	run->refresh_us = 0;
 	run->told_full = false;
@@ -383,7 +290,7 @@ static int stop_asked(struct run *run)
 
 	if (number == SIGHUP) {
 		notify_reloading();
-		reload(run);
+		rollover_hang_up(run);
 		tell_ready(run->relay);
 	}
 	return number != SIGHUP ? number : 0;
@@ -470,7 +377,8 @@ unsigned run_attend(struct run *run)
 	check_books(run);
 	show_life(run);
 	return tap_exchange(&run->relay->tap) + shake_hands(run) +
-	       cover_step(run->relay, lcore_clock_us(), UINT64_MAX);
+	       cover_step(run->relay, lcore_clock_us(),
+			  run->feed ? relay_quiet_us(run->relay) : lm_clock_wall_us());
 }
 
 /* The control thread's life: until a signal says stop, or all is fed; gives the
@@ -497,6 +405,7 @@ static int control(struct run *run, int *signal, struct lm_error *err)
 		if (run->relay->ready || lm_clock_us() > run->wait_us)
 			run_end_wait(run);
 		watch_sets(run);
+		rollover_step(run);
 	}
 	return rc;
 }
@@ -568,6 +477,7 @@ int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err)
 	if (run->sink_runs)
 		sink_stop(&relay->sink, SINK_LEAVE);
 	telemetry_stop();
+	rollover_close(&run->rollover);
 	neighbours_close(&run->neighbours); /* its sockets are NULL if it was never opened */
 	rte_free(run->qsbr);
 	free(run);

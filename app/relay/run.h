@@ -9,6 +9,7 @@
 #include "neighbours.h"
 #include "notify.h"
 #include "relay.h"
+#include "rollover.h"
 
 struct run {
 	struct relay *relay;
@@ -27,6 +28,7 @@ struct run {
 	uint64_t refused;    /* packets that full ones have refused */
 	bool told_full;
 	bool sink_runs;
+	struct rollover rollover;
 	struct notify notify;
 	struct books books;
 	unsigned books_looks;
@@ -44,6 +46,18 @@ unsigned run_attend(struct run *run);
 
 /* What was taken over leaves from now on, to next hops that are resolved. */
 void run_end_wait(struct run *run);
+
+/*
+ * Gives the lcores a new view, which becomes theirs; none reads the old one, or what belongs to it,
+ * after this.
+ */
+void run_swap_view(struct run *run, struct view *view);
+
+/* How next hops are resolved here. */
+view_resolve *run_resolver(const struct run *run);
+
+/* Next hops may have changed: they are looked at at once, and those not ready named in a while. */
+void run_refresh_soon(struct run *run);
 
 /* Returns when every lcore has begun a new round. */
 void run_wait_for_round(const struct run *run);

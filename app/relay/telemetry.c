@@ -78,12 +78,27 @@ static void add_handshakes(const struct handshakes *handshakes, struct rte_tel_d
 	}
 }
 
+/* Where the relay is in time, and what it would not take. */
+static void add_topology(const struct relay *relay, struct rte_tel_data *data)
+{
+	char name[64];
+
+	rte_tel_data_add_dict_u64(data, "epoch", __atomic_load_n(&relay->epoch, __ATOMIC_RELAXED));
+	add_count(data, "alarm_topology", &relay->alarm_topology);
+	for (unsigned i = 0; i < LM_COUNT(relay->documents.refused); i++) {
+		snprintf(name, sizeof(name), "topology_refused_%s",
+			 i == LM_SUCCESSION_TAKEN ? "broken" : lm_succession_name(i));
+		add_count(data, name, &relay->documents.refused[i]);
+	}
+}
+
 static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 {
 	struct rte_eth_stats stats = {0};
 
 	add_books(relay, data);
 	add_cover(&relay->cover, data);
+	add_topology(relay, data);
 	add_handshakes(&relay->handshakes, data);
 	add_count(data, "links", &relay->handshakes.links);
 	add_count(data, "links_up", &relay->handshakes.links_up);

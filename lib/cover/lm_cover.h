@@ -134,7 +134,7 @@ struct lm_cover_maker {
 	const struct lm_topology *topology;
 	const struct lm_topology_node *self; /* of this topology */
 	uint32_t epoch;                      /* of the network: the topology's, or the next */
-	bool ending;       /* less than lm_cover_path_us is left of the epoch: kids of the next */
+	enum lm_topology_phase phase;        /* of the epoch */
 	uint64_t slack_us; /* that a hop may take beside the mix's stay: the wire, queues */
 	struct lm_prng *prng;
 };

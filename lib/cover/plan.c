@@ -22,7 +22,7 @@ static void plan(const struct lm_cover_maker *maker, struct lm_cover_way *way,
 	uint32_t delay_us[LM_PACKET_HOPS + 1]; /* this relay's first */
 	uint8_t kid[LM_PACKET_HOPS];
 
-	lm_topology_draw_kids(maker->topology, maker->prng, maker->epoch, maker->ending, path, kid,
+	lm_topology_draw_kids(maker->topology, maker->prng, maker->epoch, maker->phase, path, kid,
 			      hops);
 	lm_topology_draw_delays(maker->topology, maker->prng, delay_us, hops + 1);
 	*build = (struct lm_packet_build){.hops = hops, .cmd = LM_PACKET_DROP};

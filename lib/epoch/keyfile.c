@@ -376,7 +376,7 @@ int keyfile_replace(struct keyfile_open *file, struct lm_error *err)
 	if (rc == 0)
 		overwrite(file->fd, old.st_size);
 	if (rc != 0 && err) {
-		lm_error_prefix(err, "cannot be rewritten without the keys that come into use");
+		lm_error_prefix(err, "cannot be rewritten");
 		lm_error_prefix(err, file->path);
 	}
 	return rc;
@@ -405,5 +405,65 @@ int lm_epoch_write_keys(int folder, const char *name, uint32_t node, uint32_t fi
 		keyfile->entry[i] = (struct keyfile_entry){first + i, secret[i]};
 	rc = write_new(folder, name, keyfile, node, NULL, err);
 	lm_secret_free(keyfile);
+	return rc;
+}
+
+/* ---- Making more ---- */
+
+/* A new key for every epoch that has none; false if they do not fit. */
+static bool add_missing(struct keyfile *keyfile, uint32_t first, uint32_t last)
+{
+	for (uint64_t epoch = first; epoch <= last; epoch++) {
+		struct keyfile_entry *entry = &keyfile->entry[keyfile->n];
+
+		if (keyfile_find(keyfile, (uint32_t)epoch))
+			continue;
+		if (keyfile->n == LM_EPOCH_KEYS_MAX)
+			return false;
+		entry->epoch = (uint32_t)epoch;
+		lm_rand(&entry->secret, sizeof(entry->secret));
+		keyfile->n++;
+	}
+	return true;
+}
+
+/* An empty key file where there is none. */
+static int make_file(const char *path, uint32_t node, struct lm_error *err)
+{
+	struct keyfile_open file = {.path = path, .fd = -1, .folder = -1, .node = node};
+	int rc;
+
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return 0; /* what is wrong with it, if anything, is said when it is opened */
+	rc = open_folder(&file, err);
+	file.now = rc == 0 ? lm_secret_alloc(sizeof(*file.now)) : NULL;
+	if (rc == 0 && !file.now)
+		rc = no_locked_memory(err);
+	if (rc == 0)
+		rc = write_new(file.folder, file.name, file.now, node, NULL, err);
+	if (rc == 0 && fsync(file.folder) != 0)
+		rc = lm_error_set(err, errno, "%s: its folder: %s", path, strerror(errno));
+	keyfile_close(&file);
+	return rc;
+}
+
+int lm_epoch_make(const char *keys, uint32_t node, uint32_t first, uint32_t last,
+		  struct lm_error *err)
+{
+	struct keyfile_open file;
+	unsigned before;
+	int rc = make_file(keys, node, err);
+
+	if (rc == 0)
+		rc = keyfile_open(&file, keys, node, KEYFILE_CHANGE, err);
+	if (rc != 0)
+		return rc;
+	before = file.now->n;
+	if (!add_missing(file.now, first, last))
+		rc = lm_error_set(err, ENOSPC, "%s: holds %u keys already, which is all it may",
+				  keys, before);
+	else if (file.now->n > before)
+		rc = keyfile_replace(&file, err);
+	keyfile_close(&file);
 	return rc;
 }

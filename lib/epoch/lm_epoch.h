@@ -129,6 +129,15 @@ LM_MUST_CHECK int lm_epoch_write_keys(int folder, const char *name, uint32_t nod
 				      const struct lm_secret *secret, unsigned n,
 				      struct lm_error *err);
 
+/*
+ * Makes the keys of the epochs first .. last that the key file lacks, and the file if it is not
+ * there; at most LM_EPOCH_KEYS_MAX are in it then. Synced to the disk when this returns 0; -errno
+ * and a message, and the file is as it was. The caller sees to it that none of these epochs ever
+ * had another key.
+ */
+LM_MUST_CHECK int lm_epoch_make(const char *keys, uint32_t node, uint32_t first, uint32_t last,
+				struct lm_error *err);
+
 /* ---- Proving them ---- */
 
 /*

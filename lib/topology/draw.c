@@ -188,14 +188,14 @@ static bool all_have_key(const struct lm_topology_node *const *path, unsigned n,
 }
 
 void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, uint32_t epoch,
-			   bool ending, const struct lm_topology_node *const *path, uint8_t *kid,
-			   unsigned n)
+			   enum lm_topology_phase phase, const struct lm_topology_node *const *path,
+			   uint8_t *kid, unsigned n)
 {
 	uint32_t base = epoch;
 
 	LM_ASSERT(epoch - topology->epoch <= 1);
-	if (!ending && epoch > 0 && all_have_key(path, n, (uint8_t)(epoch - 1)))
-		base -= lm_prng_below(prng, 2);
+	if (phase != LM_TOPOLOGY_ENDING && epoch > 0 && all_have_key(path, n, (uint8_t)(epoch - 1)))
+		base -= phase == LM_TOPOLOGY_BEGINNING ? 1 : lm_prng_below(prng, 2);
 	for (unsigned i = 0; i < n; i++)
 		kid[i] = (uint8_t)(base + lm_prng_below(prng, 2));
 }

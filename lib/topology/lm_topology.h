@@ -132,6 +132,26 @@ void lm_topology_format_time(char text[LM_TOPOLOGY_TIME], uint64_t time_s);
  */
 uint32_t lm_topology_epoch_at(const struct lm_topology *topology, uint64_t now_s);
 
+/*
+ * Clocks may differ by so much, or by a tenth of an epoch if that is less, and nobody gets a packet
+ * of an epoch that its clock has not reached.
+ */
+#define LM_TOPOLOGY_SKEW_US 1000000
+
+/* How far an epoch is, to a sender: what it draws kids from (lm_topology_draw_kids). */
+enum lm_topology_phase {
+	LM_TOPOLOGY_BEGINNING, /* some clocks may not have reached it */
+	LM_TOPOLOGY_MIDDLE,
+	LM_TOPOLOGY_ENDING, /* less than the longest way is left: packets may arrive in the next */
+};
+
+/*
+ * The phase of `epoch`, which is the document's or the next, at a time in microseconds of UTC;
+ * path_us is the longest way of a packet.
+ */
+enum lm_topology_phase lm_topology_phase_at(const struct lm_topology *topology, uint32_t epoch,
+					    uint64_t wall_us, uint64_t path_us);
+
 /* Why a reader does not take a document. */
 enum lm_succession {
 	LM_SUCCESSION_TAKEN,   /* it does */
@@ -249,14 +269,14 @@ lm_topology_draw_disjoint(const struct lm_topology *topology, struct lm_prng *pr
 			  unsigned *hops);
 
 /*
- * Draws the kids of a forward packet's n hops in an epoch, which is the document's or the next: b
- * from {epoch - 1, epoch} once (epoch alone if `ending`: less than one path time is left), then
- * each from {b, b + 1} (lib/packet/FORMAT.md, key epochs and kid). Where a node of the path has no
- * key of epoch - 1, b is epoch. So lm_topology_key has one for each kid.
+ * Draws the kids of a forward packet's n hops in an epoch c, which is the document's or the next: b
+ * from {c - 1, c} once, at its beginning c - 1 alone and at its end c alone, then each from {b, b +
+ * 1} (lib/packet/FORMAT.md, key epochs and kid). Where a node of the path has no key of c - 1, b is
+ * c. So lm_topology_key has one for each kid.
  */
 void lm_topology_draw_kids(const struct lm_topology *topology, struct lm_prng *prng, uint32_t epoch,
-			   bool ending, const struct lm_topology_node *const *path, uint8_t *kid,
-			   unsigned n);
+			   enum lm_topology_phase phase, const struct lm_topology_node *const *path,
+			   uint8_t *kid, unsigned n);
 
 /*
  * Draws the delays of a packet's n hops, which its sender writes into the packet: independent and

@@ -432,8 +432,8 @@ static void delays_stay_within_the_longest(void **state)
  * Draws two kids again and again, where the path's nodes have keys from `oldest` on; share[a][b] is
  * what (first + a, first + b) should get.
  */
-static void assert_kids(uint32_t epoch, const uint32_t oldest[2], bool ending, uint8_t first,
-			const double share[3][3])
+static void assert_kids(uint32_t epoch, const uint32_t oldest[2], enum lm_topology_phase phase,
+			uint8_t first, const double share[3][3])
 {
 	enum { DRAWS = 40000 };
 	const struct lm_topology topology = {.epoch = epoch};
@@ -449,7 +449,7 @@ static void assert_kids(uint32_t epoch, const uint32_t oldest[2], bool ending, u
 	for (unsigned draw = 0; draw < DRAWS; draw++) {
 		uint8_t kid[2];
 
-		lm_topology_draw_kids(&topology, &prng, epoch, ending, path, kid, 2);
+		lm_topology_draw_kids(&topology, &prng, epoch, phase, path, kid, 2);
 		kid[0] = (uint8_t)(kid[0] - first);
 		kid[1] = (uint8_t)(kid[1] - first);
 		assert_true(kid[0] < 3 && kid[1] < 3);
@@ -467,6 +467,7 @@ static void kids_are_drawn_from_one_pair_of_epochs(void **state)
 					   {0.125, 0.25, 0.125},
 					   {0, 0.125, 0.125}};
 	static const double late[3][3] = {{0}, {0, 0.25, 0.25}, {0, 0.25, 0.25}};
+	static const double early[3][3] = {{0.25, 0.25}, {0.25, 0.25}};
 	static const double first[3][3] = {{0.25, 0.25}, {0.25, 0.25}};
 
 	(void)state;
@@ -474,12 +475,40 @@ static void kids_are_drawn_from_one_pair_of_epochs(void **state)
 		const uint32_t old[2] = {epoch - 1, epoch - 1}, new[2] = {epoch - 1, epoch};
 		uint8_t before = (uint8_t)(epoch - 1);
 
-		assert_kids(epoch, old, false, before, usual);
-		assert_kids(epoch, old, true, before, late);
-		assert_kids(epoch, new, false, before, late);
+		assert_kids(epoch, old, LM_TOPOLOGY_MIDDLE, before, usual);
+		assert_kids(epoch, old, LM_TOPOLOGY_ENDING, before, late);
+		assert_kids(epoch, old, LM_TOPOLOGY_BEGINNING, before, early);
+		assert_kids(epoch, new, LM_TOPOLOGY_MIDDLE, before, late);
+		assert_kids(epoch, new, LM_TOPOLOGY_BEGINNING, before, late);
 	}
-	assert_kids(0, (const uint32_t[2]){0, 0}, false, 0, first);
-	assert_kids(0, (const uint32_t[2]){0, 0}, true, 0, first);
+	for (unsigned phase = LM_TOPOLOGY_BEGINNING; phase <= LM_TOPOLOGY_ENDING; phase++)
+		assert_kids(0, (const uint32_t[2]){0, 0}, phase, 0, first);
+}
+
+static void an_epoch_begins_later_and_ends_sooner_for_senders(void **state)
+{
+	const struct lm_topology topology = {.epoch = 7, .from_s = 1000, .until_s = 1020};
+	const struct lm_topology brief = {.epoch = 7, .from_s = 1000, .until_s = 1002};
+	static const struct {
+		double at_s;
+		enum lm_topology_phase phase;
+	} want[] = {
+		{0, LM_TOPOLOGY_BEGINNING},   {0.999, LM_TOPOLOGY_BEGINNING},
+		{1, LM_TOPOLOGY_MIDDLE},      {15, LM_TOPOLOGY_MIDDLE},
+		{15.001, LM_TOPOLOGY_ENDING}, {19.999, LM_TOPOLOGY_ENDING},
+		{20, LM_TOPOLOGY_MIDDLE}, /* no other document has come */
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < LM_COUNT(want); i++) {
+		uint64_t at_us = 1000000000 + (uint64_t)(want[i].at_s * 1e6);
+
+		assert_int_equal(lm_topology_phase_at(&topology, 7, at_us, 5000000), want[i].phase);
+		assert_int_equal(lm_topology_phase_at(&topology, 8, at_us + 20000000, 5000000),
+				 want[i].phase);
+	}
+	assert_int_equal(lm_topology_phase_at(&brief, 7, 1000199999, 0), LM_TOPOLOGY_BEGINNING);
+	assert_int_equal(lm_topology_phase_at(&brief, 7, 1000200000, 0), LM_TOPOLOGY_MIDDLE);
 }
 
 int main(void)
@@ -498,6 +527,7 @@ int main(void)
 		cmocka_unit_test(delays_are_exponential_and_independent),
 		cmocka_unit_test(delays_stay_within_the_longest),
 		cmocka_unit_test(kids_are_drawn_from_one_pair_of_epochs),
+		cmocka_unit_test(an_epoch_begins_later_and_ends_sooner_for_senders),
 	};
 
 	return RUN_TESTS(tests);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See publish.h.
+ */
+#include "publish.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lm_epoch.h"
+
+#define PATH_LEN (CONFIG_PATH_MAX + sizeof("/" PUBLISH_FILE))
+
+int publish_open(struct publish *publish, const struct relay_config *config, struct lm_error *err)
+{
+	struct lm_secret *link;
+	int rc;
+
+	*publish = (struct publish){.config = config};
+	if (config->identity[0] == '\0')
+		return 0;
+	publish->identity = lm_secret_alloc(sizeof(*publish->identity));
+	link = lm_secret_alloc(sizeof(*link));
+	if (!publish->identity || !link)
+		rc = lm_error_set(err, ENOMEM,
+				  "the kernel locks no memory for keys; raise the limit of locked "
+				  "memory (ulimit -l)");
+	else
+		rc = lm_keyfile_load(publish->identity->b, publish->public.b, LM_KEYFILE_IDENTITY,
+				     config->identity, err);
+	if (rc == 0)
+		rc = lm_keyfile_load(link->b, publish->link.b, LM_KEYFILE_LINK,
+				     config->node.link.key, err);
+	lm_secret_free(link);
+	if (rc != 0)
+		publish_close(publish);
+	return rc;
+}
+
+void publish_close(struct publish *publish)
+{
+	lm_secret_free(publish->identity);
+	publish->identity = NULL;
+}
+
+/* ---- Keys ---- */
+
+struct gathering {
+	const struct publish *publish;
+	struct lm_descriptor *descriptor;
+};
+
+/* Adds the key of an epoch behind those that are there; consecutive ones only. */
+static void gather(void *context, uint32_t epoch, const struct lm_secret *secret)
+{
+	const struct gathering *gathering = context;
+	const struct publish *publish = gathering->publish;
+	struct lm_descriptor *descriptor = gathering->descriptor;
+	struct lm_descriptor_key *key = &descriptor->key[descriptor->keys];
+
+	if (descriptor->keys == LM_DESCRIPTOR_KEYS ||
+	    (descriptor->keys > 0 && epoch != key[-1].epoch + 1))
+		return;
+	key->epoch = epoch;
+	lm_key_prove(&key->proof, &key->pk, secret, descriptor->id, &publish->public, epoch);
+	descriptor->keys++;
+}
+
+/* Keys of epochs that are over go. */
+static void forget(struct lm_descriptor *descriptor, uint32_t epoch)
+{
+	unsigned gone = 0;
+
+	while (gone < descriptor->keys && descriptor->key[gone].epoch < epoch)
+		gone++;
+	descriptor->keys -= gone;
+	memmove(descriptor->key, descriptor->key + gone,
+		descriptor->keys * sizeof(descriptor->key[0]));
+}
+
+/* Makes what is missing up to the last epoch that is wanted, and lists it. */
+static int extend(struct lm_descriptor *descriptor, const struct publish *publish, uint32_t epoch,
+		  struct lm_error *err)
+{
+	const struct node_config *config = &publish->config->node;
+	uint32_t last = epoch + (uint32_t)publish->config->publish.epochs, first = epoch;
+	struct gathering gathering = {publish, descriptor};
+	int rc = 0;
+
+	if (last > LM_TOPOLOGY_EPOCH_MAX + LM_TOPOLOGY_KEYS - 1)
+		last = LM_TOPOLOGY_EPOCH_MAX + LM_TOPOLOGY_KEYS - 1;
+	if (descriptor->keys == 0 && access(config->keys, F_OK) == 0)
+		rc = lm_epoch_each_waiting(config->keys, descriptor->id, LM_EPOCH_KEYS_MAX, gather,
+					   &gathering, err);
+	if (descriptor->keys > 0)
+		first = descriptor->key[descriptor->keys - 1].epoch + 1;
+	if (rc == 0 && first <= last)
+		rc = lm_epoch_make(config->keys, descriptor->id, first, last, err);
+	if (rc == 0 && first <= last)
+		rc = lm_epoch_each_waiting(config->keys, descriptor->id, LM_EPOCH_KEYS_MAX, gather,
+					   &gathering, err);
+	return rc;
+}
+
+/* ---- The rest ---- */
+
+static struct lm_topology_address to_address(const char *text)
+{
+	struct lm_topology_address address = {0};
+	struct endpoint endpoint;
+
+	LM_ASSERT(endpoint_parse(&endpoint, text));
+	address.ipv6 = endpoint.ipv6;
+	address.port = endpoint.port;
+	memcpy(address.ip, endpoint.address, endpoint.ipv6 ? 16 : 4);
+	return address;
+}
+
+static int describe(struct lm_descriptor *descriptor, const struct publish *publish,
+		    const struct lm_topology_node *node, struct lm_error *err)
+{
+	const struct relay_config *config = publish->config;
+
+	descriptor->id = (uint32_t)config->node.node;
+	descriptor->identity = publish->public;
+	descriptor->link = publish->link;
+	descriptor->capacity = config->publish.capacity > 0 ? (uint32_t)config->publish.capacity
+			       : node                       ? node->capacity
+				      : (uint32_t)config->node.limits.max_packets_per_second;
+	memset(descriptor->address, 0, sizeof(descriptor->address));
+	descriptor->addresses = config->publish.addresses;
+	for (unsigned i = 0; i < config->publish.addresses; i++)
+		descriptor->address[i] = to_address(config->publish.address[i]);
+	if (descriptor->addresses == 0 && node) {
+		descriptor->addresses = node->addresses;
+		memcpy(descriptor->address, node->address, sizeof(descriptor->address));
+	}
+	if (descriptor->addresses > 0)
+		return 0;
+	return lm_error_set(err, EINVAL,
+			    "publish.addresses: this relay is in no topology yet, so nobody else "
+			    "knows where it is; name its addresses");
+}
+
+/* What was published before, or nothing. */
+static void read_before(struct lm_descriptor *descriptor, const struct publish *publish,
+			const char *path)
+{
+	char *text;
+	size_t len;
+
+	memset(descriptor, 0, sizeof(*descriptor));
+	if (lm_file_read(&text, &len, path, NULL) != 0)
+		return;
+	if (lm_descriptor_parse(descriptor, text, len, path, NULL) != 0 ||
+	    descriptor->id != publish->config->node.node ||
+	    memcmp(&descriptor->identity, &publish->public, sizeof(publish->public)) != 0)
+		memset(descriptor, 0, sizeof(*descriptor));
+	free(text);
+}
+
+static int write_descriptor(const struct publish *publish, struct lm_descriptor *descriptor,
+			    const char *path, uint64_t now_s, struct lm_error *err)
+{
+	char *text;
+	size_t len;
+	int rc;
+
+	/* of two the later counts, also after the clock was set back */
+	descriptor->made_s = now_s > descriptor->made_s ? now_s : descriptor->made_s + 1;
+	rc = lm_descriptor_format(&text, &len, descriptor, publish->identity, err);
+	if (rc != 0)
+		return rc;
+	rc = lm_file_replace(path, text, len, 0644, err);
+	free(text);
+	return rc;
+}
+
+int publish_update(const struct publish *publish, const struct lm_topology_node *node,
+		   uint32_t epoch, uint64_t now_s, struct lm_error *err)
+{
+	struct lm_descriptor *descriptor, *before;
+	char path[PATH_LEN];
+	int rc;
+
+	if (!publish->identity)
+		return 0;
+	snprintf(path, sizeof(path), "%s/" PUBLISH_FILE, publish->config->node.state);
+	descriptor = calloc(2, sizeof(*descriptor));
+	if (!descriptor)
+		return lm_error_set(err, ENOMEM, "too little memory");
+	before = descriptor + 1;
+	read_before(before, publish, path);
+	*descriptor = *before;
+	rc = describe(descriptor, publish, node, err);
+	if (rc == 0) {
+		forget(descriptor, epoch);
+		rc = extend(descriptor, publish, epoch, err);
+	}
+	if (rc == 0 && memcmp(descriptor, before, sizeof(*descriptor)) != 0)
+		rc = write_descriptor(publish, descriptor, path, now_s, err);
+	free(descriptor);
+	return rc;
+}

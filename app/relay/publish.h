@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a relay says of itself to the authorities: it makes its mix keys ahead, and keeps its
+ * descriptor in the state folder, where whoever carries it to them finds it.
+ *
+ * Keys that have come into use have left the key file; their public halves and proofs go on from
+ * the descriptor before. A descriptor that is lost begins anew with the keys that still wait.
+ *
+ * Control path; one thread at a time. The identity key is secret, in locked memory.
+ */
+#pragma once
+
+#include "config.h"
+#include "lm_topology_descriptor.h"
+
+#define PUBLISH_FILE "descriptor" /* in the state folder: a signed file */
+
+struct publish {
+	const struct relay_config *config;
+	struct lm_signer *identity; /* NULL: this relay publishes nothing */
+	struct lm_verifier public;
+	struct lm_point link;
+};
+
+/* Loads the identity, and the link key for its public half. -errno and a message. */
+LM_MUST_CHECK int publish_open(struct publish *publish, const struct relay_config *config,
+			       struct lm_error *err);
+void publish_close(struct publish *publish);
+
+/*
+ * Brings keys and descriptor up to date for a network in `epoch`; `node` is this relay in its
+ * topology, NULL: it is not there yet. Writes nothing if nothing has changed. -errno and a message.
+ */
+LM_MUST_CHECK int publish_update(const struct publish *publish, const struct lm_topology_node *node,
+				 uint32_t epoch, uint64_t now_s, struct lm_error *err);

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See rollover.h. Epochs advance by the clock, but never beyond the one after the newest document's
+ * and never backwards: so a clock that jumps erases no key that the network still uses.
+ */
+#include "rollover.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reload.h"
+#include "run.h"
+
+#define LOOK_US  100000  /* between two looks at the topology file */
+#define RETRY_US 5000000 /* after a failure */
+#define LEAD_S   30      /* that the next change is prepared ahead, or a quarter of an epoch */
+#define NAP_MS   2
+
+/* What takes as long as a replay set is large, or as a disk is slow. */
+struct aside {
+	struct relay *relay;
+	struct documents_target target;
+	const struct relay_config *config; /* NULL: the relay's own */
+	struct reload *next;
+	struct lm_error err;
+	int (*work)(struct aside *aside);
+	int rc;
+	bool done;
+};
+
+static void *aside_main(void *context)
+{
+	struct aside *aside = context;
+
+	aside->rc = aside->work(aside);
+	__atomic_store_n(&aside->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/*
+ * Does it on a thread of its own, where there is one to be had, while control attends to the rest:
+ * neighbours get their answers, cover is built, and the service manager sees life. Nothing that
+ * control attends to touches keys or documents, or changes the relay.
+ */
+static int do_aside(struct run *run, struct aside *aside, int (*work)(struct aside *aside))
+{
+	pthread_t thread;
+
+	aside->relay = run->relay;
+	aside->work = work;
+	aside->done = false;
+	if (pthread_create(&thread, NULL, aside_main, aside) != 0)
+		return work(aside);
+	while (!__atomic_load_n(&aside->done, __ATOMIC_ACQUIRE)) {
+		if (run_attend(run) == 0)
+			(void)poll(NULL, 0, NAP_MS);
+	}
+	pthread_join(thread, NULL);
+	return aside->rc;
+}
+
+static uint64_t wall_s(void)
+{
+	return lm_clock_wall_us() / 1000000;
+}
+
+static int read_document(struct aside *aside)
+{
+	return documents_read(&aside->relay->documents, wall_s(), &aside->err);
+}
+
+static int read_config(struct aside *aside)
+{
+	struct documents *documents = &aside->relay->documents;
+	struct relay_config *config = (struct relay_config *)(uintptr_t)aside->config;
+	int rc = reload_read_config(config, aside->relay, &aside->err);
+
+	if (rc != 0)
+		return rc;
+	snprintf(documents->path, sizeof(documents->path), "%s", config->node.topology);
+	rc = documents_read(documents, wall_s(), &aside->err);
+	return rc < 0 ? rc : 0;
+}
+
+static int prepare(struct aside *aside)
+{
+	return reload_prepare(&aside->next, aside->relay, aside->target, aside->config,
+			      &aside->err);
+}
+
+static int retire(struct aside *aside)
+{
+	return mix_keys_retire(&aside->relay->keys, aside->relay->epoch, &aside->err);
+}
+
+static int publish(struct aside *aside)
+{
+	const struct relay *relay = aside->relay;
+
+	return publish_update(&relay->publish, relay->node, relay->epoch, wall_s(), &aside->err);
+}
+
+/* Says what has failed, once, and that it will be tried again. */
+static void tell(struct rollover *rollover, const struct lm_error *err)
+{
+	rollover->retry_us = lm_clock_us() + RETRY_US;
+	if (strcmp(rollover->told, err->text) == 0)
+		return;
+	snprintf(rollover->told, sizeof(rollover->told), "%s", err->text);
+	fprintf(stderr, "linemix-relay: %s\n", err->text);
+}
+
+static void forget_prepared(struct rollover *rollover)
+{
+	reload_abandon(rollover->prepared);
+	rollover->prepared = NULL;
+}
+
+/* ---- Going over ---- */
+
+/* A view and sessions for it; NULL and a message: nothing has changed. */
+static struct view *make_view(struct run *run, const struct reload *next, struct lm_error *err)
+{
+	struct relay *relay = run->relay;
+	struct view *view;
+
+	if (relay_prepare_sessions(relay, next->topology, next->node, &next->config, err) != 0)
+		return NULL;
+	view = view_make(next->topology, next->node, &run->self, &next->keys.ring, &relay->links,
+			 run_resolver(run), &run->neighbours);
+	if (view)
+		return view;
+	if (relay->sessions)
+		sessions_abandon(relay->sessions);
+	(void)lm_error_set(err, ENOMEM, "too little memory for the table of next hops");
+	return NULL;
+}
+
+/* Swaps it in. It is the relay's own then, or was abandoned: -ENOMEM and a message. */
+static int go(struct run *run, struct reload *next, struct lm_error *err)
+{
+	struct relay *relay = run->relay;
+	const struct services *services = relay->shared.services;
+	struct view *view = make_view(run, next, err);
+	struct aside aside = {0};
+
+	if (!view) {
+		reload_abandon(next);
+		return -ENOMEM;
+	}
+	if (next->services) { /* the sink first: nothing comes for one that it does not know yet */
+		sink_set_services(&relay->sink, next->services);
+		__atomic_store_n(&relay->shared.services, next->services, __ATOMIC_RELEASE);
+	}
+	run_swap_view(run, view);
+	if (relay->sessions)
+		sessions_commit(relay->sessions);
+	if (next->services)
+		free((void *)(uintptr_t)services);
+	reload_finish(relay, next);
+	if (do_aside(run, &aside, retire) != 0 || do_aside(run, &aside, publish) != 0)
+		fprintf(stderr, "linemix-relay: warning: %s\n", aside.err.text);
+	mix_keys_warn(stderr, &relay->keys);
+	run_refresh_soon(run);
+	return 0;
+}
+
+static bool is_for(const struct reload *next, struct documents_target target)
+{
+	return next && next->topology == target.topology && next->epoch == target.epoch;
+}
+
+/* Prepares for the target unless that is done. */
+static int prepare_for(struct run *run, struct documents_target target, struct lm_error *err)
+{
+	struct rollover *rollover = &run->rollover;
+	struct aside aside = {.target = target};
+	int rc;
+
+	if (is_for(rollover->prepared, target))
+		return 0;
+	forget_prepared(rollover);
+	rc = do_aside(run, &aside, prepare);
+	*err = aside.err;
+	rollover->prepared = aside.next;
+	return rc;
+}
+
+static void roll(struct run *run, struct documents_target target)
+{
+	struct relay *relay = run->relay;
+	struct lm_error err = {""};
+	struct reload *next;
+	int rc = prepare_for(run, target, &err);
+
+	if (rc == 0) {
+		next = run->rollover.prepared;
+		run->rollover.prepared = NULL;
+		rc = go(run, next, &err);
+	}
+	if (rc != 0) {
+		tell(&run->rollover, &err);
+		return;
+	}
+	run->rollover.told[0] = '\0';
+	fprintf(stderr,
+		"linemix-relay: epoch %" PRIu32 ", by the topology of epoch %" PRIu32
+		" with %u nodes\n",
+		relay->epoch, relay->topology->epoch, relay->topology->nodes);
+}
+
+/* ---- What is due ---- */
+
+static void look_at_file(struct run *run)
+{
+	struct rollover *rollover = &run->rollover;
+	struct aside aside = {0};
+	int rc;
+
+	if (lm_clock_us() < rollover->look_us)
+		return;
+	rollover->look_us = lm_clock_us() + LOOK_US;
+	if (!documents_changed(&run->relay->documents))
+		return;
+	forget_prepared(rollover);
+	rc = do_aside(run, &aside, read_document);
+	if (rc < 0) {
+		tell(rollover, &aside.err);
+		fprintf(stderr,
+			"linemix-relay: the last good topology, of epoch %" PRIu32
+			", stays in force\n",
+			run->relay->documents.now->epoch);
+	}
+	rollover->retry_us = 0;
+}
+
+/*
+ * The end of the newest document: a quarter of an epoch ahead, when it has come, and when the epoch
+ * after it, whose keys it still has, is over as well. Told once each; the number is the alarm.
+ */
+static void watch_end(struct run *run, uint64_t now_s)
+{
+	static const char *const words[] = {
+		NULL,
+		"ends soon and no other has come",
+		"has ended and no other has come: the next epoch goes on by it",
+		"has ended an epoch ago: no key changes any more until another comes",
+	};
+	struct relay *relay = run->relay;
+	const struct documents *documents = &relay->documents;
+	const struct lm_topology *newest = documents->next ? documents->next : documents->now;
+	uint64_t span_s = newest->until_s - newest->from_s;
+	unsigned stage = now_s >= newest->until_s + span_s      ? 3
+			 : now_s >= newest->until_s             ? 2
+			 : now_s + span_s / 4 > newest->until_s ? 1
+								: 0;
+
+	__atomic_store_n(&relay->alarm_topology, stage, __ATOMIC_RELAXED);
+	if (stage > run->rollover.stage)
+		fprintf(stderr,
+			"linemix-relay: warning: the topology of epoch %" PRIu32
+			" %s; is whoever brings %s alive?\n",
+			newest->epoch, words[stage], documents->path);
+	run->rollover.stage = stage;
+}
+
+/* The epoch never goes back, whatever the clock does. */
+static struct documents_target target_at(const struct relay *relay, uint64_t now_s)
+{
+	struct documents_target target = documents_target(&relay->documents, now_s);
+
+	if (target.topology == relay->topology && target.epoch < relay->epoch)
+		target.epoch = relay->epoch;
+	return target;
+}
+
+static bool differs(const struct relay *relay, struct documents_target target)
+{
+	return target.topology != relay->topology || target.epoch != relay->epoch;
+}
+
+void rollover_step(struct run *run)
+{
+	const struct relay *relay = run->relay;
+	struct rollover *rollover = &run->rollover;
+	const struct lm_topology *now = relay->documents.now;
+	uint64_t lead_s = (now->until_s - now->from_s) / 4;
+	uint64_t now_s = wall_s(), change_s;
+	struct lm_error err;
+
+	if (run->feed) /* at the document's own time */
+		return;
+	look_at_file(run);
+	watch_end(run, now_s);
+	if (lm_clock_us() < rollover->retry_us)
+		return;
+	if (differs(relay, target_at(relay, now_s))) {
+		roll(run, target_at(relay, now_s));
+		return;
+	}
+	change_s = documents_change_s(&relay->documents, now_s);
+	lead_s = lead_s < LEAD_S ? lead_s : LEAD_S;
+	if (change_s == UINT64_MAX || change_s - now_s > lead_s ||
+	    !differs(relay, target_at(relay, change_s)))
+		return;
+	if (prepare_for(run, target_at(relay, change_s), &err) != 0)
+		tell(rollover, &err);
+}
+
+void rollover_hang_up(struct run *run)
+{
+	struct relay *relay = run->relay;
+	struct aside aside = {0};
+	struct relay_config *config = malloc(sizeof(*config));
+	int rc = config ? 0 : lm_error_set(&aside.err, ENOMEM, "too little memory");
+
+	forget_prepared(&run->rollover);
+	aside.config = config;
+	if (rc == 0)
+		rc = do_aside(run, &aside, read_config);
+	if (rc == 0) {
+		aside.target = target_at(relay, wall_s());
+		rc = do_aside(run, &aside, prepare);
+	}
+	if (rc == 0)
+		rc = go(run, aside.next, &aside.err);
+	free(config);
+	if (rc != 0) {
+		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", aside.err.text);
+		return;
+	}
+	run->rollover.told[0] = '\0';
+	fprintf(stderr, "linemix-relay: SIGHUP: epoch %" PRIu32 ", %u nodes, %u services\n",
+		relay->epoch, relay->topology->nodes, relay->config->services);
+}
+
+void rollover_close(struct rollover *rollover)
+{
+	forget_prepared(rollover);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a relay goes over to while it runs: the next epoch when its time has come, a new topology,
+ * and what SIGHUP asks for. All of it is made whole beside what runs, on a thread of its own, and
+ * then swapped in under the lcores: no packet is lost and nothing waits.
+ *
+ * Control thread only.
+ */
+#pragma once
+
+#include "lm_base.h"
+
+struct run;
+struct reload;
+
+struct rollover {
+	struct reload *prepared; /* for the next change, ahead of its time; or NULL */
+	uint64_t look_us;        /* when the topology file is looked at again */
+	uint64_t retry_us;       /* not before this is tried again what failed */
+	unsigned stage;          /* of the topology's end, that was told of last */
+	char told[sizeof(((struct lm_error *)0)->text)]; /* the failure that was told of last */
+};
+
+/* Often: does what is due. */
+void rollover_step(struct run *run);
+
+/* Takes what the configuration and the topology say now into use, whole or not at all. */
+void rollover_hang_up(struct run *run);
+
+/* Frees what was prepared; at the end. */
+void rollover_close(struct rollover *rollover);
