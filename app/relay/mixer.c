@@ -63,14 +63,25 @@ static unsigned add_due(struct mixer *mixer, enum cover_kind kind, uint64_t now_
 	struct cover *cover = mixer->cover;
 	struct lm_cover_schedule *schedule = &cover->schedule[kind];
 	uint32_t mean_us = __atomic_load_n(&cover->interval_us[kind], __ATOMIC_RELAXED);
-	unsigned freed = cover_stock_clear(&cover->stock[kind], cover->loops), due, got;
+	unsigned due, got;
 
 	if (mean_us != schedule->mean_us)
 		lm_cover_schedule_init(schedule, &cover->gaps, mean_us, now_us);
 	due = lm_cover_due(schedule, &cover->gaps, now_us, LM_BURST);
 	got = add_cover(mixer, kind, due, now_us);
 	count_add(&cover->starved, due - got);
-	return got + freed;
+	return got;
+}
+
+/* Frees cover that was built for keys that are no longer drawn; also while a stop is under way. */
+static unsigned clear_expired(struct mixer *mixer)
+{
+	struct cover *cover = mixer->cover;
+	unsigned freed = 0;
+
+	for (unsigned kind = 0; kind < COVER_KINDS; kind++)
+		freed += cover_stock_clear(&cover->stock[kind], cover->loops);
+	return freed;
 }
 
 /* Company for a batch that has waited for it as long as it may. */
@@ -240,6 +251,7 @@ unsigned mixer_step(void *context, uint64_t now_us)
 		drain(mixer);
 	for (unsigned i = 0; i < mixer->workers; i++)
 		moved += take_from_worker(mixer, mixer->worker[i], now_us);
+	moved += clear_expired(mixer);
 	for (unsigned kind = 0; phase == PHASE_RUN && kind < COVER_KINDS; kind++)
 		moved += add_due(mixer, kind, now_us);
 	for (unsigned i = 0; i < mixer->workers && phase < PHASE_KEEP && !waits; i++)

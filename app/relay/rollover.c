@@ -190,7 +190,8 @@ static int prepare_for(struct run *run, struct documents_target target, struct l
 	return rc;
 }
 
-static void roll(struct run *run, struct documents_target target)
+/* Goes over to the target. Told and false if it cannot be. */
+static bool try_target(struct run *run, struct documents_target target)
 {
 	struct relay *relay = run->relay;
 	struct lm_error err = {""};
@@ -204,13 +205,28 @@ static void roll(struct run *run, struct documents_target target)
 	}
 	if (rc != 0) {
 		tell(&run->rollover, &err);
-		return;
+		return false;
 	}
-	run->rollover.told[0] = '\0';
 	fprintf(stderr,
 		"linemix-relay: epoch %" PRIu32 ", by the topology of epoch %" PRIu32
 		" with %u nodes\n",
 		relay->epoch, relay->topology->epoch, relay->topology->nodes);
+	return true;
+}
+
+/* Where the next topology will not do, the one in force does for one epoch more. */
+static void roll(struct run *run, struct documents_target target, uint64_t now_s)
+{
+	const struct relay *relay = run->relay;
+	struct documents_target rest = {relay->topology,
+					lm_topology_epoch_at(relay->topology, now_s)};
+
+	if (try_target(run, target)) {
+		run->rollover.told[0] = '\0';
+		return;
+	}
+	if (target.topology != rest.topology && rest.epoch > relay->epoch)
+		(void)try_target(run, rest);
 }
 
 /* ---- What is due ---- */
@@ -299,7 +315,7 @@ void rollover_step(struct run *run)
 	if (lm_clock_us() < rollover->retry_us)
 		return;
 	if (differs(relay, target_at(relay, now_s))) {
-		roll(run, target_at(relay, now_s));
+		roll(run, target_at(relay, now_s), now_s);
 		return;
 	}
 	change_s = documents_change_s(&relay->documents, now_s);

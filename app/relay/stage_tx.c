@@ -24,23 +24,27 @@ static void prepare(struct worker *worker, const struct lm_mix_item *item)
 	worker->unsent[worker->unsent_n++] = item->packet;
 }
 
+/* Returns how many packets it took; dummies are no work that is waited for. */
 static unsigned take(struct worker *worker)
 {
 	struct lm_mix_item item[LM_BURST];
 	unsigned n = rte_ring_sc_dequeue_burst_elem(worker->from_mixer, item, sizeof(*item),
 						    LM_BURST, NULL);
+	unsigned packets = 0;
 
 	if (worker->link.table && n > 0) {
 		seal_burst(worker, item, n);
-		return n;
+		for (unsigned i = 0; i < n; i++)
+			packets += item[i].packet != NULL;
+		return packets;
 	}
 	for (unsigned i = 0; i < n; i++)
 		prepare(worker, &item[i]);
 	return n;
 }
 
-/* Takes the first n off what is unsent. */
-static void sent(struct worker *worker, unsigned n)
+/* Takes the first n off what is unsent; how many of them are packets. */
+static unsigned sent(struct worker *worker, unsigned n)
 {
 	uint64_t first = n < LM_BURST ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
 	unsigned dummies = (unsigned)__builtin_popcountll(worker->unsent_dummies & first);
@@ -52,6 +56,7 @@ static void sent(struct worker *worker, unsigned n)
 	worker->unsent_dummies = n < LM_BURST ? worker->unsent_dummies >> n : 0;
 	count_add(&worker->count.sent, n - dummies);
 	count_add(&worker->count.dummy_out, dummies);
+	return n - dummies;
 }
 
 unsigned stage_tx(struct worker *worker)
@@ -62,6 +67,5 @@ unsigned stage_tx(struct worker *worker)
 		return taken;
 	n = rte_eth_tx_burst(worker->port->id, (uint16_t)worker->index, worker->unsent,
 			     (uint16_t)worker->unsent_n);
-	sent(worker, n);
-	return taken + n;
+	return taken + sent(worker, n);
 }

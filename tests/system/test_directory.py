@@ -8,10 +8,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import tap
-from network import BUILD, RELAY, run
+from network import BUILD, GEN, RELAY, run
 
 DIRECTORY = BUILD / "app/directory/linemix-directory"
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
@@ -28,18 +29,19 @@ runtime: none
 file_prefix: linemix-test-directory
 port: {device: "net_null0"}
 cpus: {workers: [0], mixer: 0, idle: yield}
+link: {mode: none}
 """
 
 
 class Authorities:
     """A folder with three authorities, a plan, and eleven nodes' keys and descriptors."""
 
-    def __init__(self):
+    def __init__(self, start=START):
         self.folder = tempfile.TemporaryDirectory(prefix="linemix-test-")
         self.path = pathlib.Path(self.folder.name)
         self.public = [self.key("authority", f"authority-{i}.key") for i in (1, 2, 3)]
         self.plan = {
-            "format": "linemix-plan-v1", "start": START, "epoch_seconds": 1200, "profile": 0,
+            "format": "linemix-plan-v1", "start": start, "epoch_seconds": 1200, "profile": 0,
             "mixing": {"strategy": "poisson", "mean_delay_us": 200000},
             "cover": {"loop_interval_us": 100000, "drop_interval_us": 0, "link_interval_us": 0},
             "paths": {"choice": "uniform", "jurisdictions": False}, "layers": 3,
@@ -147,7 +149,8 @@ class Network(unittest.TestCase):
             self.assertEqual(net.text("a.json"), net.text("c.json"))
 
     def test_a_relay_takes_the_signed_file(self):
-        with Authorities() as net:
+        now = time.gmtime(time.time() - EPOCH * 1200 - 60)  # in the first document's epoch
+        with Authorities(time.strftime("%Y-%m-%dT%H:%M:%SZ", now)) as net:
             net.first()
             (net.path / "relay.yaml").write_text(RELAY_CONFIG + net.text("authorities.yaml"))
             done = run(RELAY, "--check-config", "--config", "relay.yaml", cwd=net.path, ok=False)
@@ -163,7 +166,7 @@ class Network(unittest.TestCase):
         commands = "".join(line[4:] + "\n" for line in section.splitlines()
                            if line.startswith("    "))
         with tempfile.TemporaryDirectory(prefix="linemix-test-") as folder:
-            path = f"{DIRECTORY.parent}:{os.environ['PATH']}"
+            path = f"{DIRECTORY.parent}:{GEN.parent}:{os.environ['PATH']}"
             done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=folder,
                                   env={**os.environ, "PATH": path}, capture_output=True, text=True,
                                   timeout=120)

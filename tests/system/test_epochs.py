@@ -3,6 +3,7 @@
 
 Frames go in over a veth pair in a namespace, exactly those of a capture and exactly when a test says.
 """
+import calendar
 import copy
 import json
 import os
@@ -11,6 +12,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 import unittest
 
 import netns
@@ -136,7 +138,14 @@ def hang_up(live, *words):
 
 
 def next_epoch(net, epoch):
-    shutil.copy(net.path / f"topology-{epoch}.json", net.path / "topology.json")
+    shutil.copy(net.path / f"topology-{epoch}.json", net.path / "topology.new")
+    (net.path / "topology.new").rename(net.path / "topology.json")
+
+
+def sleep_until(net, seconds):
+    """Until so long after the begin of the network's first epoch."""
+    begin = calendar.timegm(time.strptime(net.topology["from"], "%Y-%m-%dT%H:%M:%SZ"))
+    time.sleep(max(0, begin + seconds - time.time()))
 
 
 @unittest.skipIf(why_not(), why_not())
@@ -161,7 +170,7 @@ class Relays(unittest.TestCase):
                 live.stop()
 
     def test_replays_are_refused_after_sighup_and_on_both_sides_of_an_epochs_end(self):
-        net, wire = self.wired()
+        net, wire = self.wired("--epoch-seconds", "6")
         frames = frames_of(net)
         kids = by_kid(frames)
         self.assertEqual(set(kids), {1, 2})
@@ -171,41 +180,45 @@ class Relays(unittest.TestCase):
             self.assertEqual(wire.send(live, frames)["drop_replay"], 120)
             for epoch in (2, 3, 4):
                 next_epoch(net, epoch)
-                hang_up(live, f"SIGHUP: epoch {epoch},")
+                live.wait(lambda: wire.stats()["epoch"] == epoch)
                 gained = wire.send(live, frames)
                 past = sum(len(kids[kid]) for kid in kids if kid < epoch - 1)
                 self.assertEqual(gained["drop_kid"], past)
                 self.assertEqual(gained["drop_replay"], 120 - past)
-                self.assertEqual(sorted(p.name for p in net.runtime(11).iterdir()),
-                                 [f"epoch-{epoch + i}" for i in (-1, 0, 1)])
+                live.wait(lambda: sorted(p.name for p in net.runtime(11).iterdir() if
+                                         p.name.startswith("epoch-")) ==
+                          [f"epoch-{epoch + i}" for i in (-1, 0, 1)])
                 self.assertEqual(
                     min(map(int, json.loads((net.path / "keys-11.json").read_text())["keys"])),
                     epoch + 2)
             self.assertTrue(live.stop()["closed"])
 
     def test_an_epochs_end_under_traffic_loses_nothing(self):
-        net, wire = self.wired()
+        net, wire = self.wired("--epoch-seconds", "8")
         kids = by_kid(frames_of(net, count=2000))
         both = kids[1] + kids[2]  # what epochs 1 and 2 accept
         self.assertGreater(len(both), 1300)
         with wire.start(wire.config()) as live:
-            wire.begin(both, pause_us=2000)
-            live.wait(lambda: wire.stats()["received"] > 200)
+            wire.begin(both, pause_us=6000)
+            live.wait(lambda: wire.stats()["received"] > 100)
             hang_up(live, "SIGHUP: epoch 1,")
             next_epoch(net, 2)
-            hang_up(live, "SIGHUP: epoch 2,")
-            hang_up(live, "SIGHUP: epoch 2,")
+            live.wait(lambda: wire.stats()["epoch"] == 2)
+            self.assertGreater(wire.stats()["received"], 100)
             self.assertLess(wire.stats()["received"], len(both) - 100)
+            hang_up(live, "SIGHUP: epoch 2,")
             wire.end()
             live.wait(lambda: wire.stats()["received"] == len(both))
             books = live.stop()
             self.assertEqual((books["sent"], sum(books["drops"].values())), (len(both), 0))
 
     def test_several_epochs_may_end_at_once(self):
-        net, wire = self.wired()
+        net, wire = self.wired("--epoch-seconds", "3")
         with wire.start(wire.config()) as live:
+            sleep_until(net, 9.5)
+            self.assertEqual(wire.stats()["epoch"], 2)  # and stays there, without a document
             next_epoch(net, 5)
-            hang_up(live, "SIGHUP: epoch 5,")
+            live.wait(lambda: wire.stats()["epoch"] >= 5)
             gained = wire.send(live, frames_of(net))
             self.assertEqual(set(by_kid(frames_of(net, "again.pcap"))), {5, 6})
             self.assertEqual((gained["sent"], gained["drop_kid"]), (120, 0))
@@ -227,12 +240,9 @@ class Relays(unittest.TestCase):
                     ("authorities: cannot change",
                      lambda c, t: (c.replace("authorities:\n", f"authorities:\n- {'0' * 64}\n"), t)),
                     ("not JSON", lambda c, t: (c, json.dumps(t)[:-20])),
-                    ("mixing: cannot change", lambda c, t: (c, {**t, "mixing": {
-                        **t["mixing"], "interval_us": 5001}})),
-                    ("epoch 1 is over", lambda c, t: (c, over)),
-                    ("has no node 11", lambda c, t: (
-                        c, json.dumps(t).replace('"id": 11,', '"id": 12,'))),
-                    ("does not fit node 11's public key", lambda c, t: (c, swap_keys(t)))):
+                    ("is older than that of epoch 2, which was taken", lambda c, t: (c, over)),
+                    ("the authorities have signed two", lambda c, t: (c, {**t, "mixing": {
+                        **t["mixing"], "interval_us": 5001}}))):
                 with self.subTest(words):
                     net.publish(change(*good)[1])
                     config.write_text(change(*good)[0])
@@ -249,6 +259,62 @@ class Relays(unittest.TestCase):
                     hang_up(live, "SIGHUP: nothing has changed: ", words)
             signed.write_text(whole)
             self.assertEqual(wire.send(live, frames)["sent"], 90)
+            live.stop()
+
+    def test_a_next_topology_that_will_not_do_leaves_the_last_good_one(self):
+        for words, change in (
+                ("mixing: cannot change while the relay runs",
+                 lambda t: {**t, "mixing": {**t["mixing"], "interval_us": 5001}}),
+                ("has no node 11, which is this one; it goes on by the topology of epoch 1",
+                 lambda t: json.loads(json.dumps(t).replace('"id": 11,', '"id": 12,'))),
+                ("node 11 has another key of epoch 2 than the document of epoch 1 has promised",
+                 swap_keys)):
+            with self.subTest(words):
+                net, wire = self.wired("--epoch-seconds", "8")
+                with wire.start(wire.config()) as live:
+                    net.publish(change(net.document("topology-2.json")))
+                    live.wait(lambda: words in live.said())
+                    live.wait(lambda: wire.stats()["epoch"] == 2)
+                    self.assertEqual(live.said().count("by the topology of epoch 1"),
+                                     2 if "goes on" in words else 1)
+                    self.assertEqual(sum(v for k, v in wire.stats().items() if
+                                         k.startswith("topology_refused_")),
+                                     1 if "promised" in words else 0)
+                    self.assertTrue(live.stop()["closed"])
+
+    def test_documents_that_were_taken_outlive_a_restart(self):
+        net, wire = self.wired("--epoch-seconds", "5")
+        config = wire.config(extra="state: state\n")
+        with wire.start(config) as live:
+            next_epoch(net, 2)
+            live.wait(lambda: (net.path / "state/document-2").exists())
+            live.stop()
+        sleep_until(net, 6)
+        first = net.path / "topology.json"
+        first.write_bytes((net.path / "state/document-1").read_bytes())
+        frames = by_kid(frames_of(net, "in.pcap", 200))
+        self.assertEqual(set(frames), {1, 2})
+        with wire.start(config) as live:
+            self.assertIn("is older than that of epoch 2", live.said())
+            self.assertEqual(wire.stats()["epoch"], 2)
+            gained = wire.send(live, frames[1] + frames[2])  # also by the key of the epoch before
+            self.assertEqual(gained["sent"], 200)
+            live.stop()
+        first.unlink()
+        with wire.start(config) as live:
+            self.assertIn("topology.json: cannot be opened", live.said())
+            self.assertIn("the last good topology goes on", live.said())
+            live.stop()
+
+    def test_the_end_of_the_last_topology_is_an_alarm(self):
+        net, wire = self.wired("--epoch-seconds", "8")
+        with wire.start(wire.config()) as live:
+            for stage, words in ((1, "ends soon and no other has come"),
+                                 (2, "the next epoch goes on by it"),
+                                 (3, "no key changes any more until another comes")):
+                live.wait(lambda: wire.stats()["alarm_topology"] >= stage)
+                self.assertIn(words, live.said())
+            self.assertEqual(wire.stats()["epoch"], 2)
             live.stop()
 
     def test_services_come_and_go(self):
@@ -270,15 +336,17 @@ class Relays(unittest.TestCase):
 
     def test_what_is_held_for_a_neighbour_that_leaves_is_dropped_by_name(self):
         net, wire = self.wired("--per-layer", "2", "--max-wait-us", "2000000",
-                               interval_us=1000000)
+                               "--epoch-seconds", "6", interval_us=1000000)
         frames = frames_of(net)
+        without = net.document("topology-2.json")
+        without["nodes"] = [n for n in without["nodes"] if n["id"] != 22]
         with wire.start(wire.config()) as live:
+            net.publish(without)
+            sleep_until(net, 5.4)
             wire.begin(frames)
             wire.end()
             live.wait(lambda: wire.stats()["received"] == len(frames))
-            net.topology["nodes"] = [n for n in net.topology["nodes"] if n["id"] != 22]
-            net.publish()
-            hang_up(live, "1 of 1 next hops resolved")
+            live.wait(lambda: "1 of 1 next hops resolved" in live.said())
             live.wait(lambda: wire.stats()["held"] == 0)
             books = live.stop()
         # the generator draws one of two first nodes, and one of two next ones
