@@ -29,7 +29,7 @@ struct poller {
 	const struct frame_self *self;
 	struct gen_receiver *receiver;
 	struct rte_ring *to_kernel, *from_kernel;
-	struct framing *framing; /* control's, for all runs */
+	struct framing *framing;  /* control's, for all runs */
 	bool returned;            /* for polling_join */
 	bool spin;                /* when idle; else yield and sleep */
 	struct stock stock;       /* as of POLLER_SEND */

@@ -32,7 +32,8 @@ static void draw(const struct lm_topology *topology)
 	LM_ASSERT(lm_topology_draw_path(topology, &prng, gateway, path, &hops));
 	check_path(topology, path, hops, NULL);
 	LM_ASSERT(path[0]->layer == 1 && path[hops - 1] == gateway);
-	lm_topology_draw_kids(topology, &prng, topology->epoch, LM_TOPOLOGY_MIDDLE, path, kid, hops);
+	lm_topology_draw_kids(topology, &prng, topology->epoch, LM_TOPOLOGY_MIDDLE, path, kid,
+			      hops);
 	for (unsigned i = 0; i < hops; i++)
 		LM_ASSERT(lm_topology_key(path[i], kid[i]) != NULL);
 	for (unsigned i = 0; i < topology->nodes; i += 1 + topology->nodes / 8) {
