@@ -101,10 +101,11 @@ class Network:
         return "none" if SWAP else pathlib.Path(self.memory.name) / str(node)
 
     def config(self, node, device="net_null0", workers=(0,), vlan=0, megabytes=192, held=4096,
-               extra="", replay=65536, runtime=None, links=False):
+               extra="", replay=65536, runtime=None, links=False, state=False):
         """Writes node's configuration and returns its path; workers: the CPU of each; links: whether
-        they have sessions."""
+        they have sessions; state: whether documents that were taken are kept."""
         path = self.path / f"node-{node}.yaml"
+        extra += f"state: state-{node}\n" if state else ""
         path.write_text(CONFIG.format(
             node=node, device=device, vlan=vlan, megabytes=megabytes, held=held,
             replay=replay, runtime=runtime or self.runtime(node),

@@ -32,7 +32,8 @@ class Whole:
         for number in range(signers + 1, 4):
             (self.net.path / f"authority-{number}.key").unlink()
         self.documents = self.resign()
-        self.nodes = closing(fabric.Fabric(self.net, held=16384, replay=262144))
+        self.nodes = closing(fabric.Fabric(self.net, held=16384, replay=262144, links=True,
+                                            state=True))
         self.first = self.net.topology["epoch"]
         self.began = calendar_seconds(self.net.topology["from"])
         self.epoch = self.first  # of the newest document that was given out
@@ -72,8 +73,7 @@ class Whole:
         return self.began + (epoch - self.first) * self.seconds
 
     def publish(self):
-        """Gives each document out before its epoch begins, by a rename, and tells relays to look
-        when it begins."""
+        """Gives each document out before its epoch begins, by a rename."""
         while self.epoch < self.first + AHEAD:
             following = self.epoch + 1
             if self.sleep_until(self.starts(following) - LEAD * self.seconds):
@@ -82,11 +82,6 @@ class Whole:
             new.write_bytes((self.net.path / self.documents[following]).read_bytes())
             os.rename(new, self.net.path / "topology.json")
             self.epoch = following
-            if self.sleep_until(self.starts(following)):
-                return
-            for live in list(self.nodes.live.values()):
-                if live.process.poll() is None:
-                    live.process.send_signal(signal.SIGHUP)
 
     def sleep_until(self, when):
         """True if it is over before that."""
