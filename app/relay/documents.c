@@ -81,10 +81,21 @@ static unsigned list_kept(uint32_t epoch[FILES_MAX], const struct documents *doc
 	return n;
 }
 
-/* Keeps the bytes of a document that was taken, and forgets those before its predecessor. */
+/* ---- Taking ---- */
+
+static struct lm_topology *newest(const struct documents *documents)
+{
+	return documents->next ? documents->next : documents->now;
+}
+
+/*
+ * Keeps the bytes of a document that is taken, and forgets all but it and the newest before it:
+ * also later ones, which had no good signatures, or would be the newest.
+ */
 static int keep(const struct documents *documents, uint32_t epoch, const char *text, size_t len,
 		struct lm_error *err)
 {
+	const struct lm_topology *before = newest(documents);
 	char path[DOCUMENTS_PATH + NAME_LEN];
 	uint32_t kept[FILES_MAX];
 	unsigned n;
@@ -97,18 +108,13 @@ static int keep(const struct documents *documents, uint32_t epoch, const char *t
 	if (rc != 0)
 		return rc;
 	n = list_kept(kept, documents);
-	for (unsigned i = KEPT; i < n; i++) {
+	for (unsigned i = 0; i < n; i++) {
+		if (kept[i] == epoch || (before && kept[i] == before->epoch))
+			continue;
 		kept_path(path, documents, kept[i]);
 		unlink(path);
 	}
 	return 0;
-}
-
-/* ---- Taking ---- */
-
-static struct lm_topology *newest(const struct documents *documents)
-{
-	return documents->next ? documents->next : documents->now;
 }
 
 static uint64_t time_of(const struct lm_topology *topology, uint64_t now_s)
@@ -139,29 +145,27 @@ static void count(struct documents *documents, enum lm_succession refusal)
 	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
-/* Judges the bytes of a signed file. As documents_read; *topology is the document if it is taken.
- */
-static int judge(struct lm_topology **topology, struct documents *documents, const char *text,
-		 size_t len, const char *name, uint64_t now_s, struct lm_error *err)
+/* Judges the bytes of a signed file. As documents_read; *topology is the document if it is taken,
+ * else *refusal says why not: [TAKEN] as in `refused`. */
+static int judge(struct lm_topology **topology, const struct documents *documents, const char *text,
+		 size_t len, const char *name, uint64_t now_s, enum lm_succession *refusal,
+		 struct lm_error *err)
 {
 	const struct lm_topology *before = newest(documents);
 	enum lm_succession verdict;
 	int rc = lm_topology_open(topology, text, len, &documents->authorities, name, err);
 
-	if (rc != 0) {
-		count(documents, LM_SUCCESSION_TAKEN);
+	*refusal = LM_SUCCESSION_TAKEN;
+	if (rc != 0)
 		return rc;
-	}
 	verdict = lm_topology_succeeds(*topology, before, time_of(*topology, now_s), name, err);
 	if (verdict == LM_SUCCESSION_TAKEN &&
 	    !(before && memcmp(&before->hash, &(*topology)->hash, sizeof(before->hash)) == 0))
 		return 1;
 	lm_topology_free(*topology);
 	*topology = NULL;
-	if (verdict == LM_SUCCESSION_TAKEN)
-		return 0;
-	count(documents, verdict);
-	return -EINVAL;
+	*refusal = verdict;
+	return verdict == LM_SUCCESSION_TAKEN ? 0 : -EINVAL;
 }
 
 static struct document_mark look(const char *path)
@@ -184,31 +188,49 @@ bool documents_changed(const struct documents *documents)
 	return memcmp(&mark, &documents->mark, sizeof(mark)) != 0;
 }
 
+/* Judges what was read; takes it if it can be kept: else a restart would go back behind it. */
+static int take(struct documents *documents, const char *text, size_t len, uint64_t now_s,
+		enum lm_succession *refusal, struct lm_error *err)
+{
+	struct lm_topology *topology;
+	int rc = judge(&topology, documents, text, len, documents->path, now_s, refusal, err);
+
+	if (rc < 0) {
+		documents->again = *refusal == LM_SUCCESSION_FUTURE;
+		return rc;
+	}
+	if (rc == 0)
+		return 0;
+	rc = keep(documents, topology->epoch, text, len, err);
+	if (rc == 0) {
+		add(documents, topology);
+		return 1;
+	}
+	lm_topology_free(topology);
+	documents->again = true;
+	return rc;
+}
+
 int documents_read(struct documents *documents, uint64_t now_s, struct lm_error *err)
 {
-	struct lm_topology *topology = NULL;
+	bool repeated = documents->again && !documents_changed(documents);
+	enum lm_succession refusal = LM_SUCCESSION_TAKEN;
 	char *text;
 	size_t len;
 	int rc;
 
 	documents->mark = look(documents->path);
+	documents->again = false;
 	rc = lm_file_read(&text, &len, documents->path, err);
-	if (rc != 0) {
-		count(documents, LM_SUCCESSION_TAKEN);
-		return rc;
+	if (rc == 0) {
+		rc = take(documents, text, len, now_s, &refusal, err);
+		free(text);
+	} else {
+		documents->again = rc != -ENOENT;
 	}
-	rc = judge(&topology, documents, text, len, documents->path, now_s, err);
-	if (rc == 1) {
-		/* what is not kept is not taken: a restart would go back behind it */
-		int kept = keep(documents, topology->epoch, text, len, err);
-
-		if (kept == 0)
-			add(documents, topology);
-		else
-			lm_topology_free(topology);
-		rc = kept == 0 ? 1 : kept;
-	}
-	free(text);
+	if (rc < 0 && !(repeated && documents->last == refusal))
+		count(documents, refusal);
+	documents->last = refusal;
 	return rc;
 }
 
@@ -221,15 +243,20 @@ int documents_read(struct documents *documents, uint64_t now_s, struct lm_error 
 static void read_kept(struct documents *documents, uint32_t epoch, struct lm_error *warn)
 {
 	char path[DOCUMENTS_PATH + NAME_LEN];
+	enum lm_succession refusal;
 	struct lm_topology *topology;
 	char *text;
 	size_t len;
+	int rc;
 
 	kept_path(path, documents, epoch);
 	if (lm_file_read(&text, &len, path, warn) != 0)
 		return;
-	if (judge(&topology, documents, text, len, path, DOCUMENTS_OWN_TIME, warn) == 1)
+	rc = judge(&topology, documents, text, len, path, DOCUMENTS_OWN_TIME, &refusal, warn);
+	if (rc == 1)
 		add(documents, topology);
+	else if (rc < 0)
+		count(documents, refusal);
 	free(text);
 }
 

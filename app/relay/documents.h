@@ -29,6 +29,10 @@ struct documents {
 	char state[DOCUMENTS_PATH]; /* a folder; empty: nothing is kept */
 	struct lm_authorities authorities;
 	struct document_mark mark;
+	bool again; /* what was refused in the file may be taken later: its time has not come, or it
+		       could not be read or kept. For documents_read, now and then */
+
+	enum lm_succession last; /* why it was refused */
 
 	struct lm_topology *now;  /* in force; NULL: none was ever taken */
 	struct lm_topology *next; /* its successor, whose time has not come or is being prepared */
@@ -58,7 +62,8 @@ LM_MUST_CHECK bool documents_changed(const struct documents *documents);
 
 /*
  * Reads the file. 1: a document was taken; 0: it is the one that is there already; -errno and a
- * message: it is refused. The one in force is as before.
+ * message: it is refused, and counted if the file was not refused for this before. The one in force
+ * is as before.
  */
 LM_MUST_CHECK int documents_read(struct documents *documents, uint64_t now_s, struct lm_error *err);
 

@@ -50,6 +50,7 @@ void publish_close(struct publish *publish)
 struct gathering {
 	const struct publish *publish;
 	struct lm_descriptor *descriptor;
+	uint32_t first; /* those before it are over */
 };
 
 /* Adds the key of an epoch behind those that are there; consecutive ones only. */
@@ -60,7 +61,7 @@ static void gather(void *context, uint32_t epoch, const struct lm_secret *secret
 	struct lm_descriptor *descriptor = gathering->descriptor;
 	struct lm_descriptor_key *key = &descriptor->key[descriptor->keys];
 
-	if (descriptor->keys == LM_DESCRIPTOR_KEYS ||
+	if (epoch < gathering->first || descriptor->keys == LM_DESCRIPTOR_KEYS ||
 	    (descriptor->keys > 0 && epoch != key[-1].epoch + 1))
 		return;
 	key->epoch = epoch;
@@ -80,13 +81,24 @@ static void forget(struct lm_descriptor *descriptor, uint32_t epoch)
 		descriptor->keys * sizeof(descriptor->key[0]));
 }
 
-/* Makes what is missing up to the last epoch that is wanted, and lists it. */
-static int extend(struct lm_descriptor *descriptor, const struct publish *publish, uint32_t epoch,
-		  struct lm_error *err)
+/* The first epoch from `epoch` on of which the topology has no key of this relay. */
+static uint32_t first_free(const struct lm_topology_node *node, uint32_t epoch)
+{
+	while (node && lm_topology_key(node, (uint8_t)epoch))
+		epoch++;
+	return epoch;
+}
+
+/*
+ * Makes what is missing up to the last epoch that is wanted, and lists it. Of an epoch for which
+ * the topology has a key none is made, also if that was lost: senders use the one it has.
+ */
+static int extend(struct lm_descriptor *descriptor, const struct publish *publish,
+		  const struct lm_topology_node *node, uint32_t epoch, struct lm_error *err)
 {
 	const struct node_config *config = &publish->config->node;
-	uint32_t last = epoch + (uint32_t)publish->config->publish.epochs, first = epoch;
-	struct gathering gathering = {publish, descriptor};
+	uint32_t last = epoch + (uint32_t)publish->config->publish.epochs, first;
+	struct gathering gathering = {publish, descriptor, epoch};
 	int rc = 0;
 
 	if (last > LM_TOPOLOGY_EPOCH_MAX + LM_TOPOLOGY_KEYS - 1)
@@ -94,8 +106,8 @@ static int extend(struct lm_descriptor *descriptor, const struct publish *publis
 	if (descriptor->keys == 0 && access(config->keys, F_OK) == 0)
 		rc = lm_epoch_each_waiting(config->keys, descriptor->id, LM_EPOCH_KEYS_MAX, gather,
 					   &gathering, err);
-	if (descriptor->keys > 0)
-		first = descriptor->key[descriptor->keys - 1].epoch + 1;
+	first = descriptor->keys > 0 ? descriptor->key[descriptor->keys - 1].epoch + 1
+				     : first_free(node, epoch);
 	if (rc == 0 && first <= last)
 		rc = lm_epoch_make(config->keys, descriptor->id, first, last, err);
 	if (rc == 0 && first <= last)
@@ -197,7 +209,7 @@ int publish_update(const struct publish *publish, const struct lm_topology_node 
 	rc = describe(descriptor, publish, node, err);
 	if (rc == 0) {
 		forget(descriptor, epoch);
-		rc = extend(descriptor, publish, epoch, err);
+		rc = extend(descriptor, publish, node, epoch, err);
 	}
 	if (rc == 0 && memcmp(descriptor, before, sizeof(*descriptor)) != 0)
 		rc = write_descriptor(publish, descriptor, path, now_s, err);

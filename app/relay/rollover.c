@@ -240,8 +240,10 @@ static void look_at_file(struct run *run)
 	if (lm_clock_us() < rollover->look_us)
 		return;
 	rollover->look_us = lm_clock_us() + LOOK_US;
-	if (!documents_changed(&run->relay->documents))
+	if (!documents_changed(&run->relay->documents) &&
+	    !(run->relay->documents.again && lm_clock_us() >= rollover->again_us))
 		return;
+	rollover->again_us = lm_clock_us() + RETRY_US;
 	forget_prepared(rollover);
 	rc = do_aside(run, &aside, read_document);
 	if (rc < 0) {

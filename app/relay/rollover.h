@@ -16,6 +16,7 @@ struct reload;
 struct rollover {
 	struct reload *prepared; /* for the next change, ahead of its time; or NULL */
 	uint64_t look_us;        /* when the topology file is looked at again */
+	uint64_t again_us;       /* when what was refused in it is read once more, if it may pass */
 	uint64_t retry_us;       /* not before this is tried again what failed */
 	unsigned stage;          /* of the topology's end, that was told of last */
 	char told[sizeof(((struct lm_error *)0)->text)]; /* the failure that was told of last */

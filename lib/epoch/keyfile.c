@@ -427,22 +427,43 @@ static bool add_missing(struct keyfile *keyfile, uint32_t first, uint32_t last)
 	return true;
 }
 
-/* An empty key file where there is none. */
+/* Gives the file of the first name the second too, unless that is taken, and takes the first away.
+ */
+static int put_in_place(const struct keyfile_open *file, const char *new, struct lm_error *err)
+{
+	int rc = 0;
+
+	/* not by a rename: another process may have made one, with keys */
+	if (linkat(file->folder, new, file->folder, file->name, 0) != 0 && errno != EEXIST)
+		rc = lm_error_set(err, errno, "%s: cannot be made: %s", file->path,
+				  strerror(errno));
+	unlinkat(file->folder, new, 0);
+	if (rc == 0 && fsync(file->folder) != 0)
+		rc = lm_error_set(err, errno, "%s: its folder: %s", file->path, strerror(errno));
+	return rc;
+}
+
+/* An empty key file where there is none; whole, or not there. */
 static int make_file(const char *path, uint32_t node, struct lm_error *err)
 {
 	struct keyfile_open file = {.path = path, .fd = -1, .folder = -1, .node = node};
+	char new[NAME_MAX + 1];
 	int rc;
 
 	if (access(path, F_OK) == 0 || errno != ENOENT)
 		return 0; /* what is wrong with it, if anything, is said when it is opened */
 	rc = open_folder(&file, err);
-	file.now = rc == 0 ? lm_secret_alloc(sizeof(*file.now)) : NULL;
-	if (rc == 0 && !file.now)
+	if (rc != 0)
+		return rc;
+	snprintf(new, sizeof(new), "%s" SUFFIX, file.name);
+	file.now = lm_secret_alloc(sizeof(*file.now));
+	if (!file.now)
 		rc = no_locked_memory(err);
+	unlinkat(file.folder, new, 0); /* of a process that died while it wrote */
 	if (rc == 0)
-		rc = write_new(file.folder, file.name, file.now, node, NULL, err);
-	if (rc == 0 && fsync(file.folder) != 0)
-		rc = lm_error_set(err, errno, "%s: its folder: %s", path, strerror(errno));
+		rc = write_new(file.folder, new, file.now, node, NULL, err);
+	if (rc == 0)
+		rc = put_in_place(&file, new, err);
 	keyfile_close(&file);
 	return rc;
 }
