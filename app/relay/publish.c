@@ -97,7 +97,7 @@ static int extend(struct lm_descriptor *descriptor, const struct publish *publis
 		  const struct lm_topology_node *node, uint32_t epoch, struct lm_error *err)
 {
 	const struct node_config *config = &publish->config->node;
-	uint32_t last = epoch + (uint32_t)publish->config->publish.epochs, first;
+	uint32_t last = epoch + (uint32_t)publish->config->publish.epochs, first, begins;
 	struct gathering gathering = {publish, descriptor, epoch};
 	int rc = 0;
 
@@ -108,6 +108,9 @@ static int extend(struct lm_descriptor *descriptor, const struct publish *publis
 					   &gathering, err);
 	first = descriptor->keys > 0 ? descriptor->key[descriptor->keys - 1].epoch + 1
 				     : first_free(node, epoch);
+	begins = descriptor->keys > 0 ? descriptor->key[0].epoch : first;
+	if (last < begins + LM_TOPOLOGY_KEYS - 1) /* fewer keys are no descriptor */
+		last = begins + LM_TOPOLOGY_KEYS - 1;
 	if (rc == 0 && first <= last)
 		rc = lm_epoch_make(config->keys, descriptor->id, first, last, err);
 	if (rc == 0 && first <= last)
