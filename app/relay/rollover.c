@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "reload.h"
 #include "run.h"
 
@@ -19,6 +20,7 @@
 #define RETRY_US 5000000 /* after a failure */
 #define LEAD_S   30      /* that the next change is prepared ahead, or a quarter of an epoch */
 #define NAP_MS   2
+#define CLOCK_US 1000000 /* between two looks at the neighbours' clocks */
 
 /* What takes as long as a replay set is large, or as a disk is slow. */
 struct aside {
@@ -77,13 +79,18 @@ static int read_config(struct aside *aside)
 {
 	struct documents *documents = &aside->relay->documents;
 	struct relay_config *config = (struct relay_config *)(uintptr_t)aside->config;
+	char before[DOCUMENTS_PATH];
 	int rc = reload_read_config(config, aside->relay, &aside->err);
 
 	if (rc != 0)
 		return rc;
+	snprintf(before, sizeof(before), "%s", documents->path);
 	snprintf(documents->path, sizeof(documents->path), "%s", config->node.topology);
 	rc = documents_read(documents, wall_s(), &aside->err);
-	return rc < 0 ? rc : 0;
+	if (rc >= 0)
+		return 0;
+	snprintf(documents->path, sizeof(documents->path), "%s", before);
+	return rc;
 }
 
 static int prepare(struct aside *aside)
@@ -286,9 +293,52 @@ static void watch_end(struct run *run, uint64_t now_s)
 	run->rollover.stage = stage;
 }
 
-/* The epoch never goes back, whatever the clock does. */
+/* What most neighbours say of the own clock; told when it gets worse, or well again. */
+static enum clock_verdict watch_clock(struct run *run)
+{
+	static const char *const words[] = {
+		[CLOCK_WELL] = "is right again",
+		[CLOCK_OFF] = "is wrong; set it (chrony, systemd-timesyncd)",
+		[CLOCK_USELESS] = "is so wrong that no other epoch is begun by it; set it (chrony, "
+				  "systemd-timesyncd)",
+	};
+	struct sessions_offset heard[CLOCK_SAMPLES];
+	struct clock_sample sample[CLOCK_SAMPLES];
+	struct relay *relay = run->relay;
+	enum clock_verdict before = (enum clock_verdict)relay->alarm_clock, verdict = CLOCK_WELL;
+	int64_t offset_us = 0;
+	unsigned n;
+
+	if (!relay->sessions || lm_clock_us() < run->rollover.clock_us)
+		return before;
+	run->rollover.clock_us = lm_clock_us() + CLOCK_US;
+	n = sessions_offsets(relay->sessions, heard, CLOCK_SAMPLES);
+	for (unsigned i = 0; i < n; i++)
+		sample[i] = (struct clock_sample){heard[i].offset_us, heard[i].when_us};
+	if (clock_offset(&offset_us, sample, n, lm_clock_us()))
+		verdict = clock_judge(relay->topology, relay->epoch, lm_clock_wall_us(), offset_us);
+	else
+		offset_us = 0;
+	__atomic_store_n(&relay->clock_offset_us, offset_us, __ATOMIC_RELAXED);
+	__atomic_store_n(&relay->alarm_clock, verdict, __ATOMIC_RELAXED);
+	if (verdict > before || (verdict == CLOCK_WELL && before != CLOCK_WELL))
+		fprintf(stderr,
+			"linemix-relay: %sthis machine's clock %s: most neighbours' are %.1f s "
+			"ahead of it\n",
+			verdict == CLOCK_WELL ? "" : "warning: ", words[verdict],
+			(double)offset_us / 1e6);
+	return verdict;
+}
+
+/*
+ * The epoch never goes back, whatever the clock does; and by a clock that most neighbours call
+ * useless it does not go on either.
+ */
 static struct documents_target target_at(const struct relay *relay, uint64_t now_s)
 {
+	if (relay->alarm_clock == CLOCK_USELESS)
+		return (struct documents_target){relay->topology, relay->epoch};
+
 	struct documents_target target = documents_target(&relay->documents, now_s);
 
 	if (target.topology == relay->topology && target.epoch < relay->epoch)
@@ -301,9 +351,17 @@ static bool differs(const struct relay *relay, struct documents_target target)
 	return target.topology != relay->topology || target.epoch != relay->epoch;
 }
 
-void rollover_step(struct run *run)
+static int cannot_join(const struct relay *relay, struct lm_error *err)
 {
-	const struct relay *relay = run->relay;
+	return lm_error_set(err, ETIME,
+			    "most neighbours' clocks are %.1f s ahead of this machine's: it cannot "
+			    "serve epoch %" PRIu32 "; set its clock (chrony, systemd-timesyncd)",
+			    (double)relay->clock_offset_us / 1e6, relay->epoch);
+}
+
+int rollover_step(struct run *run, struct lm_error *failure)
+{
+	struct relay *relay = run->relay;
 	struct rollover *rollover = &run->rollover;
 	const struct lm_topology *now = relay->documents.now;
 	uint64_t lead_s = (now->until_s - now->from_s) / 4;
@@ -311,22 +369,26 @@ void rollover_step(struct run *run)
 	struct lm_error err;
 
 	if (run->feed) /* at the document's own time */
-		return;
+		return 0;
+	relay->was_ready |= relay->ready;
+	if (watch_clock(run) == CLOCK_USELESS && !relay->was_ready)
+		return cannot_join(relay, failure);
 	look_at_file(run);
 	watch_end(run, now_s);
 	if (lm_clock_us() < rollover->retry_us)
-		return;
+		return 0;
 	if (differs(relay, target_at(relay, now_s))) {
 		roll(run, target_at(relay, now_s), now_s);
-		return;
+		return 0;
 	}
 	change_s = documents_change_s(&relay->documents, now_s);
 	lead_s = lead_s < LEAD_S ? lead_s : LEAD_S;
 	if (change_s == UINT64_MAX || change_s - now_s > lead_s ||
 	    !differs(relay, target_at(relay, change_s)))
-		return;
+		return 0;
 	if (prepare_for(run, target_at(relay, change_s), &err) != 0)
 		tell(rollover, &err);
+	return 0;
 }
 
 void rollover_hang_up(struct run *run)

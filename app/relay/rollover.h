@@ -18,12 +18,16 @@ struct rollover {
 	uint64_t look_us;        /* when the topology file is looked at again */
 	uint64_t again_us;       /* when what was refused in it is read once more, if it may pass */
 	uint64_t retry_us;       /* not before this is tried again what failed */
+	uint64_t clock_us;       /* when the clock is judged again */
 	unsigned stage;          /* of the topology's end, that was told of last */
 	char told[sizeof(((struct lm_error *)0)->text)]; /* the failure that was told of last */
 };
 
-/* Often: does what is due. */
-void rollover_step(struct run *run);
+/*
+ * Often: does what is due. -ETIME and a message: the own clock is so wrong that this relay, which
+ * was never ready, cannot join.
+ */
+LM_MUST_CHECK int rollover_step(struct run *run, struct lm_error *err);
 
 /* Takes what the configuration and the topology say now into use, whole or not at all. */
 void rollover_hang_up(struct run *run);

@@ -405,7 +405,8 @@ static int control(struct run *run, int *signal, struct lm_error *err)
 		if (run->relay->ready || lm_clock_us() > run->wait_us)
 			run_end_wait(run);
 		watch_sets(run);
-		rollover_step(run);
+		if (rc == 0)
+			rc = rollover_step(run, err);
 	}
 	return rc;
 }
