@@ -111,14 +111,15 @@ static int publish(struct aside *aside)
 	return publish_update(&relay->publish, relay->node, relay->epoch, wall_s(), &aside->err);
 }
 
-/* Says what has failed, once, and that it will be tried again. */
-static void tell(struct rollover *rollover, const struct lm_error *err)
+/* Says what has failed, once; false if it was said before. It will be tried again. */
+static bool tell(struct rollover *rollover, const struct lm_error *err)
 {
 	rollover->retry_us = lm_clock_us() + RETRY_US;
 	if (strcmp(rollover->told, err->text) == 0)
-		return;
+		return false;
 	snprintf(rollover->told, sizeof(rollover->told), "%s", err->text);
 	fprintf(stderr, "linemix-relay: %s\n", err->text);
+	return true;
 }
 
 static void forget_prepared(struct rollover *rollover)
@@ -211,7 +212,7 @@ static bool try_target(struct run *run, struct documents_target target)
 		rc = go(run, next, &err);
 	}
 	if (rc != 0) {
-		tell(&run->rollover, &err);
+		(void)tell(&run->rollover, &err);
 		return false;
 	}
 	fprintf(stderr,
@@ -253,13 +254,11 @@ static void look_at_file(struct run *run)
 	rollover->again_us = lm_clock_us() + RETRY_US;
 	forget_prepared(rollover);
 	rc = do_aside(run, &aside, read_document);
-	if (rc < 0) {
-		tell(rollover, &aside.err);
+	if (rc < 0 && tell(rollover, &aside.err))
 		fprintf(stderr,
 			"linemix-relay: the last good topology, of epoch %" PRIu32
 			", stays in force\n",
 			run->relay->documents.now->epoch);
-	}
 	rollover->retry_us = 0;
 }
 
@@ -387,7 +386,7 @@ int rollover_step(struct run *run, struct lm_error *failure)
 	    !differs(relay, target_at(relay, change_s)))
 		return 0;
 	if (prepare_for(run, target_at(relay, change_s), &err) != 0)
-		tell(rollover, &err);
+		(void)tell(rollover, &err);
 	return 0;
 }
 
