@@ -270,7 +270,7 @@ class Relays(unittest.TestCase):
                 ("node 11 has another key of epoch 2 than the document of epoch 1 has promised",
                  swap_keys)):
             with self.subTest(words):
-                net, wire = self.wired("--epoch-seconds", "8")
+                net, wire = self.wired("--epoch-seconds", "12")
                 with wire.start(wire.config()) as live:
                     net.publish(change(net.document("topology-2.json")))
                     live.wait(lambda: words in live.said())
