@@ -44,7 +44,8 @@ class Loops(unittest.TestCase):
         sent, back, loops = self.half_a_second(net)
         self.assertGreater(loops, 50)
         drops = self.again(net, sent, back, JUDGE)
-        self.assertEqual((drops["cover"], drops["paused"]), (loops, 0))
+        self.assertEqual(drops["cover"], loops)
+        self.assertLess(drops["paused"], 10)  # of 300: while the first loops are on their way
         self.assertGreater(self.again(net, sent, [], JUDGE)["paused"], 50)
 
     def test_in_a_pause_loops_that_return_are_cover_and_all_else_is_paused(self):
