@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * See rollover.h. Epochs advance by the clock, but never beyond the one after the newest document's
- * and never backwards: so a clock that jumps erases no key that the network still uses.
+ * and never backwards, which bounds what a clock that jumps can do.
  */
 #include "rollover.h"
 

@@ -78,6 +78,14 @@ static void add_handshakes(const struct handshakes *handshakes, struct rte_tel_d
 	}
 }
 
+/* Within what telemetry can say: 24 days. */
+static int clock_offset_ms(const struct relay *relay)
+{
+	int64_t ms = __atomic_load_n(&relay->clock_offset_us, __ATOMIC_RELAXED) / 1000;
+
+	return ms > INT32_MAX ? INT32_MAX : ms < INT32_MIN ? INT32_MIN : (int)ms;
+}
+
 /* Where the relay is in time, and what it would not take. */
 static void add_topology(const struct relay *relay, struct rte_tel_data *data)
 {
@@ -86,8 +94,7 @@ static void add_topology(const struct relay *relay, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "epoch", __atomic_load_n(&relay->epoch, __ATOMIC_RELAXED));
 	add_count(data, "alarm_topology", &relay->alarm_topology);
 	add_count(data, "alarm_clock", &relay->alarm_clock);
-	rte_tel_data_add_dict_int(data, "clock_offset_us",
-				  (int)__atomic_load_n(&relay->clock_offset_us, __ATOMIC_RELAXED));
+	rte_tel_data_add_dict_int(data, "clock_offset_ms", clock_offset_ms(relay));
 	for (unsigned i = 0; i < LM_COUNT(relay->documents.refused); i++) {
 		snprintf(name, sizeof(name), "topology_refused_%s",
 			 i == LM_SUCCESSION_TAKEN ? "broken" : lm_succession_name(i));

@@ -46,8 +46,11 @@ unsigned worker_held(const struct worker *worker)
 	uint64_t dummies = __atomic_load_n(&worker->dummies_put, __ATOMIC_RELAXED) -
 			   __atomic_load_n(&worker->dummies_taken, __ATOMIC_RELAXED);
 
+	/* while dummies move, the ring and their counters are not of one moment */
+	int64_t outbound = (int64_t)rte_ring_count(worker->from_mixer) - (int64_t)dummies;
+
 	return __atomic_load_n(&worker->held, __ATOMIC_RELAXED) + rte_ring_count(worker->to_mixer) +
-	       rte_ring_count(worker->from_mixer) - (unsigned)dummies;
+	       (outbound > 0 ? (unsigned)outbound : 0);
 }
 
 unsigned worker_inbound(const struct worker *worker)
