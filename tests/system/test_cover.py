@@ -102,7 +102,7 @@ class TwoRelays(unittest.TestCase):
         said, before = len(self.verdicts(mix)), stats(net, 11)
         self.assertEqual(before["epoch"], 1)
         for live, node in ((mix, 11), (gateway, 1)):
-            live.wait(lambda: stats(net, node)["epoch"] == 2)
+            live.wait(lambda: stats(net, node).get("epoch", 0) == 2)
         at_end = stats(net, 11)
         mix.wait(lambda: stats(net, 11)["loops_back"] > at_end["loops_back"] + 100)
         for node in (11, 1):

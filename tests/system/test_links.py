@@ -152,7 +152,7 @@ class Sessions(unittest.TestCase):
         self.through(mesh, 200)
         mesh.without_macs("topology-2.json", move)
         for node in (11, 21):
-            mesh.live[node].wait(lambda node=node: stats(mesh.net, node)["epoch"] == 2)
+            mesh.live[node].wait(lambda node=node: stats(mesh.net, node).get("epoch", 0) == 2)
             self.assertIn("by the topology of epoch 2", mesh.live[node].said())
         mesh.stop(31)
         mesh.start(31)
