@@ -84,13 +84,14 @@ static bool pressing(const struct lm_topology *topology)
 }
 
 /* Frames for a mix that the kernel does not find go to an address that nobody has. */
-static bool resolve_or_lose(void *neighbours, uint8_t mac[6], const struct lm_topology_node *node)
+static bool resolve_or_lose(void *neighbours, struct frame_way *way, const struct frame_self *self,
+			    const struct lm_topology_node *node, const struct view_peer *peer)
 {
-	if (neighbours_resolve(neighbours, mac, node))
+	if (neighbours_resolve(neighbours, way, self, node, peer))
 		return true;
 	fprintf(stderr, "linemix-gen: mix %u has no link-layer address: packets for it are lost\n",
 		node->id);
-	return view_resolve_static(NULL, mac, node);
+	return view_resolve_static(NULL, way, self, node, peer);
 }
 
 /* Adds `next` to the calendar when its first layer is resolved, or the time has come. */

@@ -80,11 +80,11 @@ static int open_kernel(struct live *live, struct lm_error *err)
 					    "too little memory for rings (%s); raise "
 					    "memory.megabytes",
 					    rte_strerror(rte_errno));
-		rc = tap_open(&live->tap, config, &live->self, err);
+		rc = tap_open(&live->tap, config, &live->self, live->port.mtu, err);
 	}
 	if (rc == 0)
 		rc = neighbours_open(&live->neighbours, live->tap.fd < 0 ? 0 : live->tap.ifindex,
-				     &live->self, err);
+				     live->port.ifindex, live->port.mtu, &live->self, err);
 	return rc;
 }
 

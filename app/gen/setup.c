@@ -203,7 +203,7 @@ struct view *gen_setup_static_view(struct gen_setup *setup, struct lm_error *err
 	struct view *view;
 	uint8_t mac[6];
 
-	(void)view_resolve_static(NULL, mac, setup->self);
+	view_static_mac(mac, setup->self);
 	view_self_init(&self, setup->self, mac, (uint16_t)setup->config.node.port.vlan);
 	view = view_make(setup->topology, setup->self, &self, gen_setup_ring(setup), setup->links,
 			 view_resolve_static, NULL);

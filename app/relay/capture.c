@@ -124,7 +124,6 @@ static void write_frame(struct replay *replay, struct rte_mbuf *mbuf)
 /* A delivery becomes a UDP datagram to the service, from this node's address. */
 static void write_delivery(struct replay *replay, struct rte_mbuf *mbuf)
 {
-	static const uint8_t nobody[6];
 	struct sink *sink = &replay->relay->sink;
 	const struct endpoint *endpoint =
 		services_find_header(&sink->services, rte_pktmbuf_mtod(mbuf, const uint8_t *));
@@ -132,13 +131,15 @@ static void write_delivery(struct replay *replay, struct rte_mbuf *mbuf)
 					   .address = {{.ipv6 = endpoint->ipv6,
 							.port = endpoint->port}}};
 	struct frame_header header;
+	struct frame_way way; /* to nobody's link-layer address */
 
 	memcpy(service.address[0].ip, endpoint->address, sizeof(endpoint->address));
-	if (!frame_header_init(&header, &replay->self, &service, nobody)) {
+	if (!frame_way_first(&way, &replay->self, &service)) {
 		count_add(&sink->count.drop[LM_DROP_SINK_ERROR], 1);
 		rte_pktmbuf_free(mbuf);
 		return;
 	}
+	frame_header_init(&header, &replay->self, &service, &way);
 	port_write_header(&replay->relay->port, mbuf, &header);
 	count_add(&sink->count.delivered, 1);
 	write_frame(replay, mbuf);

@@ -21,6 +21,7 @@
 enum config_link { CONFIG_LINK_NOISE, CONFIG_LINK_NONE };
 enum config_idle { CONFIG_IDLE_AUTO, CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD };
 
+
 struct node_config {
 	uint64_t node;
 	char topology[CONFIG_PATH_MAX + 1];
@@ -129,9 +130,9 @@ struct relay_config {
 		NODE_CONFIG_STRING(S, M, port.tap, "port.tap", 0, "",                              \
 				   "TAP behind which the kernel sits; empty: static MACs only"),   \
 		NODE_CONFIG_UINT(S, M, port.prefix_ipv4, "port.prefix_ipv4", 1, 32, "24",          \
-				 "prefix length of the node's IPv4 address"),                      \
+				 "prefix length of the node's IPv4 addresses"),                    \
 		NODE_CONFIG_UINT(S, M, port.prefix_ipv6, "port.prefix_ipv6", 1, 128, "64",         \
-				 "prefix length of the node's IPv6 address"),                      \
+				 "prefix length of the node's IPv6 addresses"),                    \
 		NODE_CONFIG_UINT(S, M, port.vlan, "port.vlan", 0, 4094, "0",                       \
 				 "VLAN id sent and required; 0: send untagged, take any one tag"), \
 		NODE_CONFIG_UINT(S, M, port.rx_descriptors, "port.rx_descriptors", 64, 32768,      \

@@ -182,15 +182,22 @@ static bool address(struct feed_link *link, struct end *end, uint32_t id)
 	const struct relay *relay = link->relay;
 	const struct lm_topology_node *node = lm_topology_find(relay->topology, id);
 	struct frame_self self;
+	struct frame_way way;
 	uint8_t mac[6];
 
-	(void)view_resolve_static(NULL, mac, node);
+	view_static_mac(mac, node);
 	view_self_init(&self, node, mac, (uint16_t)relay->config->node.port.vlan);
 	if (end == &link->stranger) {
-		memcpy(self.ipv4, flooder_ipv4, sizeof(self.ipv4));
-		memcpy(self.ipv6, flooder_ipv6, sizeof(self.ipv6));
+		for (unsigned i = 0; i < self.addresses; i++)
+			memcpy(self.address[i].ip,
+			       self.address[i].ipv6 ? flooder_ipv6 : flooder_ipv4,
+			       self.address[i].ipv6 ? 16 : 4);
 	}
-	return frame_header_init(&end->header, &self, relay->node, relay->port.mac);
+	if (!frame_way_first(&way, &self, relay->node))
+		return false;
+	memcpy(way.mac, relay->port.mac, sizeof(way.mac));
+	frame_header_init(&end->header, &self, relay->node, &way);
+	return true;
 }
 
 static void make_garbage(struct feed_link *link)

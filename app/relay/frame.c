@@ -5,6 +5,8 @@
  */
 #include "frame.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -95,15 +97,112 @@ static void skip(struct rest *rest, size_t n)
 	rest->offset += n;
 }
 
-static struct frame_parsed parse_udp(uint16_t port, struct rest udp, uint64_t pseudo,
-				     bool zero_allowed, bool checked)
+/* ---- Whose addresses ---- */
+
+static size_t ip_len(bool ipv6)
+{
+	return ipv6 ? 16 : 4;
+}
+
+/* With lengths that the compiler knows: every frame is looked at so. */
+static bool same_ip(bool ipv6, const uint8_t *a, const uint8_t *b)
+{
+	return ipv6 ? memcmp(a, b, 16) == 0 : memcmp(a, b, 4) == 0;
+}
+
+bool frame_has_family(const struct frame_self *self, bool ipv6)
+{
+	for (unsigned i = 0; i < self->addresses; i++) {
+		if (self->address[i].ipv6 == ipv6)
+			return true;
+	}
+	return false;
+}
+
+static bool is_own_ip(const struct frame_self *self, bool ipv6, const uint8_t *ip)
+{
+	for (unsigned i = 0; i < self->addresses; i++) {
+		const struct lm_topology_address *own = &self->address[i];
+
+		if (own->ipv6 == ipv6 && same_ip(ipv6, own->ip, ip))
+			return true;
+	}
+	return false;
+}
+
+/* The own address with this port, or NULL. */
+static const struct lm_topology_address *find_own(const struct frame_self *self, bool ipv6,
+						  const uint8_t *ip, uint16_t port)
+{
+	for (unsigned i = 0; i < self->addresses; i++) {
+		const struct lm_topology_address *own = &self->address[i];
+
+		if (own->ipv6 == ipv6 && own->port == port && same_ip(ipv6, own->ip, ip))
+			return own;
+	}
+	return NULL;
+}
+
+/* Bits that both begin with. */
+static unsigned common_bits(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned differ = a[i] ^ b[i];
+
+		if (differ != 0)
+			return (unsigned)(8 * i) + (unsigned)__builtin_clz(differ) - 24;
+	}
+	return (unsigned)(8 * len);
+}
+
+int frame_own(const struct frame_self *self, const struct lm_topology_address *to)
+{
+	unsigned most = 0;
+	int best = -1;
+
+	for (unsigned i = 0; i < self->addresses; i++) {
+		const struct lm_topology_address *own = &self->address[i];
+		unsigned bits;
+
+		if (own->ipv6 != to->ipv6)
+			continue;
+		bits = common_bits(own->ip, to->ip, ip_len(to->ipv6));
+		if (best >= 0 && bits <= most)
+			continue;
+		most = bits;
+		best = (int)i;
+	}
+	return best;
+}
+
+bool frame_way_first(struct frame_way *way, const struct frame_self *self,
+		     const struct lm_topology_node *node)
+{
+	memset(way, 0, sizeof(*way));
+	for (unsigned i = 0; i < node->addresses; i++) {
+		int own = frame_own(self, &node->address[i]);
+
+		if (own < 0)
+			continue;
+		way->from = (uint8_t)own;
+		way->to = (uint8_t)i;
+		return true;
+	}
+	return false;
+}
+
+/* ---- What comes in ---- */
+
+/* UDP to an own address; `ip` is that, and whether it is IPv6 says whether zero is a checksum. */
+static struct frame_parsed parse_udp(const struct frame_self *self, bool ipv6, const uint8_t *ip,
+				     struct rest udp, uint64_t pseudo, bool checked)
 {
 	if (udp.len < UDP_LEN || load_be16(udp.at + 4) != udp.len)
 		return drop(LM_DROP_UDP);
-	if (load_be16(udp.at + 2) != port)
+	if (!find_own(self, ipv6, ip, load_be16(udp.at + 2)))
 		return drop(LM_DROP_FOREIGN);
 	if (load_be16(udp.at + 6) == 0) {
-		if (!zero_allowed)
+		if (ipv6)
 			return drop(LM_DROP_UDP);
 	} else if (!checked && sum_fold(sum_words(pseudo, udp.at, udp.len)) != 0xffff) {
 		return drop(LM_DROP_UDP);
@@ -131,7 +230,9 @@ static struct frame_parsed parse_ipv4(const struct frame_self *self, struct rest
 		return drop(LM_DROP_IP);
 	if (!checked.ip && sum_fold(sum_words(0, ip.at, IPV4_LEN)) != 0xffff)
 		return drop(LM_DROP_IP);
-	if (!my_mac || !self->has_ipv4 || memcmp(ip.at + 16, self->ipv4, 4) != 0)
+	const uint8_t *destination = ip.at + 16;
+
+	if (!my_mac || !is_own_ip(self, false, destination))
 		return drop(LM_DROP_FOREIGN);
 	if (bad_source_ipv4(ip.at + 12))
 		return drop(LM_DROP_IP);
@@ -146,7 +247,7 @@ static struct frame_parsed parse_ipv4(const struct frame_self *self, struct rest
 
 	ip.len = total;
 	skip(&ip, IPV4_LEN);
-	return parse_udp(self->port_ipv4, ip, pseudo, true, checked.udp);
+	return parse_udp(self, false, destination, ip, pseudo, checked.udp);
 }
 
 /* Link-local traffic that keeps addresses working: neighbour discovery and multicast listening. */
@@ -169,10 +270,10 @@ static struct frame_parsed parse_ipv6(const struct frame_self *self, struct rest
 
 	if (payload > ip.len - IPV6_LEN || source[0] == 0xff)
 		return drop(LM_DROP_IP);
-	if (!self->has_ipv6)
+	if (!frame_has_family(self, true))
 		return drop(LM_DROP_FOREIGN);
 
-	bool mine = my_mac && memcmp(destination, self->ipv6, 16) == 0;
+	bool mine = my_mac && is_own_ip(self, true, destination);
 	bool link_local = (my_mac && destination[0] == 0xfe && (destination[1] & 0xc0) == 0x80) ||
 			  (multicast_mac && destination[0] == 0xff && destination[1] == 0x02);
 
@@ -189,7 +290,7 @@ static struct frame_parsed parse_ipv6(const struct frame_self *self, struct rest
 
 	ip.len = IPV6_LEN + payload;
 	skip(&ip, IPV6_LEN);
-	return parse_udp(self->port_ipv6, ip, pseudo, false, checked.udp);
+	return parse_udp(self, true, destination, ip, pseudo, checked.udp);
 }
 
 struct frame_parsed frame_parse(const struct frame_self *self, const uint8_t *frame, size_t len,
@@ -229,6 +330,8 @@ struct frame_parsed frame_parse(const struct frame_self *self, const uint8_t *fr
 	}
 }
 
+/* ---- What goes out ---- */
+
 static void put_ipv4(uint8_t *ip, const uint8_t from[4], const uint8_t to[4])
 {
 	ip[0] = 0x45;
@@ -248,12 +351,15 @@ static void put_ipv6(uint8_t *ip, const uint8_t from[16], const uint8_t to[16])
 	memcpy(ip + 24, to, 16);
 }
 
-/* From `self` to this address and port; header->ipv6 is set. */
+/* From an own address to this one and port, of its family. */
 static void write_header(struct frame_header *header, const struct frame_self *self,
-			 const uint8_t mac[6], const uint8_t *address, uint16_t port)
+			 const struct lm_topology_address *from, const uint8_t mac[6],
+			 const uint8_t *address, uint16_t port)
 {
 	uint8_t *at = header->bytes;
 
+	memset(header, 0, sizeof(*header));
+	header->ipv6 = from->ipv6;
 	memcpy(at, mac, 6);
 	memcpy(at + 6, self->mac, 6);
 	at += 12;
@@ -266,30 +372,25 @@ static void write_header(struct frame_header *header, const struct frame_self *s
 	at += 2;
 	header->ip_offset = (uint16_t)(at - header->bytes);
 	if (header->ipv6)
-		put_ipv6(at, self->ipv6, address);
+		put_ipv6(at, from->ip, address);
 	else
-		put_ipv4(at, self->ipv4, address);
+		put_ipv4(at, from->ip, address);
 	at += header->ipv6 ? IPV6_LEN : IPV4_LEN;
-	store_be16(at, header->ipv6 ? self->port_ipv6 : self->port_ipv4);
+	store_be16(at, from->port);
 	store_be16(at + 2, port);
 	at += UDP_LEN;
 	header->len = (uint16_t)(at - header->bytes);
 }
 
-bool frame_header_init(struct frame_header *header, const struct frame_self *self,
-		       const struct lm_topology_node *node, const uint8_t mac[6])
+void frame_header_init(struct frame_header *header, const struct frame_self *self,
+		       const struct lm_topology_node *node, const struct frame_way *way)
 {
-	const struct lm_topology_address *to =
-		self->has_ipv6 ? lm_topology_address(node, true) : NULL;
+	const struct lm_topology_address *from = &self->address[way->from];
+	const struct lm_topology_address *to = &node->address[way->to];
 
-	memset(header, 0, sizeof(*header));
-	header->ipv6 = to != NULL;
-	if (!to && self->has_ipv4)
-		to = lm_topology_address(node, false);
-	if (!to)
-		return false;
-	write_header(header, self, mac, to->ip, to->port);
-	return true;
+	LM_ASSERT(way->from < self->addresses && way->to < node->addresses &&
+		  from->ipv6 == to->ipv6);
+	write_header(header, self, from, way->mac, to->ip, to->port);
 }
 
 /* The IP header of a frame that is good. */
@@ -308,6 +409,11 @@ static const uint8_t *source_of(const uint8_t *ip)
 	return ip + (is_ipv6(ip) ? 8 : 12);
 }
 
+static const uint8_t *destination_of(const uint8_t *ip)
+{
+	return ip + (is_ipv6(ip) ? 24 : 16);
+}
+
 static uint16_t source_port(const uint8_t *ip)
 {
 	return load_be16(ip + (is_ipv6(ip) ? IPV6_LEN : IPV4_LEN));
@@ -317,10 +423,12 @@ void frame_answer_init(struct frame_header *header, const struct frame_self *sel
 		       const uint8_t *frame)
 {
 	const uint8_t *ip = ip_of(frame);
+	uint16_t port = load_be16(ip + (is_ipv6(ip) ? IPV6_LEN : IPV4_LEN) + 2);
+	const struct lm_topology_address *own =
+		find_own(self, is_ipv6(ip), destination_of(ip), port);
 
-	memset(header, 0, sizeof(*header));
-	header->ipv6 = is_ipv6(ip);
-	write_header(header, self, frame + 6, source_of(ip), source_port(ip));
+	LM_ASSERT(own != NULL);
+	write_header(header, self, own, frame + 6, source_of(ip), source_port(ip));
 }
 
 void frame_source(uint8_t address[16], uint16_t *port, const uint8_t *frame)
@@ -335,6 +443,24 @@ void frame_source(uint8_t address[16], uint16_t *port, const uint8_t *frame)
 	memset(address, 0, 10);
 	memset(address + 10, 0xff, 2);
 	memcpy(address + 12, source_of(ip), 4);
+}
+
+void frame_address_text(char text[FRAME_ADDRESS_TEXT], const struct lm_topology_address *address)
+{
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	(void)inet_ntop(address->ipv6 ? AF_INET6 : AF_INET, address->ip, ip, sizeof(ip));
+	snprintf(text, FRAME_ADDRESS_TEXT, address->ipv6 ? "[%s]:%u" : "%s:%u", ip, address->port);
+}
+
+struct lm_topology_address frame_header_to(const struct frame_header *header)
+{
+	struct lm_topology_address to = {.ipv6 = header->ipv6};
+	const uint8_t *ip = header->bytes + header->ip_offset;
+
+	memcpy(to.ip, destination_of(ip), ip_len(to.ipv6));
+	to.port = load_be16(ip + (to.ipv6 ? IPV6_LEN : IPV4_LEN) + 2);
+	return to;
 }
 
 void frame_header_from_port(struct frame_header *header, uint16_t port)

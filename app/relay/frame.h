@@ -19,10 +19,12 @@ struct frame_self {
 	uint8_t mac[6];
 	uint16_t vlan; /* FRAME_VLAN_ANY, or the only VLAN id taken, which is then also put on what
 			  is sent */
-	bool has_ipv4, has_ipv6;
-	uint8_t ipv4[4], ipv6[16];
-	uint16_t port_ipv4, port_ipv6; /* UDP */
+	unsigned addresses;
+	struct lm_topology_address address[LM_TOPOLOGY_ADDRESSES]; /* with their UDP ports */
 };
+
+/* True if it has an address of that family. */
+LM_MUST_CHECK bool frame_has_family(const struct frame_self *self, bool ipv6);
 
 enum frame_class {
 	FRAME_PACKET, /* UDP for this node: the payload is at [offset, offset + len) */
@@ -54,22 +56,47 @@ struct frame_header {
 	bool ipv6;
 };
 
-/*
- * Makes the header from `self` to a node at link-layer address `mac`: IPv6 if both ends have it,
- * else IPv4. False if they share no address family.
- */
-LM_MUST_CHECK bool frame_header_init(struct frame_header *header, const struct frame_self *self,
-				     const struct lm_topology_node *node, const uint8_t mac[6]);
+/* How a node is sent to. */
+struct frame_way {
+	uint8_t from, to; /* places among the addresses of `self` and of the node: of one family */
+	uint8_t mac[6];   /* of the next hop */
+	uint16_t mtu;     /* of the way, as far as it is known; 0: it is not */
+};
 
 /*
- * Makes the header of an answer to a frame that frame_parse has found to be FRAME_PACKET: to where
- * it came from.
+ * The own address, by its place, to send from to that address: of its family the one that begins
+ * with the most of the same bits (RFC 6724, 5, rule 8), of several the first. -1: none.
+ */
+LM_MUST_CHECK int frame_own(const struct frame_self *self, const struct lm_topology_address *to);
+
+/*
+ * The way to the first of a node's addresses whose family `self` has; mac and mtu are zero. False:
+ * there is none.
+ */
+LM_MUST_CHECK bool frame_way_first(struct frame_way *way, const struct frame_self *self,
+				   const struct lm_topology_node *node);
+
+/* Makes the header from `self` to a node on that way. */
+void frame_header_init(struct frame_header *header, const struct frame_self *self,
+		       const struct lm_topology_node *node, const struct frame_way *way);
+
+/*
+ * Makes the header of an answer to a frame that frame_parse has found to be FRAME_PACKET: from
+ * where it was sent to, to where it came from.
  */
 void frame_answer_init(struct frame_header *header, const struct frame_self *self,
 		       const uint8_t *frame);
 
 /* Where that frame came from: IPv4 as ::ffff:a.b.c.d. */
 void frame_source(uint8_t address[16], uint16_t *port, const uint8_t *frame);
+
+#define FRAME_ADDRESS_TEXT 56 /* bytes of an address and port as text, with its NUL */
+
+/* "192.0.2.1:7000" or "[2001:db8::1]:7000". */
+void frame_address_text(char text[FRAME_ADDRESS_TEXT], const struct lm_topology_address *address);
+
+/* To which address and port a header that is made leads. */
+struct lm_topology_address frame_header_to(const struct frame_header *header);
 
 /* Another UDP source port in a header that is made. */
 void frame_header_from_port(struct frame_header *header, uint16_t port);

@@ -234,6 +234,18 @@ static int check_keys(const struct relay *relay, struct lm_error *err)
 	return mix_keys_check(stdout, &place, relay->node, relay->epoch, err);
 }
 
+/* Of a kernel interface; another device's is known when it is open. */
+static int check_mtu(const struct relay *relay, struct lm_error *err)
+{
+	unsigned mtu;
+	int rc = port_check_mtu(&mtu, &relay->config->node, lm_packet_len(relay->topology->profile),
+				err);
+
+	if (rc == 0 && mtu > 0)
+		printf("port: an MTU of %u now\n", mtu);
+	return rc;
+}
+
 /* Keys and their folder are those of the user that the relay becomes. */
 static int load(struct relay *relay, struct relay_config *config, enum relay_purpose purpose,
 		struct lm_error *err)
@@ -266,7 +278,8 @@ static int run(struct relay *relay, struct relay_config *config, const struct op
 		if (rc != 0)
 			return rc;
 		relay_describe(stdout, relay);
-		return check_keys(relay, err);
+		rc = check_mtu(relay, err);
+		return rc == 0 ? check_keys(relay, err) : rc;
 	}
 	if (options->replay)
 		rc = relay_replay(relay, options->replay, options->out, err);

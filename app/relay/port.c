@@ -152,7 +152,8 @@ static int configure(struct port *port, const struct node_config *config, struct
 			workers, info.max_rx_queues, info.max_tx_queues);
 	if (workers > 1 && (info.flow_type_rss_offloads & RSS_UDP)) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & RSS_UDP;
+		port->rss = info.flow_type_rss_offloads & RSS_UDP;
+		conf.rx_adv_conf.rss_conf.rss_hf = port->rss;
 	}
 	conf.rxmode.offloads = info.rx_offload_capa & RX_CHECKSUMS;
 	port->tx_checksums = (info.tx_offload_capa & TX_CHECKSUMS) != 0;
@@ -165,26 +166,46 @@ static int configure(struct port *port, const struct node_config *config, struct
 	return 0;
 }
 
-/*
- * A device over a kernel interface: the interface's MTU counts, whatever the driver says of itself.
- * 0 if there is no such interface.
- */
-static unsigned interface_mtu(char name[IF_NAMESIZE], const struct port *port)
+/* The MTU of a kernel interface; 0 if there is none of that name. */
+static unsigned interface_mtu(const char name[IF_NAMESIZE])
 {
-	struct rte_eth_dev_info info;
 	struct ifreq request = {0};
-	int fd, rc;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
 
-	if (rte_eth_dev_info_get(port->id, &info) != 0 || info.if_index == 0 ||
-	    !if_indextoname(info.if_index, name))
-		return 0;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return 0;
 	memcpy(request.ifr_name, name, IF_NAMESIZE);
 	rc = ioctl(fd, SIOCGIFMTU, &request);
 	close(fd);
 	return rc == 0 ? (unsigned)request.ifr_mtu : 0;
+}
+
+/* The kernel interface that a device uses, by its DPDK port; false if there is none. */
+static bool find_interface(char name[IF_NAMESIZE], struct port *port)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port->id, &info) != 0 || info.if_index == 0)
+		return false;
+	port->ifindex = (int)info.if_index;
+	return if_indextoname(info.if_index, name) != NULL;
+}
+
+/* The same by what the configuration says of it. */
+static bool configured_interface(char name[IF_NAMESIZE], const struct node_config *config)
+{
+	const char *at = strstr(config->port.device, ",iface=");
+	size_t len;
+
+	if (!at)
+		return false;
+	at += strlen(",iface=");
+	len = strcspn(at, ",");
+	if (len == 0 || len >= IF_NAMESIZE)
+		return false;
+	memcpy(name, at, len);
+	name[len] = '\0';
+	return true;
 }
 
 /* af_packet cuts off what does not fit into a frame of its ring, and says nothing. */
@@ -204,27 +225,50 @@ static int check_ring_frames(const struct node_config *config, unsigned mtu, str
 					 : "framesz=8736,blocksz=1118208");
 }
 
-static int set_mtu(const struct port *port, const struct node_config *config, size_t packet_len,
+static unsigned needed_mtu(size_t packet_len)
+{
+	return (unsigned)(packet_len + LINK_LEN + IP_UDP_MAX);
+}
+
+static int too_small(const char *name, unsigned have, unsigned need, struct lm_error *err)
+{
+	return lm_error_set(err, EMSGSIZE,
+			    "port.device: an MTU of %u is needed, %s has %u; do: ip link set "
+			    "%s mtu %u, or use the small profile",
+			    need, name, have, name, need);
+}
+
+int port_check_mtu(unsigned *mtu, const struct node_config *config, size_t packet_len,
 		   struct lm_error *err)
 {
-	uint16_t need = (uint16_t)(packet_len + LINK_LEN + IP_UDP_MAX);
+	unsigned need = needed_mtu(packet_len);
 	char name[IF_NAMESIZE];
-	unsigned have = interface_mtu(name, port);
+
+	*mtu = configured_interface(name, config) ? interface_mtu(name) : 0;
+	return *mtu == 0 || *mtu >= need ? 0 : too_small(name, *mtu, need, err);
+}
+
+static int set_mtu(struct port *port, const struct node_config *config, size_t packet_len,
+		   struct lm_error *err)
+{
+	unsigned need = needed_mtu(packet_len);
+	char name[IF_NAMESIZE];
 	uint16_t now = 0;
 
-	if (have >= need)
+	port->mtu = find_interface(name, port) ? interface_mtu(name) : 0;
+	if (port->mtu >= need)
 		return check_ring_frames(config, need, err);
-	if (have > 0)
-		return lm_error_set(
-			err, EMSGSIZE,
-			"port.device: an MTU of %u is needed, %s has %u; do: ip link set "
-			"%s mtu %u, or use the small profile",
-			need, name, have, name, need);
-	if (rte_eth_dev_get_mtu(port->id, &now) == 0 && now >= need)
+	if (port->mtu > 0)
+		return too_small(name, port->mtu, need, err);
+	if (rte_eth_dev_get_mtu(port->id, &now) == 0 && now >= need) {
+		port->mtu = now;
 		return 0;
+	}
 
-	int rc = rte_eth_dev_set_mtu(port->id, need);
+	int rc = rte_eth_dev_set_mtu(port->id, (uint16_t)need);
 
+	if (rc == 0)
+		port->mtu = need;
 	if (rc == 0 || rc == -ENOTSUP) /* rings and sockets to other programs have no MTU at all */
 		return 0;
 	return lm_error_set(err, -rc,

@@ -13,6 +13,9 @@ struct port {
 	uint16_t id;
 	uint8_t mac[6];
 	bool tx_checksums; /* the NIC computes UDP checksums */
+	int ifindex;       /* of the kernel's interface that it is; 0: it is none */
+	uint64_t rss;      /* what the NIC spreads frames over queues by; 0: it does not */
+	unsigned mtu;      /* 0: it has none */
 	struct rte_mempool *pool;
 };
 
@@ -46,6 +49,14 @@ int port_socket(const struct node_config *config);
 LM_MUST_CHECK int port_open(struct port *port, const struct node_config *config,
 			    const struct lm_topology_node *node, size_t packet_len,
 			    struct lm_error *err);
+
+/*
+ * -EMSGSIZE and the remedy if the configured device is an interface of the kernel whose MTU is too
+ * small for packets; 0 if it is large enough, or cannot be known before the port is open. *mtu is
+ * then that MTU, or 0. No EAL.
+ */
+LM_MUST_CHECK int port_check_mtu(unsigned *mtu, const struct node_config *config, size_t packet_len,
+				 struct lm_error *err);
 
 /* The same for a port that is already there by its id (in-memory rings): no MTU, any number of
  * queues. */

@@ -18,6 +18,7 @@
 #define LISTING_LOOKS     20  /* until it is read again, since time may have made it good */
 #define LISTING_EXTEND_US 30000000
 #include "link_key.h"
+#include "mtu.h"
 
 /* That the backends exist and this CPU runs them; of lib/symmetric's a peeler is made to see it. */
 static int check_backends(const struct node_config *node, unsigned profile, struct lm_error *err)
@@ -252,9 +253,27 @@ static void describe_replay(FILE *to, const struct node_config *config)
 		strcmp(config->runtime, LM_EPOCH_THROWAWAY) == 0 ? "memory" : config->runtime);
 }
 
+static void describe_addresses(FILE *to, const struct relay *relay)
+{
+	const struct lm_topology_node *node = relay->node;
+	char text[FRAME_ADDRESS_TEXT];
+
+	fprintf(to, "port:");
+	for (unsigned i = 0; i < node->addresses; i++) {
+		frame_address_text(text, &node->address[i]);
+		fprintf(to, "%s %s", i == 0 ? "" : ",", text);
+	}
+	if (relay->config->node.port.vlan == FRAME_VLAN_ANY)
+		fprintf(to, ", untagged\n");
+	else
+		fprintf(to, ", VLAN %u\n", (unsigned)relay->config->node.port.vlan);
+}
+
 static void describe_links(FILE *to, const struct relay *relay)
 {
 	const struct node_config *config = &relay->config->node;
+	size_t packet_len = lm_packet_len(relay->topology->profile);
+	bool noise = config->link.mode == CONFIG_LINK_NOISE;
 	uint32_t sessions =
 		link_sessions(config, relay->topology, relay->node, relay->config->clients);
 
@@ -264,6 +283,8 @@ static void describe_links(FILE *to, const struct relay *relay)
 		fprintf(to, "links: %u sessions of %u lanes: %.1f MiB of locked memory\n", sessions,
 			link_lanes(config),
 			(double)sessions_bytes(sessions, link_lanes(config)) / (1 << 20));
+	fprintf(to, "links: packets need an MTU of %u over IPv4, %u over IPv6, all the way\n",
+		mtu_needed(packet_len, noise, false), mtu_needed(packet_len, noise, true));
 }
 
 void relay_describe(FILE *to, const struct relay *relay)
@@ -296,6 +317,7 @@ void relay_describe(FILE *to, const struct relay *relay)
 			"them, with as many buffers more\n",
 			topology->cover.link_interval_us, (unsigned long long)relay->paced);
 	describe_replay(to, config);
+	describe_addresses(to, relay);
 	describe_links(to, relay);
 	cover_describe(to, relay);
 }

@@ -17,6 +17,7 @@
 #include "ring_port.h"
 #include "sink.h"
 #include "tap.h"
+#include "ways.h"
 #include "worker.h"
 
 struct relay {
@@ -44,6 +45,7 @@ struct relay {
 	struct lm_secret *link_secret; /* NULL: links carry bare packets */
 	struct sessions *sessions;     /* the same */
 	struct handshakes handshakes;
+	struct ways ways;
 	uint64_t alarm_replay_full; /* seconds in which a full replay set refused packets */
 	bool ready;              /* every next hop has a link-layer address; written by control */
 	struct counters count;   /* control's own: what was taken over, and lost in between */

@@ -37,6 +37,6 @@ int ring_port_open(struct ring_port *rings, struct port *port, const struct node
 	if (id < 0)
 		return lm_error_set(err, ENODEV, "no port of rings can be made");
 	rc = port_open_id(port, (uint16_t)id, config, err);
-	view_resolve_static(NULL, port->mac, node);
+	view_static_mac(port->mac, node);
 	return rc;
 }

@@ -19,9 +19,11 @@
 #include "signals.h"
 #include "telemetry.h"
 
-#define POLL_MS            2        /* frames for the kernel wait in a ring that wakes nobody */
-#define REFRESH_HURRY_US   200000   /* while a next hop is unresolved */
-#define REFRESH_US         10000000 /* to notice what the kernel lets grow old */
+#define POLL_MS            2       /* frames for the kernel wait in a ring that wakes nobody */
+#define REFRESH_HURRY_US   200000  /* while a next hop is unresolved */
+#define REFRESH_US         3000000 /* to notice what the kernel lets grow old */
+#define REFRESH_SHARE      20 /* of control's time at most goes into looks at neighbours: one in */
+#define REST_SHARE         4  /* a look is followed by a rest so many times as long */
 #define WATCH_US           1000000
 #define UNRESOLVED_WARN_US 5000000
 #define WAIT_US            3000000 /* that what was taken over waits for next hops at most */
@@ -57,13 +59,17 @@ void run_swap_view(struct run *run, struct view *view)
 {
 	struct relay *relay = run->relay;
 	const struct view *old = relay->shared.view;
+	bool counts = !old || old->peers != view->peers || old->unresolved != view->unresolved;
 
 	__atomic_store_n(&relay->shared.view, view, __ATOMIC_RELEASE);
 	see_ready(relay);
 	run_wait_for_round(run);
+	ways_change(&relay->ways, stderr, old, view);
+	telemetry_pass();
 	free((void *)(uintptr_t)old);
-	fprintf(stderr, "linemix-relay: node %u: %u of %u next hops resolved\n", relay->node->id,
-		view->peers - view->unresolved, view->peers);
+	if (counts)
+		fprintf(stderr, "linemix-relay: node %u: %u of %u next hops resolved\n",
+			relay->node->id, view->peers - view->unresolved, view->peers);
 }
 
 /* A feed has no kernel. */
@@ -117,6 +123,14 @@ static void warn_not_ready(const struct view *view)
 	}
 }
 
+/* A router's word on the MTU of a way is looked at like a change of the kernel's. */
+static void on_kernel_frame(void *context, const uint8_t *frame, size_t len)
+{
+	struct run *run = context;
+
+	run->heard |= neighbours_tell(&run->neighbours, frame, len);
+}
+
 static int open_all(struct run *run, struct lm_error *err)
 {
 	struct relay *relay = run->relay;
@@ -146,10 +160,12 @@ static int open_all(struct run *run, struct lm_error *err)
 	view_self_init(&run->self, relay->node, relay->port.mac, (uint16_t)config->port.vlan);
 	relay->handshakes.self = &run->self;
 	if (config->port.tap[0] != '\0' && !run->feed)
-		rc = tap_open(&relay->tap, config, &run->self, err);
+		rc = tap_open(&relay->tap, config, &run->self, relay->port.mtu, err);
+	relay->tap.show = on_kernel_frame;
+	relay->tap.show_context = run;
 	if (rc == 0)
 		rc = neighbours_open(&run->neighbours, relay->tap.fd < 0 ? 0 : relay->tap.ifindex,
-				     &run->self, err);
+				     relay->port.ifindex, relay->port.mtu, &run->self, err);
 	return rc;
 }
 
@@ -218,16 +234,21 @@ static int launch(struct run *run, struct lm_error *err)
 
 static int maybe_refresh(struct run *run, struct lm_error *err)
 {
-	uint64_t now_us = lm_clock_us();
+	uint64_t now_us = lm_clock_us(), spent_us, pause_us;
 	int rc;
 
-	if (!neighbours_heard(&run->neighbours) && now_us < run->refresh_us)
+	run->heard |= neighbours_heard(&run->neighbours);
+	if (now_us < run->rest_us || (!run->heard && now_us < run->refresh_us))
 		return 0;
+	run->heard = false;
+	neighbours_look(&run->neighbours);
 	rc = refresh_view(run, err);
-
-	const struct view *view = run->relay->shared.view;
-
-	run->refresh_us = now_us + (view->all_resolved ? REFRESH_US : REFRESH_HURRY_US);
+	spent_us = lm_clock_us() - now_us;
+	pause_us = run->relay->shared.view->all_resolved ? REFRESH_US : REFRESH_HURRY_US;
+	if (pause_us < REFRESH_SHARE * spent_us)
+		pause_us = REFRESH_SHARE * spent_us;
+	run->rest_us = now_us + spent_us + REST_SHARE * spent_us;
+	run->refresh_us = now_us + pause_us;
 	return rc;
 }
 

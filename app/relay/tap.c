@@ -12,6 +12,7 @@
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -43,9 +44,18 @@ static int create(struct tap *tap, const char *name, struct lm_error *err)
 	return 0;
 }
 
-/* The port's link-layer address, and up. */
-static int set_link(const struct tap *tap, const struct frame_self *self, struct netlink *netlink,
-		    struct lm_error *err)
+/* What the port carries, but no more than a buffer: the kernel's own frames must fit. */
+static uint32_t mtu_of(const struct tap *tap, unsigned mtu)
+{
+	uint32_t room =
+		rte_pktmbuf_data_room_size(tap->pool) - RTE_PKTMBUF_HEADROOM - RTE_ETHER_HDR_LEN;
+
+	return mtu < room ? mtu : room;
+}
+
+/* The port's link-layer address and MTU, and up. */
+static int set_link(const struct tap *tap, const struct frame_self *self, unsigned mtu,
+		    struct netlink *netlink, struct lm_error *err)
 {
 	struct ifinfomsg link = {.ifi_index = tap->ifindex,
 				 .ifi_flags = IFF_UP,
@@ -54,6 +64,11 @@ static int set_link(const struct tap *tap, const struct frame_self *self, struct
 
 	netlink_begin(&request, RTM_NEWLINK, 0, &link, sizeof(link));
 	netlink_attr(&request, IFLA_ADDRESS, self->mac, sizeof(self->mac));
+	if (mtu > 0) {
+		uint32_t value = mtu_of(tap, mtu);
+
+		netlink_attr(&request, IFLA_MTU, &value, sizeof(value));
+	}
 	int rc = netlink_do(netlink, &request);
 
 	if (rc != 0)
@@ -86,21 +101,32 @@ static int add_address(const struct tap *tap, struct netlink *netlink, int famil
 }
 
 /*
- * Has the kernel tell the link of the addresses when the interface comes up, so that neighbours who
- * have been asking for them need not ask again. Without the right to set this they do.
+ * Settings of the interface, which is ours alone. The kernel tells the link of the addresses when
+ * it comes up, so that neighbours who have been asking for them need not ask again. And it asks
+ * sooner than it would elsewhere whether a neighbour is still there: packets do not pass through
+ * it, so that none tells. Without the right to set these, all works a little later.
  */
-static void announce(const char *name)
-{
-	static const char *const settings[] = {"ipv4/conf/%s/arp_notify",
-					       "ipv6/conf/%s/ndisc_notify"};
+static const struct {
+	const char *path, *value;
+} settings[] = {
+	{"ipv4/conf/%s/arp_notify", "1"},
+	{"ipv6/conf/%s/ndisc_notify", "1"},
+	{"ipv4/neigh/%s/base_reachable_time_ms", "5000"},
+	{"ipv6/neigh/%s/base_reachable_time_ms", "5000"},
+	{"ipv4/neigh/%s/delay_first_probe_time", "1"},
+	{"ipv6/neigh/%s/delay_first_probe_time", "1"},
+};
 
+static void set_up(const char *name)
+{
 	for (unsigned i = 0; i < LM_COUNT(settings); i++) {
 		char path[128] = "/proc/sys/net/";
 		size_t used = strlen(path);
 
-		snprintf(path + used, sizeof(path) - used, settings[i], name);
+		snprintf(path + used, sizeof(path) - used, settings[i].path, name);
 		int fd = open(path, O_WRONLY | O_CLOEXEC);
-		ssize_t ignored = fd < 0 ? 0 : write(fd, "1", 1);
+		ssize_t ignored =
+			fd < 0 ? 0 : write(fd, settings[i].value, strlen(settings[i].value));
 
 		(void)ignored;
 		if (fd >= 0)
@@ -108,8 +134,28 @@ static void announce(const char *name)
 	}
 }
 
+/* Every address once, though it may have several ports. */
+static int add_addresses(const struct tap *tap, struct netlink *netlink,
+			 const struct node_config *config, const struct frame_self *self,
+			 struct lm_error *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < self->addresses; i++) {
+		const struct lm_topology_address *own = &self->address[i];
+
+		if (own->ipv6)
+			rc = add_address(tap, netlink, AF_INET6, own->ip, 16,
+					 config->port.prefix_ipv6, err);
+		else
+			rc = add_address(tap, netlink, AF_INET, own->ip, 4,
+					 config->port.prefix_ipv4, err);
+	}
+	return rc;
+}
+
 int tap_open(struct tap *tap, const struct node_config *config, const struct frame_self *self,
-	     struct lm_error *err)
+	     unsigned mtu, struct lm_error *err)
 {
 	struct netlink netlink;
 	int rc = create(tap, config->port.tap, err);
@@ -119,15 +165,10 @@ int tap_open(struct tap *tap, const struct node_config *config, const struct fra
 		rc = netlink_open(&netlink, 0, err);
 	if (rc != 0)
 		return rc;
-	announce(config->port.tap);
-	if (self->has_ipv4)
-		rc = add_address(tap, &netlink, AF_INET, self->ipv4, sizeof(self->ipv4),
-				 config->port.prefix_ipv4, err);
-	if (rc == 0 && self->has_ipv6)
-		rc = add_address(tap, &netlink, AF_INET6, self->ipv6, sizeof(self->ipv6),
-				 config->port.prefix_ipv6, err);
+	set_up(config->port.tap);
+	rc = add_addresses(tap, &netlink, config, self, err);
 	if (rc == 0)
-		rc = set_link(tap, self, &netlink, err);
+		rc = set_link(tap, self, mtu, &netlink, err);
 	netlink_close(&netlink);
 	return rc;
 }
@@ -149,6 +190,8 @@ static void write_frame(const struct tap *tap, struct rte_mbuf *mbuf)
 		LM_ASSERT(rte_pktmbuf_adj(mbuf, VLAN_LEN) != NULL);
 		frame += VLAN_LEN;
 	}
+	if (tap->show)
+		tap->show(tap->show_context, frame, rte_pktmbuf_data_len(mbuf));
 	/* a full TAP loses the frame, as a wire would */
 	ssize_t ignored = write(tap->fd, frame, rte_pktmbuf_data_len(mbuf));
 

@@ -14,17 +14,21 @@
 struct tap {
 	int fd; /* -1: there is none */
 	int ifindex;
+	/* is shown every frame for the kernel, if it is not NULL */
+	void (*show)(void *context, const uint8_t *frame, size_t len);
+	void *show_context;
 	uint16_t vlan; /* what is put on the kernel's frames; FRAME_VLAN_ANY: nothing */
 	struct rte_mempool *pool;
 	struct rte_ring *to_kernel, *from_kernel;
 };
 
 /*
- * Makes the interface config->port.tap with the addresses of `self`, and brings it up. Needs
- * CAP_NET_ADMIN. The rings and the pool are set by the caller before.
+ * Makes the interface config->port.tap with all addresses of `self` and the port's MTU (0: not
+ * known), as far as buffers carry it, and brings it up. Needs CAP_NET_ADMIN. The rings and the pool
+ * are set by the caller before.
  */
 LM_MUST_CHECK int tap_open(struct tap *tap, const struct node_config *config,
-			   const struct frame_self *self, struct lm_error *err);
+			   const struct frame_self *self, unsigned mtu, struct lm_error *err);
 void tap_close(struct tap *tap);
 
 /* Moves frames both ways until there are none or a burst is done; returns how many. */

@@ -9,7 +9,10 @@
 #include <pthread.h>
 #include <rte_ethdev.h>
 #include <rte_telemetry.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "telemetry_links.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct relay *the_relay; /* NULL: nobody is answered */
@@ -116,6 +119,9 @@ static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "rx_missed", stats.imissed + stats.rx_nombuf);
 	rte_tel_data_add_dict_u64(data, "alarm_replay_full",
 				  __atomic_load_n(&relay->alarm_replay_full, __ATOMIC_RELAXED));
+	add_count(data, "links_second_best", &relay->ways.second_best);
+	add_count(data, "links_low_mtu", &relay->ways.low_mtu);
+	add_count(data, "alarm_low_mtu", &relay->ways.alarm_low_mtu);
 	rte_tel_data_add_dict_u64(data, "uptime_us", lm_clock_us() - started_us);
 	rte_tel_data_add_dict_u64(data, "away_us", relay->away_us);
 	rte_tel_data_add_dict_u64(data, "alarm_books",
@@ -168,6 +174,50 @@ static int on_lcores(const char *command, const char *parameters, struct rte_tel
 	return answer(data, add_lcores);
 }
 
+/* The number after the comma; 0 if there is none. */
+static uint32_t number(const char *parameters)
+{
+	return parameters ? (uint32_t)strtoul(parameters, NULL, 10) : 0;
+}
+
+static const struct view *the_view(void)
+{
+	return the_relay ? __atomic_load_n(&the_relay->shared.view, __ATOMIC_ACQUIRE) : NULL;
+}
+
+static int on_links(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	const struct view *view;
+
+	(void)command;
+	pthread_mutex_lock(&lock);
+	view = the_view();
+	if (view)
+		telemetry_add_links(data, view, number(parameters));
+	pthread_mutex_unlock(&lock);
+	return view ? 0 : -1;
+}
+
+static int on_link(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	const struct view *view;
+	int rc = -1;
+
+	(void)command;
+	pthread_mutex_lock(&lock);
+	view = the_view();
+	if (view)
+		rc = telemetry_add_link(data, view, number(parameters));
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+void telemetry_pass(void)
+{
+	pthread_mutex_lock(&lock);
+	pthread_mutex_unlock(&lock);
+}
+
 static void set_relay(const struct relay *relay)
 {
 	pthread_mutex_lock(&lock);
@@ -183,6 +233,12 @@ int telemetry_start(const struct relay *relay, const struct lcore *lcore, struct
 	if (rc == 0)
 		rc = rte_telemetry_register_cmd("/linemix/lcores", on_lcores,
 						"Rounds and busy rounds by CPU. No parameters.");
+	if (rc == 0)
+		rc = rte_telemetry_register_cmd("/linemix/links", on_links,
+						"Ids of neighbours. Parameter: place to go on at.");
+	if (rc == 0)
+		rc = rte_telemetry_register_cmd("/linemix/link", on_link,
+						"How a neighbour is reached. Parameter: its id.");
 	if (rc != 0)
 		return lm_error_set(err, -rc, "telemetry: %s", strerror(-rc));
 	the_lcores = lcore;

@@ -4,6 +4,8 @@
  *
  *   /linemix/stats    the books, own loops, frames of the kernel, missed frames, readiness
  *   /linemix/lcores   what runs where, and the busy share of each lcore's rounds
+ *   /linemix/links    the neighbours; with a place: from there on
+ *   /linemix/link,ID  one of them: address in use, MTU, session
  */
 #pragma once
 
@@ -13,6 +15,9 @@
 /* Registers the commands. The relay and its lcores must live until telemetry_stop. */
 LM_MUST_CHECK int telemetry_start(const struct relay *relay, const struct lcore *lcore,
 				  struct lm_error *err);
+
+/* When it returns, no answer reads what the relay had before any more. */
+void telemetry_pass(void);
 
 /* From now on nobody is answered. */
 void telemetry_stop(void);

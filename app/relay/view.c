@@ -31,9 +31,14 @@ const struct view_peer *view_find(const struct view *view, uint32_t id)
 	return NULL;
 }
 
+const struct view_source *view_sources(const struct view *view)
+{
+	return (const struct view_source *)&view->peer[view->places];
+}
+
 static struct view_source *sources(const struct view *view)
 {
-	return (struct view_source *)(uintptr_t)&view->peer[view->places];
+	return (struct view_source *)(uintptr_t)view_sources(view);
 }
 
 static uint32_t *places_of_links(const struct view *view)
@@ -104,7 +109,7 @@ static struct view_peer *add_peer(struct view *view, const struct lm_topology_no
 {
 	uint32_t place = place_of(view, node->id);
 	struct view_peer *peer;
-	uint8_t mac[6];
+	struct frame_way way;
 
 	while (view->peer[place].id != 0 && view->peer[place].id != node->id)
 		place = (place + 1) & (view->places - 1);
@@ -115,18 +120,30 @@ static struct view_peer *add_peer(struct view *view, const struct lm_topology_no
 	peer->id = node->id;
 	peer->link = link;
 	peer->session = links->sessions ? sessions_peer(links->sessions, link) : NULL;
-	peer->resolved = resolve(context, mac, node) &&
-			 frame_header_init(&peer->header, &view->self, node, mac);
+	peer->resolved = resolve(context, &way, &view->self, node, peer);
+	if (!peer->resolved)
+		return peer;
+	peer->way = way;
+	frame_header_init(&peer->header, &view->self, node, &way);
 	return peer;
 }
 
-bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_node *node)
+void view_static_mac(uint8_t mac[6], const struct lm_topology_node *node)
 {
-	(void)unused;
 	if (node->has_mac)
 		memcpy(mac, node->mac, sizeof(node->mac));
 	else
 		frame_mac_of_id(mac, node->id);
+}
+
+bool view_resolve_static(void *unused, struct frame_way *way, const struct frame_self *self,
+			 const struct lm_topology_node *node, const struct view_peer *peer)
+{
+	(void)unused;
+	(void)peer;
+	if (!frame_way_first(way, self, node))
+		return false;
+	view_static_mac(way->mac, node);
 	return true;
 }
 
@@ -140,13 +157,11 @@ static void add_source(struct view *view, struct source source, uint16_t link)
 
 static void add_sources(struct view *view, const struct lm_topology_node *node, uint16_t link)
 {
-	const struct lm_topology_address *ipv4 = lm_topology_address(node, false);
-	const struct lm_topology_address *ipv6 = lm_topology_address(node, true);
+	for (unsigned i = 0; i < node->addresses; i++) {
+		const struct lm_topology_address *at = &node->address[i];
 
-	if (ipv4)
-		add_source(view, source_ipv4(ipv4->ip), link);
-	if (ipv6)
-		add_source(view, source_ipv6(ipv6->ip), link);
+		add_source(view, at->ipv6 ? source_ipv6(at->ip) : source_ipv4(at->ip), link);
+	}
 }
 
 /* The i-th node of a layer, or NULL. */
@@ -179,6 +194,16 @@ static bool number(struct links *links, const struct lm_topology *topology, unsi
 	return true;
 }
 
+static unsigned addresses_in(const struct lm_topology *topology, unsigned layer)
+{
+	const struct lm_topology_node *node;
+	unsigned n = 0;
+
+	for (unsigned i = 0; (node = node_in(topology, layer, i)) != NULL; i++)
+		n += node->addresses;
+	return n;
+}
+
 static uint32_t places_for(unsigned n)
 {
 	uint32_t places = 4;
@@ -196,9 +221,8 @@ static struct view *view_alloc(const struct lm_topology *topology,
 		 before = view_layer_before(topology, node);
 	uint32_t places = places_for(topology->layer_nodes[after] +
 				     (links->sessions ? topology->layer_nodes[before] : 0));
-	unsigned both = topology->layer_nodes[before] +
-			(links->sessions ? topology->layer_nodes[after] : 0);
-	uint32_t source_places = places_for(2 * both);
+	uint32_t source_places = places_for(addresses_in(topology, before) +
+					    (links->sessions ? addresses_in(topology, after) : 0));
 	struct view *view;
 
 	if (!number(links, topology, after) || !number(links, topology, before))
@@ -262,20 +286,9 @@ struct view *view_make(const struct lm_topology *topology, const struct lm_topol
 void view_self_init(struct frame_self *self, const struct lm_topology_node *node,
 		    const uint8_t mac[6], uint16_t vlan)
 {
-	const struct lm_topology_address *ipv4 = lm_topology_address(node, false);
-	const struct lm_topology_address *ipv6 = lm_topology_address(node, true);
-
 	memset(self, 0, sizeof(*self));
 	memcpy(self->mac, mac, sizeof(self->mac));
 	self->vlan = vlan;
-	self->has_ipv4 = ipv4 != NULL;
-	self->has_ipv6 = ipv6 != NULL;
-	if (ipv4) {
-		memcpy(self->ipv4, ipv4->ip, sizeof(self->ipv4));
-		self->port_ipv4 = ipv4->port;
-	}
-	if (ipv6) {
-		memcpy(self->ipv6, ipv6->ip, sizeof(self->ipv6));
-		self->port_ipv6 = ipv6->port;
-	}
+	self->addresses = node->addresses;
+	memcpy(self->address, node->address, sizeof(self->address));
 }

@@ -20,6 +20,7 @@ struct view_peer {
 	bool resolved;
 	bool after, before;                 /* it may be sent to; it may send here */
 	const struct lm_link_peer *session; /* NULL: links have no sessions */
+	struct frame_way way;               /* zero if not resolved */
 	struct frame_header header;         /* valid if resolved */
 };
 
@@ -47,14 +48,21 @@ struct view {
 	 * uint32_t[links + 1] */
 };
 
-/* The link-layer address of a node; false if it is not known (yet). */
-typedef bool view_resolve(void *context, uint8_t mac[6], const struct lm_topology_node *node);
+/* The way from `self` to a node, whose number and session stand in `peer`; false if none is known
+ * (yet). */
+typedef bool view_resolve(void *context, struct frame_way *way, const struct frame_self *self,
+			  const struct lm_topology_node *node, const struct view_peer *peer);
 
 /*
- * A view_resolve for where no kernel resolves, as in captures: a node without an address in the
- * topology has the one made of its id. No context.
+ * A view_resolve for where no kernel resolves, as in captures: to the first address that fits, and
+ * a node without a link-layer address in the topology has the one made of its id. No context, and
+ * `peer` may be NULL.
  */
-bool view_resolve_static(void *unused, uint8_t mac[6], const struct lm_topology_node *node);
+bool view_resolve_static(void *unused, struct frame_way *way, const struct frame_self *self,
+			 const struct lm_topology_node *node, const struct view_peer *peer);
+
+/* That link-layer address. */
+void view_static_mac(uint8_t mac[6], const struct lm_topology_node *node);
 
 /*
  * A new view; topology, node and the keys of the ring must outlive it. `links` gives new
@@ -88,7 +96,9 @@ unsigned view_layer_before(const struct lm_topology *topology, const struct lm_t
  * that share an address all have the link of one. Packet path. */
 uint16_t view_source(const struct view *view, const struct source *source);
 
-/* The port's identity for a node: its best address of each family with its UDP port, and this MAC
- * and VLAN. */
+/* The table of sources itself: view->source_places of them, of which some are empty. */
+const struct view_source *view_sources(const struct view *view);
+
+/* The port's identity for a node: all its addresses with their UDP ports, and this MAC and VLAN. */
 void view_self_init(struct frame_self *self, const struct lm_topology_node *node,
 		    const uint8_t mac[6], uint16_t vlan);

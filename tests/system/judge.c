@@ -42,7 +42,7 @@ void judge_open(struct judge *judge, const char *path, const char *backend)
 	place.runtime = LM_EPOCH_THROWAWAY;
 	if (mix_keys_load(&judge->keys, &place, judge->node, judge->topology->epoch, &err) != 0)
 		judge_die(judge, err.text);
-	view_resolve_static(NULL, mac, judge->node);
+	view_static_mac(mac, judge->node);
 	view_self_init(&judge->self, judge->node, mac, (uint16_t)node->port.vlan);
 	judge->peeler = lm_packet_peeler_init(judge_alloc(judge, lm_packet_peeler_size()),
 					      judge->topology->profile, backend, &err);

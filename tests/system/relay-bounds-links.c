@@ -284,6 +284,7 @@ static void client_send(struct client *client, unsigned i, uint32_t to)
 {
 	const size_t packet_len = lm_packet_len(bounds.relay.topology->profile);
 	uint8_t bytes[FRAME_ROOM];
+	struct frame_way way = {0}; /* from the relay to itself; then from elsewhere */
 	struct frame_header header;
 	struct lm_link_seal seal = {.session = lm_link_peer_sending(client->peer),
 				    .lane = client->lane++ % LM_LINK_LANES_MIN,
@@ -292,12 +293,9 @@ static void client_send(struct client *client, unsigned i, uint32_t to)
 
 	memcpy(seal.packet, bounds.frame[i].bytes + 42, packet_len);
 	CHECK(lm_link_seal(client->worker, &seal, 1) == 1);
-	frame_answer_init(&header, &bounds.self, bounds.frame[0].bytes);
-	memcpy(header.bytes, bounds.self.mac, 6);
+	memcpy(way.mac, bounds.self.mac, sizeof(way.mac));
+	frame_header_init(&header, &bounds.self, bounds.relay.node, &way);
 	memcpy(header.bytes + header.ip_offset + 12, "\xc6\x33\x64\x07", 4);
-	memcpy(header.bytes + header.ip_offset + 16, bounds.self.ipv4, 4);
-	header.bytes[header.len - 6] = (uint8_t)(bounds.self.port_ipv4 >> 8);
-	header.bytes[header.len - 5] = (uint8_t)bounds.self.port_ipv4;
 	offer_bytes(frame_write(&header, seal.frame, packet_len + LM_LINK_OVERHEAD, true),
 		    (unsigned)(header.len + packet_len + LM_LINK_OVERHEAD));
 }

@@ -55,7 +55,7 @@ static void expect_at_node(struct check *check, uint32_t id, const uint8_t *pack
 		check->dropped++;
 		return;
 	}
-	view_resolve_static(NULL, mac, node);
+	view_static_mac(mac, node);
 	view_self_init(&to, node, mac, (uint16_t)check->judge.config.node.port.vlan);
 	expect(check, &to, packet, len);
 }
@@ -72,11 +72,10 @@ static void expect_delivery(struct check *check, const struct lm_packet_peel *it
 		check->dropped++;
 		return;
 	}
-	to.has_ipv4 = !endpoint->ipv6;
-	to.has_ipv6 = endpoint->ipv6;
-	memcpy(endpoint->ipv6 ? to.ipv6 : to.ipv4, endpoint->address, endpoint->ipv6 ? 16 : 4);
-	to.port_ipv4 = endpoint->port;
-	to.port_ipv6 = endpoint->port;
+	to.addresses = 1;
+	to.address[0].ipv6 = endpoint->ipv6;
+	to.address[0].port = endpoint->port;
+	memcpy(to.address[0].ip, endpoint->address, endpoint->ipv6 ? 16 : 4);
 	service_header_write(datagram, item->cmd, &item->dest, &item->token);
 	memcpy(datagram + SERVICE_HEADER, item->packet + skip, body);
 	expect(check, &to, datagram, SERVICE_HEADER + body);

@@ -14,32 +14,37 @@ static const struct frame_checked unchecked;
 
 static const struct frame_self me = {
 	.mac = {2, 0, 0, 0, 0, 1},
-	.has_ipv4 = true,
-	.has_ipv6 = true,
-	.ipv4 = {10, 7, 0, 1},
-	.ipv6 = {0xfd, 0, [15] = 1},
-	.port_ipv4 = 4242,
-	.port_ipv6 = 4242,
+	.addresses = 2,
+	.address = {{.ipv6 = true, .ip = {0xfd, 0, [15] = 1}, .port = 4242},
+		    {.ip = {10, 7, 0, 1}, .port = 4242}},
 };
 
 static const struct frame_self peer = {
 	.mac = {2, 0, 0, 0, 0, 2},
-	.has_ipv4 = true,
-	.has_ipv6 = true,
-	.ipv4 = {10, 7, 0, 2},
-	.ipv6 = {0xfd, 0, [15] = 2},
-	.port_ipv4 = 4343,
-	.port_ipv6 = 4343,
+	.addresses = 2,
+	.address = {{.ipv6 = true, .ip = {0xfd, 0, [15] = 2}, .port = 4343},
+		    {.ip = {10, 7, 0, 2}, .port = 4343}},
 };
 
-static struct lm_topology_node node_of(const struct frame_self *self, bool ipv6)
-{
-	struct lm_topology_node node = {
-		.addresses = 1,
-		.address = {{.ipv6 = ipv6, .port = ipv6 ? self->port_ipv6 : self->port_ipv4}}};
+#define IPV6 0 /* its place among the addresses of both */
+#define IPV4 1
 
-	memcpy(node.address[0].ip, ipv6 ? self->ipv6 : self->ipv4, ipv6 ? 16 : 4);
+static struct lm_topology_node node_of(const struct frame_self *self)
+{
+	struct lm_topology_node node = {.addresses = self->addresses};
+
+	memcpy(node.address, self->address, sizeof(node.address));
 	return node;
+}
+
+/* From an own address to one of a node, whose link-layer address is mine. */
+static void header_to(struct frame_header *header, const struct frame_self *self,
+		      const struct lm_topology_node *node, unsigned from, unsigned to)
+{
+	struct frame_way way = {.from = (uint8_t)from, .to = (uint8_t)to};
+
+	memcpy(way.mac, me.mac, sizeof(way.mac));
+	frame_header_init(header, self, node, &way);
 }
 
 /* A frame from the peer to me, ending at a guard page. */
@@ -50,13 +55,13 @@ struct sample {
 
 static struct sample make_tagged(bool ipv6, uint16_t vlan)
 {
-	struct lm_topology_node node = node_of(&me, ipv6);
+	struct lm_topology_node node = node_of(&me);
 	struct frame_self from = peer;
 	struct frame_header header;
 	struct sample sample;
 
 	from.vlan = vlan;
-	assert_true(frame_header_init(&header, &from, &node, me.mac));
+	header_to(&header, &from, &node, ipv6 ? IPV6 : IPV4, ipv6 ? IPV6 : IPV4);
 	sample.len = header.len + PAYLOAD;
 	sample.frame = guarded_alloc(sample.len, GUARD_AFTER);
 	for (unsigned i = 0; i < PAYLOAD; i++)
@@ -141,23 +146,94 @@ static void nothing_of_a_host_shows_in_the_headers(void **state)
 	unmake(&v6);
 }
 
-static void ipv6_is_preferred_and_some_family_must_be_shared(void **state)
+static struct lm_topology_address ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port)
 {
-	struct lm_topology_node node = node_of(&me, false);
+	return (struct lm_topology_address){.ip = {a, b, c, d}, .port = port};
+}
+
+static void the_first_address_of_a_shared_family_is_sent_to(void **state)
+{
+	struct lm_topology_node node = node_of(&me);
 	struct frame_self from = peer;
-	struct frame_header header;
+	struct frame_way way;
 
 	(void)state;
-	node.addresses = 2;
-	node.address[1] = (struct lm_topology_address){.ipv6 = true, .ip = {0xfd}, .port = 9};
-	assert_true(frame_header_init(&header, &from, &node, me.mac));
-	assert_true(header.ipv6);
-	from.has_ipv6 = false;
-	assert_true(frame_header_init(&header, &from, &node, me.mac));
-	assert_false(header.ipv6);
+	assert_true(frame_way_first(&way, &from, &node));
+	assert_int_equal(way.to, IPV6);
+	assert_int_equal(way.from, IPV6);
+	node.address[0] = me.address[IPV4];
+	node.address[1] = me.address[IPV6];
+	assert_true(frame_way_first(&way, &from, &node));
+	assert_int_equal(way.to, 0);
+	assert_int_equal(way.from, IPV4);
+	from.addresses = 1; /* IPv6 alone */
+	assert_true(frame_way_first(&way, &from, &node));
+	assert_int_equal(way.to, 1);
+	assert_int_equal(way.from, IPV6);
 	node.addresses = 1;
-	node.address[0] = node.address[1];
-	assert_false(frame_header_init(&header, &from, &node, me.mac));
+	assert_false(frame_way_first(&way, &from, &node));
+	assert_int_equal(frame_own(&from, &node.address[0]), -1);
+}
+
+static void what_is_sent_comes_from_the_own_address_that_is_nearest(void **state)
+{
+	const struct frame_self self = {
+		.addresses = 5,
+		.address = {ipv4(192, 0, 2, 1, 1),
+			    ipv4(10, 1, 0, 1, 2),
+			    ipv4(10, 2, 0, 1, 3),
+			    ipv4(10, 2, 0, 1, 4),
+			    {.ipv6 = true, .ip = {0x20, 1}, .port = 5}},
+	};
+	const struct {
+		struct lm_topology_address to;
+		int from;
+	} expected[] = {
+		{ipv4(192, 0, 2, 99, 9), 0}, {ipv4(10, 1, 7, 7, 9), 1},
+		{ipv4(10, 2, 7, 7, 9), 2},   {ipv4(10, 2, 0, 1, 9), 2},
+		{ipv4(1, 1, 1, 1, 9), 1},    {{.ipv6 = true, .ip = {0xfd}}, 4},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < LM_COUNT(expected); i++)
+		assert_int_equal(frame_own(&self, &expected[i].to), expected[i].from);
+}
+
+/* Each own address is taken with its own ports and no other's. */
+static void every_own_address_is_taken_at_its_own_port(void **state)
+{
+	struct frame_self self = {.mac = {2, 0, 0, 0, 0, 1}, .addresses = 4};
+
+	(void)state;
+	self.address[0] = ipv4(10, 0, 0, 1, 1000);
+	self.address[1] = ipv4(10, 0, 0, 1, 1001);
+	self.address[2] = ipv4(10, 0, 0, 2, 1002);
+	self.address[3] = (struct lm_topology_address){.ipv6 = true, .ip = {0xfd}, .port = 1003};
+	for (unsigned i = 0; i < 4; i++) {
+		for (uint16_t port = 1000; port < 1005; port++) {
+			struct lm_topology_node node = node_of(&self);
+			uint8_t bytes[FRAME_HEADER_MAX + 3] = {0}, *frame;
+			bool good = port == self.address[i].port ||
+				    (i < 2 && (port == 1000 || port == 1001));
+			struct frame_header header, answer;
+			struct frame_parsed parsed;
+
+			node.address[i].port = port;
+			header_to(&header, &peer, &node, i == 3 ? IPV6 : IPV4, i);
+			frame = frame_write(&header, bytes + FRAME_HEADER_MAX, 3, true);
+			parsed = frame_parse(&self, frame, header.len + 3u, unchecked);
+			assert_int_equal(parsed.class, good ? FRAME_PACKET : FRAME_DROP);
+			if (!good) {
+				assert_int_equal(parsed.drop, LM_DROP_FOREIGN);
+				continue;
+			}
+			frame_answer_init(&answer, &self, frame);
+			frame = frame_write(&answer, bytes + FRAME_HEADER_MAX, 3, true);
+			assert_memory_equal(frame + answer.ip_offset + (i == 3 ? 8 : 12),
+					    self.address[i].ip, i == 3 ? 16 : 4);
+			assert_int_equal(frame[answer.len - 8] << 8 | frame[answer.len - 7], port);
+		}
+	}
 }
 
 static void any_single_bit_of_header_or_payload_matters(void **state)
@@ -365,11 +441,11 @@ static void the_kernel_gets_arp_ping_and_neighbour_discovery(void **state)
 static void checksum_offload_gets_the_pseudo_header_sum(void **state)
 {
 	struct sample whole = make(true), left = make(true);
-	struct lm_topology_node node = node_of(&me, true);
+	struct lm_topology_node node = node_of(&me);
 	struct frame_header header;
 
 	(void)state;
-	assert_true(frame_header_init(&header, &peer, &node, me.mac));
+	header_to(&header, &peer, &node, IPV6, IPV6);
 	frame_write(&header, left.frame + header.len, PAYLOAD, false);
 
 	unsigned sum = 0;
@@ -424,7 +500,7 @@ static void an_answer_goes_where_the_frame_came_from(void **state)
 		frame_source(address, &port, answer);
 		assert_int_equal(port, 4242);
 		if (ipv6)
-			assert_memory_equal(address, me.ipv6, 16);
+			assert_memory_equal(address, me.address[IPV6].ip, 16);
 		else
 			assert_memory_equal(address, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x07\0\1",
 					    16);
@@ -441,7 +517,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_taken),
 		cmocka_unit_test(nothing_of_a_host_shows_in_the_headers),
-		cmocka_unit_test(ipv6_is_preferred_and_some_family_must_be_shared),
+		cmocka_unit_test(the_first_address_of_a_shared_family_is_sent_to),
+		cmocka_unit_test(what_is_sent_comes_from_the_own_address_that_is_nearest),
+		cmocka_unit_test(every_own_address_is_taken_at_its_own_port),
 		cmocka_unit_test(any_single_bit_of_header_or_payload_matters),
 		cmocka_unit_test(no_truncation_is_taken_or_read_past),
 		cmocka_unit_test(ethernet_padding_is_cut_off),

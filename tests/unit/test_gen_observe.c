@@ -34,10 +34,13 @@ static void make_frame(struct frame *frame, const struct lm_topology_node *from,
 	uint8_t *payload = frame->room + FRAME_HEADER_MAX;
 	struct frame_header header;
 	struct frame_self self;
+	struct frame_way way;
 
 	memset(frame->room, 0, sizeof(frame->room));
 	view_self_init(&self, from, mac, vlan);
-	assert_true(frame_header_init(&header, &self, to, mac));
+	assert_true(frame_way_first(&way, &self, to));
+	memcpy(way.mac, mac, sizeof(way.mac));
+	frame_header_init(&header, &self, to, &way);
 	lm_store_u32(payload + 4, number);
 	frame->bytes = frame_write(&header, payload, payload_len, true);
 	frame->len = header.len + payload_len;
@@ -197,7 +200,9 @@ static void ipv6_and_tagged_frames_are_seen(void **state)
 	(void)state;
 	for (unsigned i = 0; i < topology->nodes; i++) {
 		topology->node[i].addresses = 2;
-		topology->node[i].address[1] = (struct lm_topology_address){
+		topology->node[i].address[1] = topology->node[i].address[0];
+		topology->node[i].address[0] = (struct lm_topology_address){
+			/* the better one */
 			.ipv6 = true,
 			.ip = {0x20, [15] = (uint8_t)topology->node[i].id},
 			.port = 7001};

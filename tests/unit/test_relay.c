@@ -140,11 +140,10 @@ static void make_star(struct star *star, unsigned n)
 	star->topology.layer_node[0] = star->gateways;
 }
 
-static bool all_but_id_8(void *context, uint8_t mac[6], const struct lm_topology_node *node)
+static bool all_but_id_8(void *context, struct frame_way *way, const struct frame_self *self,
+			 const struct lm_topology_node *node, const struct view_peer *peer)
 {
-	(void)context;
-	frame_mac_of_id(mac, node->id);
-	return node->id != 8;
+	return view_resolve_static(context, way, self, node, peer) && node->id != 8;
 }
 
 static void view_knows_every_next_hop_and_which_are_unresolved(void **state)

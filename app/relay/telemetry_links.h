@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Links over telemetry: how each neighbour is reached. For telemetry.c, which keeps the relay and
+ * its view in place meanwhile.
+ */
+#pragma once
+
+#include <rte_telemetry.h>
+
+#include "relay.h"
+
+/* The ids of neighbours from a place of the view's table on, as many as an answer takes: an array
+ * that begins with the place to go on at, 0 if these were the last. */
+void telemetry_add_links(struct rte_tel_data *data, const struct view *view, uint32_t place);
+
+/* One neighbour; -1: there is none of that id. */
+int telemetry_add_link(struct rte_tel_data *data, const struct view *view, uint32_t id);
