@@ -16,6 +16,8 @@ const char *const config_idle_names[] = {"auto", "spin", "yield", NULL};
 
 const char *const config_link_names[] = {"noise", "none", NULL};
 
+static const char *const filter_names[] = {"auto", "off", NULL};
+
 static const struct lm_conf_key service_keys[] = {
 	{
 		.name = "dest",
@@ -125,6 +127,15 @@ static const struct lm_conf_key relay_keys[] = {
 		.help = "192.0.2.1:7000 or [2001:db8::1]:7000, the best first; none: as the "
 			"topology "
 			"has them",
+	},
+	{
+		.name = "port.hardware_filter",
+		.type = LM_CONF_CHOICE,
+		.fallback = "auto",
+		.offset = offsetof(struct relay_config, hardware_filter),
+		.choices = filter_names,
+		.help = "auto: where the NIC can, it drops UDP to a mix from addresses of no "
+			"neighbour",
 	},
 	{
 		.name = "user",

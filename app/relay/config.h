@@ -21,6 +21,7 @@
 enum config_link { CONFIG_LINK_NOISE, CONFIG_LINK_NONE };
 enum config_idle { CONFIG_IDLE_AUTO, CONFIG_IDLE_SPIN, CONFIG_IDLE_YIELD };
 
+enum config_filter { CONFIG_FILTER_AUTO, CONFIG_FILTER_OFF };
 
 struct node_config {
 	uint64_t node;
@@ -87,6 +88,7 @@ struct relay_config {
 		char address[LM_TOPOLOGY_ADDRESSES][CONFIG_ENDPOINT + 1];
 		unsigned addresses;
 	} publish;
+	unsigned hardware_filter; /* enum config_filter */
 	char user[CONFIG_USER_MAX + 1];
 	bool sandbox;
 };

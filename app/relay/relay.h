@@ -10,6 +10,7 @@
 #include "cover.h"
 #include "documents.h"
 #include "eal.h"
+#include "filter_flow.h"
 #include "handshakes.h"
 #include "keys.h"
 #include "mixer.h"
@@ -46,6 +47,8 @@ struct relay {
 	struct sessions *sessions;     /* the same */
 	struct handshakes handshakes;
 	struct ways ways;
+	struct filter filter; /* in the NIC */
+	struct filter_port filter_port;
 	uint64_t alarm_replay_full; /* seconds in which a full replay set refused packets */
 	bool ready;              /* every next hop has a link-layer address; written by control */
 	struct counters count;   /* control's own: what was taken over, and lost in between */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "feed.h"
+#include "filtering.h"
 #include "restart.h"
 #include "run.h"
 #include "sandbox.h"
@@ -61,9 +62,11 @@ void run_swap_view(struct run *run, struct view *view)
 	const struct view *old = relay->shared.view;
 	bool counts = !old || old->peers != view->peers || old->unresolved != view->unresolved;
 
+	filtering_prepare(run, view);
 	__atomic_store_n(&relay->shared.view, view, __ATOMIC_RELEASE);
 	see_ready(relay);
 	run_wait_for_round(run);
+	filter_commit(&relay->filter, view);
 	ways_change(&relay->ways, stderr, old, view);
 	telemetry_pass();
 	free((void *)(uintptr_t)old);
@@ -511,6 +514,7 @@ int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err)
 		sink_stop(&relay->sink, SINK_LEAVE);
 	telemetry_stop();
 	rollover_close(&run->rollover);
+	(void)filter_close(&relay->filter);
 	neighbours_close(&run->neighbours); /* its sockets are NULL if it was never opened */
 	rte_free(run->qsbr);
 	free(run);

@@ -122,6 +122,8 @@ static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 	add_count(data, "links_second_best", &relay->ways.second_best);
 	add_count(data, "links_low_mtu", &relay->ways.low_mtu);
 	add_count(data, "alarm_low_mtu", &relay->ways.alarm_low_mtu);
+	rte_tel_data_add_dict_u64(data, "filter_rules",
+				  __atomic_load_n(&relay->filter.n, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_u64(data, "uptime_us", lm_clock_us() - started_us);
 	rte_tel_data_add_dict_u64(data, "away_us", relay->away_us);
 	rte_tel_data_add_dict_u64(data, "alarm_books",

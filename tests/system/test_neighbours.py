@@ -472,5 +472,61 @@ class Mtu(Routed):
                       f"{netns.PORT} mtu 1432", done.stderr)
 
 
+@unittest.skipIf(why_not(), why_not())
+class Hardware(World):
+    WORDS = "no port.hardware_filter: the NIC takes no such rules"
+
+    def test_a_driver_that_cannot_is_said_once_and_the_relay_goes_on(self):
+        self.make()
+        with self.relay() as live:
+            self.assertEqual(self.report(self.generator(50))["lost"], 0)
+            self.assertEqual(stats(self.net, 11)["filter_rules"], 0)
+            self.books(live, 50)
+            self.assertEqual(live.said().count(self.WORDS), 1, live.said())
+
+    def reconfigure(self, more, port):
+        path = self.net.path / "node-11.yaml"
+        text = path.read_text()
+        for line in port:
+            text = text.replace("port:", f"port:\n  {line}", 1)
+        path.write_text(text + "\n".join(more) + "\n")
+
+    def test_a_driver_whose_kernel_decides(self):
+        """net_tap makes rules of the kernel's traffic control, where that has what it takes."""
+        for sandbox in ("true", "false"):
+            with self.subTest(sandbox):
+                self.make("--static-macs")
+                path = self.net.path / "node-11.yaml"
+                path.write_text(path.read_text().replace(DEVICE, "net_tap0,iface=lm-dpdk"))
+                self.reconfigure((f"sandbox: {sandbox}",), ())
+                with self.relay() as live:
+                    rules = stats(self.net, 11)["filter_rules"]
+                    said = live.said()
+                    self.assertTrue(live.stop()["closed"])
+                if sandbox == "true":
+                    self.assertEqual(rules, 0)
+                    self.assertIn("which the sandbox forbids", said)
+                elif rules == 0:  # a kernel without flower and multiq: it takes none
+                    self.assertEqual(said.count(self.WORDS), 1, said)
+                else:
+                    self.assertIn("port.hardware_filter: 2 rules", said)
+
+    def test_off_is_off_and_a_gateway_takes_anybody(self):
+        self.make()
+        self.reconfigure((), ("hardware_filter: off",))
+        with self.relay() as live:
+            self.assertEqual(self.report(self.generator(50))["lost"], 0)
+            self.books(live, 50)
+            self.assertNotIn("hardware_filter", live.said())
+
+    def test_another_word_than_auto_or_off_is_refused(self):
+        self.make()
+        self.reconfigure((), ("hardware_filter: on",))
+        done = network.run(network.RELAY, "--config", self.net.path / "node-11.yaml",
+                           "--check-config", ok=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("auto", done.stderr)
+
+
 if __name__ == "__main__":
     tap.main()
