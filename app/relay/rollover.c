@@ -297,9 +297,8 @@ static enum clock_verdict watch_clock(struct run *run)
 {
 	static const char *const words[] = {
 		[CLOCK_WELL] = "is right again",
-		[CLOCK_OFF] = "is wrong; set it (chrony, systemd-timesyncd)",
-		[CLOCK_USELESS] = "is so wrong that no other epoch is begun by it; set it (chrony, "
-				  "systemd-timesyncd)",
+		[CLOCK_OFF] = "is wrong; set it (chrony, ...)",
+		[CLOCK_USELESS] = "is so wrong that it begins no other epoch; set it (chrony, ...)",
 	};
 	struct sessions_offset heard[CLOCK_SAMPLES];
 	struct clock_sample sample[CLOCK_SAMPLES];
