@@ -19,7 +19,7 @@
 
 /* What is remembered of one address. */
 struct place {
-	bool has_mac;
+	bool has_mac; /* has had one */
 	uint8_t mac[6];
 	uint64_t known_us; /* when the kernel last knew it */
 	unsigned told_mtu; /* what a router said; 0: none did */
@@ -53,6 +53,13 @@ struct neighbour_answer {
 	uint16_t state; /* NUD_*; NUD_NONE: there is no entry */
 	bool has_mac;
 	uint8_t mac[6];
+};
+
+/* An address of a neighbour: one to be used, or only if there is no such one. */
+enum worth {
+	WORTH_NOTHING,
+	WORTH_A_TRY, /* the kernel has asked in vain, a moment ago */
+	WORTH_USING,
 };
 
 /* ---- Opening, hearing ---- */
@@ -278,27 +285,32 @@ static struct neighbour_answer ask_neighbour(struct neighbours *neighbours, cons
 }
 
 /* The next hop's link-layer address: the kernel's, or for a while what it last was. */
-static bool find_mac(struct neighbours *neighbours, const struct hop *hop, struct place *place,
-		     uint8_t mac[6], uint64_t now_us)
+static enum worth find_mac(struct neighbours *neighbours, const struct hop *hop,
+			   struct place *place, uint8_t mac[6], uint64_t now_us)
 {
 	struct neighbour_answer answer = ask_neighbour(neighbours, hop);
+	bool known = (answer.state & KNOWN) && answer.has_mac;
+	uint64_t unknown_us;
 
-	if ((answer.state & KNOWN) && answer.has_mac) {
+	if (known) {
 		memcpy(place->mac, answer.mac, sizeof(place->mac));
 		place->known_us = now_us;
 		place->has_mac = true;
-	} else if ((answer.state & NUD_FAILED) || now_us - place->known_us >= NEIGHBOURS_GRACE_US) {
-		place->has_mac = false;
 	}
 	memcpy(mac, place->mac, sizeof(place->mac));
-	return place->has_mac;
+	unknown_us = now_us - place->known_us;
+	if (!place->has_mac || unknown_us >= NEIGHBOURS_LAST_US)
+		return WORTH_NOTHING;
+	if (!known && ((answer.state & NUD_FAILED) || unknown_us >= NEIGHBOURS_GRACE_US))
+		return WORTH_A_TRY;
+	return WORTH_USING;
 }
 
 /* ---- Ways ---- */
 
-static bool find_way(struct neighbours *neighbours, struct frame_way *way,
-		     const struct frame_self *self, const struct lm_topology_node *node,
-		     struct neighbour *neighbour, unsigned i, uint64_t now_us)
+static enum worth find_way(struct neighbours *neighbours, struct frame_way *way,
+			   const struct frame_self *self, const struct lm_topology_node *node,
+			   struct neighbour *neighbour, unsigned i, uint64_t now_us)
 {
 	const struct lm_topology_address *to = &node->address[i];
 	struct place *place = &neighbour->place[i];
@@ -306,20 +318,21 @@ static bool find_way(struct neighbours *neighbours, struct frame_way *way,
 	int own = frame_own(self, to);
 
 	if (own < 0)
-		return false;
+		return WORTH_NOTHING;
 	*way = (struct frame_way){.from = (uint8_t)own, .to = (uint8_t)i};
 	lower(&way->mtu, neighbours->port_mtu);
 	if (place->told_mtu != 0 && now_us - place->told_us < MTU_KEPT_US)
 		lower(&way->mtu, place->told_mtu);
 	if (node->has_mac) {
 		memcpy(way->mac, node->mac, sizeof(node->mac));
-		return true;
+		return WORTH_USING;
 	}
 	if (neighbours->ifindex == 0)
-		return false;
+		return WORTH_NOTHING;
 	memcpy(hop.address, to->ip, hop.len);
-	return find_route(neighbours, &hop, way, self) &&
-	       find_mac(neighbours, &hop, place, way->mac, now_us);
+	if (!find_route(neighbours, &hop, way, self))
+		return WORTH_NOTHING;
+	return find_mac(neighbours, &hop, place, way->mac, now_us);
 }
 
 static bool same_address(const struct lm_topology_address *a, const struct lm_topology_address *b)
@@ -370,15 +383,20 @@ bool neighbours_resolve(void *context, struct frame_way *way, const struct frame
 	bool answered = !peer->session || lm_link_peer_sending(peer->session);
 	struct frame_way found[LM_TOPOLOGY_ADDRESSES];
 	uint64_t now_us = lm_clock_us();
-	unsigned works = 0;
+	unsigned works = 0, might = 0;
 	int chosen;
 
 	if (!neighbour)
 		return false;
-	for (unsigned i = 0; i < node->addresses; i++)
-		works |= (unsigned)find_way(neighbours, &found[i], self, node, neighbour, i, now_us)
-			 << i;
-	chosen = choice_make(&neighbour->choice, works, node->addresses, answered, now_us);
+	for (unsigned i = 0; i < node->addresses; i++) {
+		enum worth worth =
+			find_way(neighbours, &found[i], self, node, neighbour, i, now_us);
+
+		works |= (unsigned)(worth == WORTH_USING) << i;
+		might |= (unsigned)(worth == WORTH_A_TRY) << i;
+	}
+	chosen = choice_make(&neighbour->choice, works ? works : might, node->addresses, answered,
+			     now_us);
 	if (chosen == CHOICE_NONE)
 		return false;
 	*way = found[chosen];

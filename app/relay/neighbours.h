@@ -8,8 +8,9 @@
  * known.
  *
  * What the kernel knew is used for NEIGHBOURS_GRACE_US more while it asks again, so that nothing is
- * lost when an entry is deleted or a route gets another gateway; not after it has found that nobody
- * answers.
+ * lost when an entry is deleted or a route gets another gateway. After it has found that nobody
+ * answers, only for want of a better one, until NEIGHBOURS_LAST_US after it was known: answers
+ * that come late, from a neighbour that is busy, are no reason to drop what could arrive.
  *
  * Control thread only. Bounds: a place for each link's number; routers' words on MTUs
  * NEIGHBOURS_TOLD a second.
@@ -22,6 +23,7 @@
 #include "view.h"
 
 #define NEIGHBOURS_GRACE_US (UINT64_C(3) * 1000000) /* Linux asks three times, a second apart */
+#define NEIGHBOURS_LAST_US  (UINT64_C(10) * 1000000)
 #define NEIGHBOURS_TOLD     64
 
 struct neighbour;

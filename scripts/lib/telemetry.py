@@ -19,10 +19,10 @@ def runtime_folder():
 class Telemetry:
     """The counters of the relay with this file prefix. A relay that comes and goes is no error."""
 
-    def __init__(self, file_prefix, folder=None):
+    def __init__(self, file_prefix, folder=None, timeout=1):
         self.name = file_prefix
         self.path = (folder or runtime_folder()) / file_prefix / "dpdk_telemetry.v2"
-        self.socket = None
+        self.socket, self.timeout = None, timeout
 
     def stats(self):
         """The counters by name, or None while the relay does not answer."""
@@ -37,7 +37,7 @@ class Telemetry:
 
     def connect(self):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(1)
+        self.socket.settimeout(self.timeout)
         self.socket.connect(str(self.path))
         self.socket.recv(1 << 20)  # DPDK introduces itself first
 

@@ -159,10 +159,20 @@ class Network:
 
 def stats(net, node):
     """The counters of a node's relay, or an empty dictionary while it does not answer."""
-    socket = telemetry.Telemetry(net.prefix(node))
+    socket = telemetry.Telemetry(net.prefix(node), timeout=10)
     answer = socket.stats()
     socket.close()
     return answer or {}
+
+
+def counted(net, node):
+    """The counters of a node's relay, which must answer: on a loaded machine not at once."""
+    for _ in range(10):
+        answer = stats(net, node)
+        if answer:
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"the relay of node {node} does not answer")
 
 
 class Live:
@@ -188,9 +198,16 @@ class Live:
         return self.output.read()
 
     def wait(self, what, seconds=30):
-        """Waits until what() is true; the relay must not end before."""
+        """Waits until what() is true; the relay must not end before. A counter that is missing, as the
+        relay does not answer just now, is waited for."""
+        def holds():
+            try:
+                return what()
+            except KeyError:
+                return False
+
         limit = time.monotonic() + seconds
-        while not what():
+        while not holds():
             if self.process.poll() is not None or time.monotonic() > limit:
                 raise AssertionError(f"the relay does not get there:\n{self.said()}")
             time.sleep(0.02)
