@@ -27,7 +27,7 @@
 #define REST_SHARE         4  /* a look is followed by a rest so many times as long */
 #define WATCH_US           1000000
 #define UNRESOLVED_WARN_US 5000000
-#define WAIT_US            3000000 /* that what was taken over waits for next hops at most */
+#define WAIT_US            3000000 /* that a relay which begins waits for next hops at most */
 #define BOOKS_US           250000  /* between two times at which the books are checked */
 #define BOOKS_LOOKS        3       /* each time */
 
@@ -290,8 +290,19 @@ static void begin_to_wait(struct run *run)
 {
 	struct relay *relay = run->relay;
 
-	relay->shared.waits = relay->count.taken_over > 0 && !relay->ready;
+	relay->shared.waits = !relay->ready;
 	run->wait_us = lm_clock_us() + WAIT_US;
+}
+
+/* Half of the room that is left for what comes may fill: no packet is lost for waiting. */
+static void maybe_end_wait(struct run *run)
+{
+	const struct relay *relay = run->relay;
+	uint64_t held = __atomic_load_n(&relay->mixer.held, __ATOMIC_RELAXED);
+	uint64_t most = (relay->count.taken_over + relay->held) / 2;
+
+	if (relay->ready || held > most || lm_clock_us() > run->wait_us)
+		run_end_wait(run);
 }
 
 void run_end_wait(struct run *run)
@@ -437,8 +448,8 @@ static int control(struct run *run, int *signal, struct lm_error *err)
 			(void)poll(fds, LM_COUNT(fds), POLL_MS);
 		rc = maybe_refresh(run, err);
 		watch_ready(run);
-		if (run->relay->ready || lm_clock_us() > run->wait_us)
-			run_end_wait(run);
+		if (run->relay->shared.waits)
+			maybe_end_wait(run);
 		watch_sets(run);
 		if (rc == 0)
 			rc = rollover_step(run, err);

@@ -24,7 +24,7 @@ struct run {
 	uint64_t refresh_us; /* when neighbours are looked at again */
 	uint64_t rest_us;    /* but not before this */
 	bool heard;          /* they may have changed since */
-	uint64_t wait_us;    /* until then what was taken over waits for next hops */
+	uint64_t wait_us;    /* until then what came waits for next hops */
 	uint64_t warn_us;    /* when those not ready are named; 0: they have been */
 	uint64_t watch_us;   /* when replay sets are looked at again */
 	uint64_t refused;    /* packets that full ones have refused */

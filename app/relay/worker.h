@@ -51,10 +51,10 @@ enum phase {
 
 /* What all lcores of a relay share. */
 struct shared {
-	const struct view *view; /* read and swapped with atomic operations */
-	enum phase phase;        /* the same */
-	bool paused;             /* own loops do not come back; the same, set by control */
-	bool waits;              /* what was taken over, for next hops to be resolved; the same */
+	const struct view *view;         /* read and swapped with atomic operations */
+	enum phase phase;                /* the same */
+	bool paused;                     /* own loops do not come back; the same, set by control */
+	bool waits;                      /* at the start, for next hops to be ready; the same */
 	const struct services *services; /* the same */
 	struct lm_cover_table *loops;    /* own ones on their way */
 };
