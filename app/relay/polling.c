@@ -11,17 +11,19 @@
 
 #define EMPTY_ROUNDS 64 /* in a row, after which a yielding lcore sleeps */
 #define NAP_NS       20000
+#define LONG_NAP_NS  160000
+#define LONG_EMPTY   (4 * EMPTY_ROUNDS) /* in a row, after which it sleeps for longer */
 
 void polling_rest(bool spin, unsigned empty_rounds)
 {
-	static const struct timespec nap = {.tv_nsec = NAP_NS};
+	static const struct timespec nap = {.tv_nsec = NAP_NS}, long_nap = {.tv_nsec = LONG_NAP_NS};
 
 	if (spin)
 		rte_pause();
 	else if (empty_rounds < EMPTY_ROUNDS)
 		sched_yield();
 	else
-		nanosleep(&nap, NULL);
+		nanosleep(empty_rounds < LONG_EMPTY ? &nap : &long_nap, NULL);
 }
 
 void polling_return(bool *returned)
