@@ -9,21 +9,12 @@ import unittest
 import netns
 import network
 import tap
-import telemetry
-from network import Live, Network, read_capture, write_capture
+from network import Live, Network, read_capture, stats, write_capture
 from test_namespaces import why_not
 from test_replay import HEADERS, to_node, with_payload
 
 CPUS = sorted(os.sched_getaffinity(0))
 FILES = "eal_args: \"--single-file-segments\"\n"
-
-
-def stats(net, node):
-    """The relay's counters, or an empty dictionary while it does not answer."""
-    socket = telemetry.Telemetry(net.prefix(node))
-    answer = socket.stats()
-    socket.close()
-    return answer or {}
 
 
 class TwoRelays(unittest.TestCase):

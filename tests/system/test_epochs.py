@@ -18,7 +18,6 @@ import unittest
 import netns
 import network
 import tap
-import telemetry
 from network import Live, Network, read_capture, write_capture
 
 HEADERS = 42  # Ethernet, IPv4, UDP
@@ -94,10 +93,7 @@ class Wire:
         return live
 
     def stats(self):
-        socket = telemetry.Telemetry(self.net.prefix(self.node))
-        answer = socket.stats()
-        socket.close()
-        return answer or {}
+        return network.stats(self.net, self.node)
 
     def begin(self, frames, pause_us=300):
         self.sender.stdin.write(b"".join(

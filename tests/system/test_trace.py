@@ -53,7 +53,8 @@ class Faults(unittest.TestCase):
     def test_a_lossy_relay_on_a_path_is_named(self):
         # at 400 loops a second 3 of 4 series pass it: 4 to 8 packets in each interval
         nodes = self.network(m21=4)
-        report = nodes.gen("trace", "--path", "11,21,31", "--rounds", 150, "--rate", 400, ok=False)
+        report = nodes.gen("trace", "--path", "11,21,31", "--rounds", 150, "--rate", 400,
+                           "--late-ms", 200, ok=False)
         self.assertEqual((report["verdict"], report["sent"]), ("fault", 600))
         self.assertEqual(self.named(report, "lossy"), [21])
         self.assertEqual(self.named(report, "late"), [])
