@@ -11,7 +11,7 @@ import whole
 
 SECONDS = 8  # of an epoch: more than five times the longest that two intervals may hold a packet
 EPOCHS = 3
-RATE = 600  # where machines are quick; this is about epochs, not about speed
+RATE = 300  # where machines are quick; this is about epochs, not about speed
 
 
 def why_not():

@@ -17,6 +17,7 @@ LAYERS, PER_LAYER = 3, 3
 AHEAD = 60  # epochs that documents and keys are made for
 SHARE = 0.8  # of the no-drop rate
 LEAD = 0.3  # of an epoch: how long before it its document comes
+STOCK = 16384  # packets that the generator builds ahead
 
 
 class Whole:
@@ -42,8 +43,8 @@ class Whole:
         closing(self)
 
     def __enter__(self):
-        self.nodes.start()
         self.clock.start()
+        self.nodes.start()
         return self
 
     def __exit__(self, *unused):
@@ -103,8 +104,8 @@ class Whole:
         now = int((time.time() - self.began) / self.seconds)
         self.sleep_until(self.starts(self.first + now + 1))
         sending = subprocess.Popen(
-            [str(word) for word in self.nodes.gen_line("run", "--rate", rate, "--seconds",
-                                                       epochs * self.seconds)],
+            [str(word) for word in self.nodes.gen_line("run", "--rate", rate, "--stock", STOCK,
+                                                       "--seconds", epochs * self.seconds)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         deaths = []
         try:
