@@ -16,19 +16,18 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-bool clock_offset(int64_t *offset_us, const struct clock_sample *sample, unsigned n,
-		  uint64_t now_us)
+bool clock_skew(int64_t *skew_us, const struct clock_sample *sample, unsigned n, uint64_t now_us)
 {
 	int64_t sorted[CLOCK_SAMPLES], median;
 	unsigned fresh = 0, agree = 0;
 
 	for (unsigned i = 0; i < n && fresh < CLOCK_SAMPLES; i++) {
-		int64_t offset = sample[i].offset_us;
+		int64_t skew = sample[i].skew_us;
 
 		if (now_us - sample[i].when_us > CLOCK_FRESH_US)
 			continue;
-		offset = offset > EXTREME_US ? EXTREME_US : offset;
-		sorted[fresh++] = offset < -EXTREME_US ? -EXTREME_US : offset;
+		skew = skew > EXTREME_US ? EXTREME_US : skew;
+		sorted[fresh++] = skew < -EXTREME_US ? -EXTREME_US : skew;
 	}
 	if (fresh < CLOCK_NEIGHBOURS)
 		return false;
@@ -36,8 +35,16 @@ bool clock_offset(int64_t *offset_us, const struct clock_sample *sample, unsigne
 	median = sorted[fresh / 2];
 	for (unsigned i = 0; i < fresh; i++)
 		agree += llabs(sorted[i] - median) <= CLOCK_LIMIT_US;
-	*offset_us = median;
+	*skew_us = median;
 	return 2 * agree > fresh;
+}
+
+uint64_t clock_reached_us(uint64_t wall_us, int64_t theirs_us)
+{
+	int64_t own_us = (int64_t)wall_us, us;
+
+	us = own_us - theirs_us <= CLOCK_LIMIT_US ? own_us : theirs_us;
+	return us > CLOCK_LEAST_US ? (uint64_t)us : CLOCK_LEAST_US;
 }
 
 enum clock_verdict clock_judge(const struct lm_topology *topology, uint32_t epoch, uint64_t wall_us,

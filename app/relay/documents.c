@@ -83,7 +83,7 @@ static unsigned list_kept(uint32_t epoch[FILES_MAX], const struct documents *doc
 
 /* ---- Taking ---- */
 
-static struct lm_topology *newest(const struct documents *documents)
+const struct lm_topology *documents_newest(const struct documents *documents)
 {
 	return documents->next ? documents->next : documents->now;
 }
@@ -95,7 +95,7 @@ static struct lm_topology *newest(const struct documents *documents)
 static int keep(const struct documents *documents, uint32_t epoch, const char *text, size_t len,
 		struct lm_error *err)
 {
-	const struct lm_topology *before = newest(documents);
+	const struct lm_topology *before = documents_newest(documents);
 	char path[DOCUMENTS_PATH + NAME_LEN];
 	uint32_t kept[FILES_MAX];
 	unsigned n;
@@ -128,8 +128,8 @@ static uint64_t time_of(const struct lm_topology *topology, uint64_t now_s)
  */
 static void add(struct documents *documents, struct lm_topology *topology)
 {
-	if (newest(documents))
-		(void)lm_topology_inherit(topology, newest(documents));
+	if (documents_newest(documents))
+		(void)lm_topology_inherit(topology, documents_newest(documents));
 	if (!documents->now) {
 		documents->now = topology;
 		return;
@@ -151,7 +151,7 @@ static int judge(struct lm_topology **topology, const struct documents *document
 		 size_t len, const char *name, uint64_t now_s, enum lm_succession *refusal,
 		 struct lm_error *err)
 {
-	const struct lm_topology *before = newest(documents);
+	const struct lm_topology *before = documents_newest(documents);
 	enum lm_succession verdict;
 	int rc = lm_topology_open(topology, text, len, &documents->authorities, name, err);
 

@@ -67,6 +67,9 @@ LM_MUST_CHECK bool documents_changed(const struct documents *documents);
  */
 LM_MUST_CHECK int documents_read(struct documents *documents, uint64_t now_s, struct lm_error *err);
 
+/* The newest that was taken; NULL: there is none. */
+const struct lm_topology *documents_newest(const struct documents *documents);
+
 /* What is to be in force at this time. There is a document. */
 struct documents_target documents_target(const struct documents *documents, uint64_t now_s);
 

@@ -154,14 +154,14 @@ void feed_link_free(struct feed_link *link)
 /* Initiation there, response back, confirmation there, confirmation back. */
 static int shake_hands(struct feed_link *link, struct end *end, struct lm_error *err)
 {
-	uint64_t now_us = lm_clock_us(), wall_us = lm_clock_wall_us();
+	uint64_t now_us = lm_clock_us();
 	uint8_t message[LM_LINK_MESSAGE_MAX];
 	struct lm_link_received there, back = {.reply_len = 0};
-	size_t len = lm_link_step(end->peer, message, now_us, wall_us);
+	size_t len = lm_link_step(end->peer, message, now_us, lm_clock_wall_us());
 
 	for (unsigned i = 0; i < 2; i++) {
 		sessions_receive(link->relay->sessions, &there, message, len, &end->source, false,
-				 now_us, wall_us);
+				 now_us);
 		if (there.reply_len == 0)
 			break;
 		lm_link_receive(end->endpoint, &back, there.reply, there.reply_len, &end->source,

@@ -92,8 +92,7 @@ static bool begins_work(const uint8_t *message)
 	return message[0] == 1 || message[0] == 2;
 }
 
-static void take(struct handshakes *handshakes, struct rte_mbuf *mbuf, uint64_t now_us,
-		 uint64_t wall_us)
+static void take(struct handshakes *handshakes, struct rte_mbuf *mbuf, uint64_t now_us)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
 	struct frame_parsed parsed =
@@ -111,7 +110,7 @@ static void take(struct handshakes *handshakes, struct rte_mbuf *mbuf, uint64_t 
 		begins_work(frame + parsed.offset) && !ration_take(&handshakes->free, 1, now_us);
 	count_add(&handshakes->under_load, under_load);
 	sessions_receive(handshakes->sessions, &received, frame + parsed.offset, parsed.len,
-			 &source, under_load, now_us, wall_us);
+			 &source, under_load, now_us);
 	count_add(&handshakes->result[received.result], 1);
 	if (sessions_costly(received.result))
 		(void)ration_take(&handshakes->budget, HANDSHAKES_COSTLY - 1, now_us);
@@ -182,7 +181,7 @@ unsigned handshakes_turn(struct handshakes *handshakes, const struct view *view,
 	while (n < HANDSHAKES_TURN && ration_has_one(&handshakes->budget, now_us) &&
 	       rte_ring_sc_dequeue(handshakes->in, (void **)&mbuf) == 0) {
 		(void)ration_take(&handshakes->budget, 1, now_us);
-		take(handshakes, mbuf, now_us, wall_us);
+		take(handshakes, mbuf, now_us);
 		rte_pktmbuf_free(mbuf);
 		n++;
 	}

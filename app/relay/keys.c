@@ -96,8 +96,6 @@ int mix_keys_load(struct mix_keys *keys, const struct lm_epoch_place *place,
 	rc = lm_epoch_open(&keys->epoch, place, err);
 	if (rc == 0)
 		rc = take(keys, place, node, epoch, err);
-	if (rc == 0)
-		rc = mix_keys_retire(keys, epoch, err);
 	if (rc != 0)
 		mix_keys_free(keys);
 	return rc;

@@ -23,9 +23,9 @@ struct mix_keys {
 struct lm_epoch_place mix_keys_place(const struct node_config *config);
 
 /*
- * Opens the place, takes the keys into use that the topology lists for the node, and retires all
- * older ones. A key that is lost is no failure while there is another; packets of its kid are then
- * dropped. -errno and a message; keys is then empty.
+ * Opens the place and takes the keys into use that the topology lists for the node. Older ones stay
+ * until mix_keys_retire: nobody has confirmed the epoch yet. A key that is lost is no failure while
+ * there is another; packets of its kid are then dropped. -errno and a message; keys is then empty.
  */
 LM_MUST_CHECK int mix_keys_load(struct mix_keys *keys, const struct lm_epoch_place *place,
 				const struct lm_topology_node *node, uint32_t epoch,
@@ -40,7 +40,7 @@ LM_MUST_CHECK int mix_keys_renew(struct mix_keys *next, const struct mix_keys *n
 				 const struct lm_topology_node *node, uint32_t epoch,
 				 struct lm_error *err);
 
-/* Erases all keys of epochs before epoch - 1. */
+/* Erases all keys of epochs before epoch - 1: no lcore reads one of them. */
 LM_MUST_CHECK int mix_keys_retire(struct mix_keys *keys, uint32_t epoch, struct lm_error *err);
 
 /* Looks where the keys are and prints it, changing nothing. Fails as mix_keys_load would. */

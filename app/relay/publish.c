@@ -94,11 +94,12 @@ static uint32_t first_free(const struct lm_topology_node *node, uint32_t epoch)
  * the topology has a key none is made, also if that was lost: senders use the one it has.
  */
 static int extend(struct lm_descriptor *descriptor, const struct publish *publish,
-		  const struct lm_topology_node *node, uint32_t epoch, struct lm_error *err)
+		  const struct lm_topology_node *node, const struct publish_time *time,
+		  struct lm_error *err)
 {
 	const struct node_config *config = &publish->config->node;
-	uint32_t last = epoch + (uint32_t)publish->config->publish.epochs, first, begins;
-	struct gathering gathering = {publish, descriptor, epoch};
+	uint32_t last = time->epoch + (uint32_t)publish->config->publish.epochs, first, begins;
+	struct gathering gathering = {publish, descriptor, time->sure};
 	int rc = 0;
 
 	if (last > LM_TOPOLOGY_EPOCH_MAX + LM_TOPOLOGY_KEYS - 1)
@@ -107,7 +108,7 @@ static int extend(struct lm_descriptor *descriptor, const struct publish *publis
 		rc = lm_epoch_each_waiting(config->keys, descriptor->id, LM_EPOCH_KEYS_MAX, gather,
 					   &gathering, err);
 	first = descriptor->keys > 0 ? descriptor->key[descriptor->keys - 1].epoch + 1
-				     : first_free(node, epoch);
+				     : first_free(node, time->epoch);
 	begins = descriptor->keys > 0 ? descriptor->key[0].epoch : first;
 	if (last < begins + LM_TOPOLOGY_KEYS - 1) /* fewer keys are no descriptor */
 		last = begins + LM_TOPOLOGY_KEYS - 1;
@@ -194,7 +195,7 @@ static int write_descriptor(const struct publish *publish, struct lm_descriptor 
 }
 
 int publish_update(const struct publish *publish, const struct lm_topology_node *node,
-		   uint32_t epoch, uint64_t now_s, struct lm_error *err)
+		   const struct publish_time *time, struct lm_error *err)
 {
 	struct lm_descriptor *descriptor, *before;
 	char path[PATH_LEN];
@@ -211,11 +212,11 @@ int publish_update(const struct publish *publish, const struct lm_topology_node 
 	*descriptor = *before;
 	rc = describe(descriptor, publish, node, err);
 	if (rc == 0) {
-		forget(descriptor, epoch);
-		rc = extend(descriptor, publish, node, epoch, err);
+		forget(descriptor, time->sure);
+		rc = extend(descriptor, publish, node, time, err);
 	}
 	if (rc == 0 && memcmp(descriptor, before, sizeof(*descriptor)) != 0)
-		rc = write_descriptor(publish, descriptor, path, now_s, err);
+		rc = write_descriptor(publish, descriptor, path, time->now_s, err);
 	free(descriptor);
 	return rc;
 }

@@ -27,9 +27,16 @@ LM_MUST_CHECK int publish_open(struct publish *publish, const struct relay_confi
 			       struct lm_error *err);
 void publish_close(struct publish *publish);
 
+/* What a relay knows of the time when it publishes. */
+struct publish_time {
+	uint32_t sure;  /* the network has reached this epoch: older keys are not listed any more */
+	uint32_t epoch; /* that the relay goes by: keys are made ahead from here on; >= sure */
+	uint64_t now_s; /* UTC */
+};
+
 /*
- * Brings keys and descriptor up to date for a network in `epoch`; `node` is this relay in its
- * topology, NULL: it is not there yet. Writes nothing if nothing has changed. -errno and a message.
+ * Brings keys and descriptor up to date; `node` is this relay in its topology, NULL: it is not
+ * there yet. Writes nothing if nothing has changed. -errno and a message.
  */
 LM_MUST_CHECK int publish_update(const struct publish *publish, const struct lm_topology_node *node,
-				 uint32_t epoch, uint64_t now_s, struct lm_error *err);
+				 const struct publish_time *time, struct lm_error *err);

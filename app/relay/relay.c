@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advance.h"
 #include "capacity.h"
+#include "link_key.h"
+#include "mtu.h"
 #include "notify.h"
 
 #define LISTING_MS        250 /* between two looks at the topology file */
 #define LISTING_LOOKS     20  /* until it is read again, since time may have made it good */
 #define LISTING_EXTEND_US 30000000
-#include "link_key.h"
-#include "mtu.h"
 
 /* That the backends exist and this CPU runs them; of lib/symmetric's a peeler is made to see it. */
 static int check_backends(const struct node_config *node, unsigned profile, struct lm_error *err)
@@ -170,12 +171,29 @@ static int find_node(struct relay *relay, enum relay_purpose purpose, struct lm_
 			    config->topology, (unsigned)config->node);
 }
 
+/* Nobody has confirmed the clock yet: documents alone say which epochs are over. */
+static int publish_at_start(const struct relay *relay, struct lm_error *err)
+{
+	uint32_t first = (uint32_t)relay->config->publish.first_epoch;
+	struct publish_time time = {first, first, lm_clock_wall_us() / 1000000};
+
+	if (relay->topology) {
+		const struct advance advance = {
+			.epoch = relay->epoch,
+			.newest = documents_newest(&relay->documents)->epoch,
+			.span_us = UINT64_MAX,
+		};
+
+		time.epoch = relay->epoch;
+		time.sure = advance_sure(&advance, relay->epoch);
+	}
+	return publish_update(&relay->publish, relay->node, &time, err);
+}
+
 /* A relay that nobody lists yet publishes itself and waits for a document that does. */
 static int wait_for_listing(struct relay *relay, struct lm_error *err)
 {
-	uint32_t epoch =
-		relay->topology ? relay->epoch : (uint32_t)relay->config->publish.first_epoch;
-	int rc = publish_update(&relay->publish, NULL, epoch, lm_clock_wall_us() / 1000000, err);
+	int rc = publish_at_start(relay, err);
 
 	for (unsigned i = 0; rc == 0 && i < LISTING_LOOKS; i++) {
 		if (documents_changed(&relay->documents))
@@ -205,8 +223,7 @@ static int load_documents(struct relay *relay, enum relay_purpose purpose, struc
 	}
 	if (purpose != RELAY_RUN)
 		return 0;
-	return publish_update(&relay->publish, relay->node, relay->epoch,
-			      lm_clock_wall_us() / 1000000, err);
+	return publish_at_start(relay, err);
 }
 
 int relay_load(struct relay *relay, struct relay_config *config, enum relay_purpose purpose,

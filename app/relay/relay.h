@@ -55,8 +55,8 @@ struct relay {
 	uint64_t handed_over;    /* packets left to the next start */
 	uint64_t away_us;        /* that nobody received, between the process before and this one */
 	int64_t clock_offset_us; /* of most neighbours against the own clock; 0: not known */
+	uint64_t clock_heard;    /* neighbours whose clocks are known, and were told of late */
 	uint64_t alarm_clock;    /* enum clock_verdict */
-	bool was_ready;
 	uint64_t alarm_topology; /* 0: well; 1 to 3: its end is near, has come, an epoch ago */
 	uint64_t alarm_books;    /* quiet moments at which the books did not close */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * See rollover.h. Epochs advance by the clock, but never beyond the one after the newest document's
- * and never backwards, which bounds what a clock that jumps can do.
+ * and never backwards; when the neighbours' clocks allow it, or slowly (advance.h). Keys are erased
+ * when it is sure that their epoch is over, which may be later than the epoch's end here.
  */
 #include "rollover.h"
 
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
 #include "reload.h"
 #include "run.h"
 
@@ -20,12 +20,13 @@
 #define RETRY_US 5000000 /* after a failure */
 #define LEAD_S   30      /* that the next change is prepared ahead, or a quarter of an epoch */
 #define NAP_MS   2
-#define CLOCK_US 1000000 /* between two looks at the neighbours' clocks */
 
 /* What takes as long as a replay set is large, or as a disk is slow. */
 struct aside {
 	struct relay *relay;
 	struct documents_target target;
+	uint64_t now_s;
+	uint32_t sure;
 	const struct relay_config *config; /* NULL: the relay's own */
 	struct reload *next;
 	struct lm_error err;
@@ -65,14 +66,9 @@ static int do_aside(struct run *run, struct aside *aside, int (*work)(struct asi
 	return aside->rc;
 }
 
-static uint64_t wall_s(void)
-{
-	return lm_clock_wall_us() / 1000000;
-}
-
 static int read_document(struct aside *aside)
 {
-	return documents_read(&aside->relay->documents, wall_s(), &aside->err);
+	return documents_read(&aside->relay->documents, aside->now_s, &aside->err);
 }
 
 static int read_config(struct aside *aside)
@@ -86,7 +82,7 @@ static int read_config(struct aside *aside)
 		return rc;
 	snprintf(before, sizeof(before), "%s", documents->path);
 	snprintf(documents->path, sizeof(documents->path), "%s", config->node.topology);
-	rc = documents_read(documents, wall_s(), &aside->err);
+	rc = documents_read(documents, aside->now_s, &aside->err);
 	if (rc >= 0)
 		return 0;
 	snprintf(documents->path, sizeof(documents->path), "%s", before);
@@ -101,14 +97,15 @@ static int prepare(struct aside *aside)
 
 static int retire(struct aside *aside)
 {
-	return mix_keys_retire(&aside->relay->keys, aside->relay->epoch, &aside->err);
+	return mix_keys_retire(&aside->relay->keys, aside->sure, &aside->err);
 }
 
 static int publish(struct aside *aside)
 {
 	const struct relay *relay = aside->relay;
+	const struct publish_time time = {aside->sure, relay->epoch, aside->now_s};
 
-	return publish_update(&relay->publish, relay->node, relay->epoch, wall_s(), &aside->err);
+	return publish_update(&relay->publish, relay->node, &time, &aside->err);
 }
 
 /* Says what has failed, once; false if it was said before. It will be tried again. */
@@ -154,7 +151,7 @@ static int go(struct run *run, struct reload *next, struct lm_error *err)
 	struct relay *relay = run->relay;
 	const struct services *services = relay->shared.services;
 	struct view *view = make_view(run, next, err);
-	struct aside aside = {0};
+	bool enters = next->epoch != relay->epoch;
 
 	if (!view) {
 		reload_abandon(next);
@@ -170,8 +167,9 @@ static int go(struct run *run, struct reload *next, struct lm_error *err)
 	if (next->services)
 		free((void *)(uintptr_t)services);
 	reload_finish(relay, next);
-	if (do_aside(run, &aside, retire) != 0 || do_aside(run, &aside, publish) != 0)
-		fprintf(stderr, "linemix-relay: warning: %s\n", aside.err.text);
+	if (enters)
+		timing_enter(&run->rollover.timing);
+	run->rollover.due = true;
 	mix_keys_warn(stderr, &relay->keys);
 	run_refresh_soon(run);
 	return 0;
@@ -198,51 +196,12 @@ static int prepare_for(struct run *run, struct documents_target target, struct l
 	return rc;
 }
 
-/* Goes over to the target. Told and false if it cannot be. */
-static bool try_target(struct run *run, struct documents_target target)
-{
-	struct relay *relay = run->relay;
-	struct lm_error err = {""};
-	struct reload *next;
-	int rc = prepare_for(run, target, &err);
-
-	if (rc == 0) {
-		next = run->rollover.prepared;
-		run->rollover.prepared = NULL;
-		rc = go(run, next, &err);
-	}
-	if (rc != 0) {
-		(void)tell(&run->rollover, &err);
-		return false;
-	}
-	fprintf(stderr,
-		"linemix-relay: epoch %" PRIu32 ", by the topology of epoch %" PRIu32
-		" with %u nodes\n",
-		relay->epoch, relay->topology->epoch, relay->topology->nodes);
-	return true;
-}
-
-/* Where the next topology will not do, the one in force does for one epoch more. */
-static void roll(struct run *run, struct documents_target target, uint64_t now_s)
-{
-	const struct relay *relay = run->relay;
-	struct documents_target rest = {relay->topology,
-					lm_topology_epoch_at(relay->topology, now_s)};
-
-	if (try_target(run, target)) {
-		run->rollover.told[0] = '\0';
-		return;
-	}
-	if (target.topology != rest.topology && rest.epoch > relay->epoch)
-		(void)try_target(run, rest);
-}
-
 /* ---- What is due ---- */
 
-static void look_at_file(struct run *run)
+static void look_at_file(struct run *run, uint64_t now_s)
 {
 	struct rollover *rollover = &run->rollover;
-	struct aside aside = {0};
+	struct aside aside = {.now_s = now_s};
 	int rc;
 
 	if (lm_clock_us() < rollover->look_us)
@@ -275,8 +234,7 @@ static void watch_end(struct run *run, uint64_t now_s)
 		"has ended an epoch ago: no key changes any more until another comes",
 	};
 	struct relay *relay = run->relay;
-	const struct documents *documents = &relay->documents;
-	const struct lm_topology *newest = documents->next ? documents->next : documents->now;
+	const struct lm_topology *newest = documents_newest(&relay->documents);
 	uint64_t span_s = newest->until_s - newest->from_s;
 	unsigned stage = now_s >= newest->until_s + span_s      ? 3
 			 : now_s >= newest->until_s             ? 2
@@ -288,60 +246,8 @@ static void watch_end(struct run *run, uint64_t now_s)
 		fprintf(stderr,
 			"linemix-relay: warning: the topology of epoch %" PRIu32
 			" %s; is whoever brings %s alive?\n",
-			newest->epoch, words[stage], documents->path);
+			newest->epoch, words[stage], relay->documents.path);
 	run->rollover.stage = stage;
-}
-
-/* What most neighbours say of the own clock; told when it gets worse, or well again. */
-static enum clock_verdict watch_clock(struct run *run)
-{
-	static const char *const words[] = {
-		[CLOCK_WELL] = "is right again",
-		[CLOCK_OFF] = "is wrong; set it (chrony, ...)",
-		[CLOCK_USELESS] = "is so wrong that it begins no other epoch; set it (chrony, ...)",
-	};
-	struct sessions_offset heard[CLOCK_SAMPLES];
-	struct clock_sample sample[CLOCK_SAMPLES];
-	struct relay *relay = run->relay;
-	enum clock_verdict before = (enum clock_verdict)relay->alarm_clock, verdict = CLOCK_WELL;
-	int64_t offset_us = 0;
-	unsigned n;
-
-	if (!relay->sessions || lm_clock_us() < run->rollover.clock_us)
-		return before;
-	run->rollover.clock_us = lm_clock_us() + CLOCK_US;
-	n = sessions_offsets(relay->sessions, heard, CLOCK_SAMPLES);
-	for (unsigned i = 0; i < n; i++)
-		sample[i] = (struct clock_sample){heard[i].offset_us, heard[i].when_us};
-	if (clock_offset(&offset_us, sample, n, lm_clock_us()))
-		verdict = clock_judge(relay->topology, relay->epoch, lm_clock_wall_us(), offset_us);
-	else
-		offset_us = 0;
-	__atomic_store_n(&relay->clock_offset_us, offset_us, __ATOMIC_RELAXED);
-	__atomic_store_n(&relay->alarm_clock, verdict, __ATOMIC_RELAXED);
-	if (verdict > before || (verdict == CLOCK_WELL && before != CLOCK_WELL))
-		fprintf(stderr,
-			"linemix-relay: %sthis machine's clock %s: most neighbours' are %.1f s "
-			"ahead of it\n",
-			verdict == CLOCK_WELL ? "" : "warning: ", words[verdict],
-			(double)offset_us / 1e6);
-	return verdict;
-}
-
-/*
- * The epoch never goes back, whatever the clock does; and by a clock that most neighbours call
- * useless it does not go on either.
- */
-static struct documents_target target_at(const struct relay *relay, uint64_t now_s)
-{
-	if (relay->alarm_clock == CLOCK_USELESS)
-		return (struct documents_target){relay->topology, relay->epoch};
-
-	struct documents_target target = documents_target(&relay->documents, now_s);
-
-	if (target.topology == relay->topology && target.epoch < relay->epoch)
-		target.epoch = relay->epoch;
-	return target;
 }
 
 static bool differs(const struct relay *relay, struct documents_target target)
@@ -349,43 +255,113 @@ static bool differs(const struct relay *relay, struct documents_target target)
 	return target.topology != relay->topology || target.epoch != relay->epoch;
 }
 
-static int cannot_join(const struct relay *relay, struct lm_error *err)
-{
-	return lm_error_set(err, ETIME,
-			    "most neighbours' clocks are %.1f s ahead of this machine's: it cannot "
-			    "serve epoch %" PRIu32 "; set its clock (chrony, systemd-timesyncd)",
-			    (double)relay->clock_offset_us / 1e6, relay->epoch);
-}
-
-int rollover_step(struct run *run, struct lm_error *failure)
+/*
+ * Goes over to the target, unless the clock, judged anew once all is prepared, has gone back behind
+ * it. False and told if it cannot be.
+ */
+static bool try_target(struct run *run, struct documents_target target)
 {
 	struct relay *relay = run->relay;
-	struct rollover *rollover = &run->rollover;
+	struct lm_error err = {""};
+	struct reload *next;
+	int rc = prepare_for(run, target, &err);
+
+	if (rc == 0) {
+		timing_judge(run);
+		if (timing_target(run, timing_now_s(run)).epoch < target.epoch)
+			return true;
+		next = run->rollover.prepared;
+		run->rollover.prepared = NULL;
+		rc = go(run, next, &err);
+	}
+	if (rc != 0) {
+		(void)tell(&run->rollover, &err);
+		return false;
+	}
+	fprintf(stderr,
+		"linemix-relay: epoch %" PRIu32 ", by the topology of epoch %" PRIu32
+		" with %u nodes\n",
+		relay->epoch, relay->topology->epoch, relay->topology->nodes);
+	return true;
+}
+
+/* Where the next topology will not do, the one in force does for one epoch more. */
+static void roll(struct run *run, struct documents_target target, uint64_t now_s)
+{
+	const struct relay *relay = run->relay;
+	struct documents_target rest = {relay->topology,
+					lm_topology_epoch_at(relay->topology, now_s)};
+
+	if (try_target(run, target)) {
+		run->rollover.told[0] = '\0';
+		return;
+	}
+	if (target.topology != rest.topology && rest.epoch > relay->epoch &&
+	    rest.epoch <= target.epoch)
+		(void)try_target(run, rest);
+}
+
+static void prepare_ahead(struct run *run, uint64_t now_s)
+{
+	const struct relay *relay = run->relay;
 	const struct lm_topology *now = relay->documents.now;
 	uint64_t lead_s = (now->until_s - now->from_s) / 4;
-	uint64_t now_s = wall_s(), change_s;
+	uint64_t change_s = documents_change_s(&relay->documents, now_s);
+	struct documents_target target;
 	struct lm_error err;
 
-	if (run->feed) /* at the document's own time */
-		return 0;
-	relay->was_ready |= relay->ready;
-	if (watch_clock(run) == CLOCK_USELESS && !relay->was_ready)
-		return cannot_join(relay, failure);
-	look_at_file(run);
-	watch_end(run, now_s);
-	if (lm_clock_us() < rollover->retry_us)
-		return 0;
-	if (differs(relay, target_at(relay, now_s))) {
-		roll(run, target_at(relay, now_s), now_s);
-		return 0;
-	}
-	change_s = documents_change_s(&relay->documents, now_s);
 	lead_s = lead_s < LEAD_S ? lead_s : LEAD_S;
-	if (change_s == UINT64_MAX || change_s - now_s > lead_s ||
-	    !differs(relay, target_at(relay, change_s)))
+	if (change_s == UINT64_MAX || change_s - now_s > lead_s)
+		return;
+	target = timing_target_in(run, now_s, change_s - now_s);
+	if (differs(relay, target) && prepare_for(run, target, &err) != 0)
+		(void)tell(&run->rollover, &err);
+}
+
+/* Erases the keys of epochs that are over for sure, and publishes what has changed. */
+static void settle(struct run *run, uint64_t now_s)
+{
+	struct rollover *rollover = &run->rollover;
+	uint32_t sure = timing_sure(run, now_s);
+	struct aside aside = {.now_s = now_s};
+
+	if (sure <= rollover->sure && !rollover->due)
+		return;
+	rollover->sure = sure > rollover->sure ? sure : rollover->sure;
+	rollover->due = false;
+	aside.sure = rollover->sure;
+	if (do_aside(run, &aside, retire) != 0 || do_aside(run, &aside, publish) != 0)
+		fprintf(stderr, "linemix-relay: warning: %s\n", aside.err.text);
+}
+
+void rollover_begin(struct rollover *rollover)
+{
+	timing_begin(&rollover->timing);
+	rollover->due = true;
+}
+
+int rollover_step(struct run *run, struct lm_error *err)
+{
+	const struct relay *relay = run->relay;
+	struct rollover *rollover = &run->rollover;
+	uint64_t now_s;
+	int rc;
+
+	if (run->feed) /* at the document's own time, with keys of its own */
 		return 0;
-	if (prepare_for(run, target_at(relay, change_s), &err) != 0)
-		(void)tell(rollover, &err);
+	rc = timing_step(run, err);
+	if (rc != 0)
+		return rc;
+	now_s = timing_now_s(run);
+	/* first what is due: a document that comes in the second in which another begins would
+	 * take that one's place */
+	if (lm_clock_us() >= rollover->retry_us && differs(relay, timing_target(run, now_s)))
+		roll(run, timing_target(run, now_s), now_s);
+	look_at_file(run, now_s);
+	watch_end(run, now_s);
+	settle(run, now_s);
+	if (lm_clock_us() >= rollover->retry_us && !differs(relay, timing_target(run, now_s)))
+		prepare_ahead(run, now_s);
 	return 0;
 }
 
@@ -398,10 +374,11 @@ void rollover_hang_up(struct run *run)
 
 	forget_prepared(&run->rollover);
 	aside.config = config;
+	aside.now_s = timing_now_s(run);
 	if (rc == 0)
 		rc = do_aside(run, &aside, read_config);
 	if (rc == 0) {
-		aside.target = target_at(relay, wall_s());
+		aside.target = timing_target(run, aside.now_s);
 		rc = do_aside(run, &aside, prepare);
 	}
 	if (rc == 0)

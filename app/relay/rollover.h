@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "lm_base.h"
+#include "timing.h"
 
 struct run;
 struct reload;
@@ -18,10 +18,15 @@ struct rollover {
 	uint64_t look_us;        /* when the topology file is looked at again */
 	uint64_t again_us;       /* when what was refused in it is read once more, if it may pass */
 	uint64_t retry_us;       /* not before this is tried again what failed */
-	uint64_t clock_us;       /* when the clock is judged again */
-	unsigned stage;          /* of the topology's end, that was told of last */
+	struct timing timing;
+	uint32_t sure;  /* keys of epochs before the one before this one are erased */
+	bool due;       /* or something to publish has changed */
+	unsigned stage; /* of the topology's end, that was told of last */
 	char told[sizeof(((struct lm_error *)0)->text)]; /* the failure that was told of last */
 };
+
+/* When the lcores run: what has passed of an epoch is counted from here. */
+void rollover_begin(struct rollover *rollover);
 
 /*
  * Often: does what is due. -ETIME and a message: the own clock is so wrong that this relay, which

@@ -424,7 +424,7 @@ unsigned run_attend(struct run *run)
 	show_life(run);
 	return tap_exchange(&run->relay->tap) + shake_hands(run) +
 	       cover_step(run->relay, lcore_clock_us(),
-			  run->feed ? relay_quiet_us(run->relay) : lm_clock_wall_us());
+			  run->feed ? relay_quiet_us(run->relay) : timing_now_us(run));
 }
 
 /* The control thread's life: until a signal says stop, or all is fed; gives the
@@ -439,6 +439,7 @@ static int control(struct run *run, int *signal, struct lm_error *err)
 	int rc = 0;
 
 	run->warn_us = lm_clock_us() + UNRESOLVED_WARN_US;
+	rollover_begin(&run->rollover);
 	while (rc == 0 && (*signal = stop_asked(run)) == 0) {
 		if (run->feed && feed_done(run->feed)) {
 			*signal = SIGINT;

@@ -28,7 +28,7 @@ struct slot {
 	struct lm_point key;
 	uint64_t mark; /* ended: free when that is reclaimed */
 	uint64_t look_us;
-	int64_t offset_us; /* if timed */
+	int64_t skew_us; /* if timed */
 	uint64_t timed_us;
 };
 
@@ -396,7 +396,7 @@ bool sessions_next(struct sessions *sessions, struct sessions_message *message,
 
 void sessions_receive(struct sessions *sessions, struct lm_link_received *out,
 		      const uint8_t *message, size_t len, const struct lm_link_source *source,
-		      bool under_load, uint64_t now_us, uint64_t wall_us)
+		      bool under_load, uint64_t now_us)
 {
 	struct slot *slot;
 
@@ -409,7 +409,7 @@ void sessions_receive(struct sessions *sessions, struct lm_link_received *out,
 		uint64_t timestamp_us = lm_link_peer_timestamp_us(out->peer);
 
 		stamps_set(&sessions->stamps, &slot->key, timestamp_us);
-		slot->offset_us = (int64_t)(timestamp_us - wall_us);
+		slot->skew_us = (int64_t)(timestamp_us - now_us);
 		slot->timed_us = now_us;
 		slot->timed = true;
 	}
@@ -422,8 +422,7 @@ bool sessions_costly(enum lm_link_result result)
 
 /* ---- Looking ---- */
 
-unsigned sessions_offsets(const struct sessions *sessions, struct sessions_offset *out,
-			  unsigned max)
+unsigned sessions_skews(const struct sessions *sessions, struct sessions_skew *out, unsigned max)
 {
 	unsigned n = 0;
 
@@ -431,9 +430,9 @@ unsigned sessions_offsets(const struct sessions *sessions, struct sessions_offse
 		const struct slot *slot = &sessions->slot[i];
 
 		if (slot->state == SLOT_LIVE && slot->id != 0 && slot->timed)
-			out[n++] = (struct sessions_offset){.id = slot->id,
-							    .offset_us = slot->offset_us,
-							    .when_us = slot->timed_us};
+			out[n++] = (struct sessions_skew){.id = slot->id,
+							  .skew_us = slot->skew_us,
+							  .when_us = slot->timed_us};
 	}
 	return n;
 }

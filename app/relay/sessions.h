@@ -93,24 +93,23 @@ LM_MUST_CHECK bool sessions_next(struct sessions *sessions, struct sessions_mess
 /* Takes a message; as lm_link_receive. */
 void sessions_receive(struct sessions *sessions, struct lm_link_received *out,
 		      const uint8_t *message, size_t len, const struct lm_link_source *source,
-		      bool under_load, uint64_t now_us, uint64_t wall_us);
+		      bool under_load, uint64_t now_us);
 
 /* True if work of this result has cost public-key operations. */
 LM_MUST_CHECK bool sessions_costly(enum lm_link_result result);
 
 /* ---- Time ---- */
 
-/* A neighbour's clock less the own one, at its latest authentic initiation: for an estimate of how
- * wrong the own clock is. */
-struct sessions_offset {
+/* A neighbour's clock less the monotonic one, at its latest authentic initiation: for an estimate
+ * of how wrong the own clock is. */
+struct sessions_skew {
 	uint32_t id; /* the node */
-	int64_t offset_us;
+	int64_t skew_us;
 	uint64_t when_us; /* monotonic */
 };
 
 /* Writes what is known, up to max of it; returns how many. Clients are not asked for the time. */
-unsigned sessions_offsets(const struct sessions *sessions, struct sessions_offset *out,
-			  unsigned max);
+unsigned sessions_skews(const struct sessions *sessions, struct sessions_skew *out, unsigned max);
 
 /* ---- Looking ---- */
 

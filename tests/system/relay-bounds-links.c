@@ -273,7 +273,7 @@ static void client_connect(struct client *client)
 				     &bounds.config, &err) == 0);
 	sessions_commit(bounds.relay.sessions);
 	len = lm_link_step(client->peer, message, 1, 1);
-	sessions_receive(bounds.relay.sessions, &there, message, len, &source, false, 1, 1);
+	sessions_receive(bounds.relay.sessions, &there, message, len, &source, false, 1);
 	CHECK(there.result == LM_LINK_RESPONDED);
 	lm_link_receive(client->endpoint, &back, there.reply, there.reply_len, &source, false, 1);
 	CHECK(back.result == LM_LINK_ESTABLISHED);

@@ -57,12 +57,21 @@ static void place_remove(struct place *place)
 	free(place);
 }
 
+static int try_update(struct place *place, const struct lm_topology_node *node, uint32_t sure,
+		      uint32_t epoch, struct lm_error *err)
+{
+	const struct publish_time time = {sure, epoch, NOW_S};
+
+	return publish_update(&place->publish, node, &time, err);
+}
+
 static void update(struct place *place, const struct lm_topology_node *node, uint32_t epoch,
 		   uint64_t now_s)
 {
+	const struct publish_time time = {epoch, epoch, now_s};
 	struct lm_error err;
 
-	if (publish_update(&place->publish, node, epoch, now_s, &err) != 0)
+	if (publish_update(&place->publish, node, &time, &err) != 0)
 		fail_msg("%s", err.text);
 }
 
@@ -237,6 +246,28 @@ static void keys_in_use_keep_their_proofs_and_others_follow(void **state)
 	place_remove(place);
 }
 
+/* The relay is ahead of what is sure, as by a clock that is wrong: what it published stands. */
+static void keys_are_listed_until_their_epoch_is_over_for_sure(void **state)
+{
+	struct place *place = place_make();
+	struct lm_descriptor before, after;
+	struct lm_error err;
+
+	(void)state;
+	update(place, NULL, 40, NOW_S);
+	before = published(place);
+	keys_leave(place, &before, 3);
+	assert_int_equal(try_update(place, NULL, 40, 42, &err), 0);
+	after = published(place);
+	assert_keys(&after, 40, 42 + EPOCHS);
+	assert_same_keys(&before, &after, 40);
+	assert_int_equal(try_update(place, NULL, 40, 40, &err), 0); /* it was; nothing is lost */
+	after = published(place);
+	assert_keys(&after, 40, 42 + EPOCHS);
+	assert_same_keys(&before, &after, 40);
+	place_remove(place);
+}
+
 static void addresses_and_capacity_come_from_the_topology_else(void **state)
 {
 	const struct lm_topology_node node = listed(40);
@@ -246,7 +277,7 @@ static void addresses_and_capacity_come_from_the_topology_else(void **state)
 
 	(void)state;
 	place->config.publish.addresses = 0;
-	assert_int_equal(publish_update(&place->publish, NULL, 40, NOW_S, &err), -EINVAL);
+	assert_int_equal(try_update(place, NULL, 40, 40, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "publish.addresses"));
 	assert_int_equal(access(place->descriptor, F_OK), -1);
 	update(place, &node, 40, NOW_S);
@@ -374,7 +405,7 @@ static void what_fails_leaves_what_was_published(void **state)
 	update(place, NULL, 40, NOW_S);
 	before = published(place);
 	assert_int_equal(chmod(place->config.node.keys, 0644), 0);
-	assert_int_equal(publish_update(&place->publish, NULL, 41, NOW_S, &err), -EACCES);
+	assert_int_equal(try_update(place, NULL, 41, 41, &err), -EACCES);
 	after = published(place);
 	assert_memory_equal(&before, &after, sizeof(before));
 	place_remove(place);
@@ -387,6 +418,7 @@ int main(void)
 		cmocka_unit_test(the_first_descriptor_says_all),
 		cmocka_unit_test(nothing_is_written_when_nothing_changed),
 		cmocka_unit_test(keys_in_use_keep_their_proofs_and_others_follow),
+		cmocka_unit_test(keys_are_listed_until_their_epoch_is_over_for_sure),
 		cmocka_unit_test(addresses_and_capacity_come_from_the_topology_else),
 		cmocka_unit_test(the_later_one_counts_also_when_the_clock_was_set_back),
 		cmocka_unit_test(a_broken_or_foreign_descriptor_begins_anew_with_the_same_keys),

@@ -445,6 +445,31 @@ static void without_any_key_nothing_is_erased(void **state)
 	remove_keyed(&keyed);
 }
 
+/* The epoch at a start is nobody's word but the clock's: one that is wrong must cost no key. */
+static void a_load_erases_no_key_of_an_epoch_before(void **state)
+{
+	struct mix_keys keys;
+	struct keyed keyed;
+	struct lm_error err;
+
+	(void)state;
+	make_keyed(&keyed, 255);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
+	mix_keys_free(&keys);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch + 2, &err), 0);
+	assert_int_equal(keys.ring.n, 1);
+	mix_keys_free(&keys);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
+	assert_int_equal(keys.ring.n, 3);
+	assert_int_equal(mix_keys_retire(&keys, keyed.epoch + 1, &err), 0);
+	mix_keys_free(&keys);
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
+	assert_int_equal(keys.ring.n, 2);
+	assert_int_equal(keys.lost_epoch[0], 255);
+	mix_keys_free(&keys);
+	remove_keyed(&keyed);
+}
+
 static void full_replay_sets_are_named_with_the_remedy(void **state)
 {
 	struct lm_replay_tag tag[LM_BURST];
@@ -761,6 +786,7 @@ int main(void)
 		cmocka_unit_test(keys_are_found_by_the_full_number_of_their_epoch),
 		cmocka_unit_test(lost_keys_are_named_and_the_others_serve),
 		cmocka_unit_test(without_any_key_nothing_is_erased),
+		cmocka_unit_test(a_load_erases_no_key_of_an_epoch_before),
 		cmocka_unit_test(full_replay_sets_are_named_with_the_remedy),
 		cmocka_unit_test(replay_sets_have_room_for_three_epochs),
 		cmocka_unit_test(what_must_not_change_is_named),

@@ -133,8 +133,7 @@ static enum lm_link_result converse(struct side *from, struct side *to, const ui
 	for (unsigned i = 0; len > 0; i++) {
 		struct side *at = i % 2 == 0 ? to : from;
 
-		sessions_receive(at->sessions, &received, bytes, len, &source, false, now_us,
-				 wall_us);
+		sessions_receive(at->sessions, &received, bytes, len, &source, false, now_us);
 		if (i == 0)
 			result = received.result;
 		len = received.reply_len;
@@ -476,7 +475,7 @@ static void slots_are_used_again(void **state)
 
 static void the_clock_of_a_neighbour_is_told_by_its_calls(void **state)
 {
-	struct sessions_offset offset[2];
+	struct sessions_skew skew[2];
 	struct sessions_message message;
 	struct side mix, last;
 
@@ -486,16 +485,16 @@ static void the_clock_of_a_neighbour_is_told_by_its_calls(void **state)
 	side_open(&last, 3, -1);
 	take(&mix, 1);
 	take(&last, 3);
-	assert_int_equal(sessions_offsets(mix.sessions, offset, 2), 0);
+	assert_int_equal(sessions_skews(mix.sessions, skew, 2), 0);
 	wall_us += 5000000; /* the caller's clock is fast */
 	while (next(&last, &message) && message.link != links_number(&last.links, node[1].id))
 		continue;
 	wall_us -= 5000000;
 	(void)converse(&last, &mix, message.bytes, message.len);
-	assert_int_equal(sessions_offsets(mix.sessions, offset, 2), 1);
-	assert_int_equal(offset[0].id, node[3].id);
-	assert_int_equal(offset[0].offset_us, 5000000);
-	assert_true(offset[0].when_us == now_us);
+	assert_int_equal(sessions_skews(mix.sessions, skew, 2), 1);
+	assert_int_equal(skew[0].id, node[3].id);
+	assert_true(skew[0].skew_us == (int64_t)(wall_us + 5000000 - now_us));
+	assert_true(skew[0].when_us == now_us);
 	side_close(&mix);
 	side_close(&last);
 }
