@@ -44,7 +44,7 @@ static int load_topology(struct gen_setup *setup, struct lm_error *err)
 
 static struct lm_epoch_place keys_place(const struct gen_setup *setup)
 {
-	struct lm_epoch_place place = mix_keys_place(&setup->config.node);
+	struct lm_epoch_place place = mix_keys_place(&setup->config.node, setup->topology);
 
 	place.runtime = LM_EPOCH_THROWAWAY;
 	place.capacity = setup->replay_capacity;

@@ -255,12 +255,11 @@ static int finish_authorities(struct node_config *config, const char *path, stru
 	return 0;
 }
 
-uint64_t node_config_replay(const struct node_config *config)
+uint64_t node_config_replay(const struct node_config *config, uint64_t epoch_s)
 {
 	if (config->limits.replay > 0)
 		return config->limits.replay;
-	return LM_PACKET_KIDS * config->limits.epoch_seconds *
-	       config->limits.max_packets_per_second;
+	return LM_PACKET_KIDS * epoch_s * config->limits.max_packets_per_second;
 }
 
 int node_config_finish(struct node_config *config, const char *path, struct lm_error *err)

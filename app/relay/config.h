@@ -52,7 +52,7 @@ struct node_config {
 	} memory;
 	struct {
 		uint64_t held, ring;
-		uint64_t max_packets_per_second, epoch_seconds, replay;
+		uint64_t max_packets_per_second, replay;
 		uint64_t own; /* packets that the program itself keeps ready; no row */
 	} limits;
 	struct {
@@ -180,11 +180,9 @@ struct relay_config {
 				 "max_packets_per_second while one stays"),                        \
 		NODE_CONFIG_UINT(S, M, limits.ring, "limits.ring", CONFIG_RING_MIN, 65536, "1024", \
 				 "places in each ring, a power of two"),                           \
-		NODE_CONFIG_UINT(S, M, limits.epoch_seconds, "limits.epoch_seconds", 1, 86400,     \
-				 "1200", "length of a key epoch; a key is accepted for three"),    \
 		NODE_CONFIG_UINT(S, M, limits.replay, "limits.replay", 0, UINT64_C(1) << 36, "0",  \
-				 "tags that the replay set of one key takes; 0: as many as the "   \
-				 "two above need"),                                                \
+				 "tags that the replay set of one key takes; 0: what comes at "    \
+				 "max_packets_per_second in three of the topology's epochs"),      \
 		{                                                                                  \
 			.name = "link.mode",                                                       \
 			.type = LM_CONF_CHOICE,                                                    \
@@ -239,8 +237,9 @@ LM_MUST_CHECK int node_config_finish(struct node_config *config, const char *pat
 /* The link keys of a gateway's clients, by their order in the file. */
 void relay_config_clients(struct lm_point *key, const struct relay_config *config);
 
-/* Tags that the replay set of one key takes: limits.replay, or rate times three epochs. */
-uint64_t node_config_replay(const struct node_config *config);
+/* Tags that the replay set of one key takes: limits.replay, or rate times three epochs of so many
+ * seconds. */
+uint64_t node_config_replay(const struct node_config *config, uint64_t epoch_s);
 
 /* "192.0.2.1:53" or "[2001:db8::1]:53" as a socket address. */
 struct endpoint {

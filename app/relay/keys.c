@@ -33,13 +33,14 @@ static struct listed list_keys(const struct lm_topology_node *node, uint32_t epo
 	return listed;
 }
 
-struct lm_epoch_place mix_keys_place(const struct node_config *config)
+struct lm_epoch_place mix_keys_place(const struct node_config *config,
+				     const struct lm_topology *topology)
 {
 	return (struct lm_epoch_place){
 		.runtime = config->runtime,
 		.keys = config->keys,
 		.node = (uint32_t)config->node,
-		.capacity = node_config_replay(config),
+		.capacity = node_config_replay(config, topology->until_s - topology->from_s),
 	};
 }
 
@@ -106,6 +107,7 @@ int mix_keys_renew(struct mix_keys *next, const struct mix_keys *now,
 		   uint32_t epoch, struct lm_error *err)
 {
 	*next = (struct mix_keys){.epoch = now->epoch};
+	lm_epoch_set_capacity(next->epoch, place->capacity);
 	return take(next, place, node, epoch, err);
 }
 

@@ -19,8 +19,12 @@ struct mix_keys {
 	uint32_t lost_epoch[LM_PACKET_KIDS];
 };
 
-/* Where a node's configuration says that its keys are. Points into config. */
-struct lm_epoch_place mix_keys_place(const struct node_config *config);
+/*
+ * Where a node's configuration says that its keys are, and how many tags their sets take in epochs
+ * as long as the topology's. Points into config.
+ */
+struct lm_epoch_place mix_keys_place(const struct node_config *config,
+				     const struct lm_topology *topology);
 
 /*
  * Opens the place and takes the keys into use that the topology lists for the node. Older ones stay
@@ -33,7 +37,8 @@ LM_MUST_CHECK int mix_keys_load(struct mix_keys *keys, const struct lm_epoch_pla
 
 /*
  * The keys for another topology, or epoch, beside those of `now`, with which they share all that
- * both list. `now` is as before; mix_keys_retire when it is no longer read.
+ * both list. `now` is as before; mix_keys_retire when it is no longer read. Sets that are made from
+ * now on have place->capacity; what else `place` says is for messages.
  */
 LM_MUST_CHECK int mix_keys_renew(struct mix_keys *next, const struct mix_keys *now,
 				 const struct lm_epoch_place *place,

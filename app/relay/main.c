@@ -229,7 +229,7 @@ static int run_feed(struct relay *relay, const struct options *options, struct l
 
 static int check_keys(const struct relay *relay, struct lm_error *err)
 {
-	struct lm_epoch_place place = mix_keys_place(&relay->config->node);
+	struct lm_epoch_place place = mix_keys_place(&relay->config->node, relay->topology);
 
 	return mix_keys_check(stdout, &place, relay->node, relay->epoch, err);
 }

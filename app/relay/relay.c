@@ -59,7 +59,7 @@ int relay_check_services(const struct relay_config *config, const struct lm_topo
 
 static int load_keys(struct relay *relay, enum relay_purpose purpose, struct lm_error *err)
 {
-	struct lm_epoch_place place = mix_keys_place(&relay->config->node);
+	struct lm_epoch_place place = mix_keys_place(&relay->config->node, relay->topology);
 	int rc;
 
 	if (purpose == RELAY_CHECK)
@@ -254,15 +254,15 @@ int relay_load(struct relay *relay, struct relay_config *config, enum relay_purp
 }
 
 /* How the size of replay sets comes about, and what they take. */
-static void describe_replay(FILE *to, const struct node_config *config)
+static void describe_replay(FILE *to, const struct node_config *config, uint64_t epoch_s)
 {
-	uint64_t tags = node_config_replay(config);
+	uint64_t tags = node_config_replay(config, epoch_s);
 	double mib = (double)lm_epoch_bytes(tags) / (1 << 20);
 
 	if (config->limits.replay == 0)
 		fprintf(to, "replay: %llu packets/s x %u epochs x %llu s = ",
 			(unsigned long long)config->limits.max_packets_per_second, LM_PACKET_KIDS,
-			(unsigned long long)config->limits.epoch_seconds);
+			(unsigned long long)epoch_s);
 	else
 		fprintf(to, "replay: limits.replay = ");
 	fprintf(to, "%llu tags, %.1f MiB a set; %u sets while epochs change: %.1f MiB in %s\n",
@@ -333,7 +333,7 @@ void relay_describe(FILE *to, const struct relay *relay)
 			"padding: a frame every %u us on each link; %llu packets may wait for "
 			"them, with as many buffers more\n",
 			topology->cover.link_interval_us, (unsigned long long)relay->paced);
-	describe_replay(to, config);
+	describe_replay(to, config, topology->until_s - topology->from_s);
 	describe_addresses(to, relay);
 	describe_links(to, relay);
 	cover_describe(to, relay);

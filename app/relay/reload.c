@@ -65,7 +65,7 @@ int reload_prepare(struct reload **out, const struct relay *relay, struct docume
 	if (rc == 0 && config)
 		rc = make_services(next, err);
 	if (rc == 0) {
-		place = mix_keys_place(&next->config.node);
+		place = mix_keys_place(&next->config.node, next->topology);
 		rc = mix_keys_renew(&next->keys, &relay->keys, &place, next->node, next->epoch,
 				    err);
 	}

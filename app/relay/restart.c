@@ -132,7 +132,8 @@ static void put_all(struct out *out)
 static int create(struct out *out, int dir, uint64_t held, uint64_t closed_us, struct lm_error *err)
 {
 	struct handover_kind kind = kind_of(out->relay);
-	struct lm_epoch_place place = mix_keys_place(&out->relay->config->node);
+	struct lm_epoch_place place =
+		mix_keys_place(&out->relay->config->node, out->relay->topology);
 	struct lm_error unused;
 	bool room = lm_epoch_check_room(&place, &unused) == 0;
 

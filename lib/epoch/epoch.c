@@ -33,6 +33,11 @@ static bool is_throwaway(const struct lm_epoch *epoch)
 	return epoch->folder.fd < 0;
 }
 
+void lm_epoch_set_capacity(struct lm_epoch *epoch, uint64_t capacity)
+{
+	epoch->place.capacity = capacity;
+}
+
 int lm_epoch_folder(const struct lm_epoch *epoch)
 {
 	return epoch->folder.fd;

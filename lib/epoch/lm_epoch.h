@@ -77,6 +77,9 @@ LM_MUST_CHECK int lm_epoch_open(struct lm_epoch **epoch, const struct lm_epoch_p
 /* Unlocks; keys in use stay in the runtime folder for the next process. NULL is allowed. */
 void lm_epoch_close(struct lm_epoch *epoch);
 
+/* Sets that are made from now on take so many tags. */
+void lm_epoch_set_capacity(struct lm_epoch *epoch, uint64_t capacity);
+
 /*
  * Takes n keys into use: those that are in use already, from this process or one before it, come
  * from their objects; the others move from the key file into new ones. key[i] is NULL where neither

@@ -38,7 +38,7 @@ void judge_open(struct judge *judge, const char *path, const char *backend)
 	judge->node = lm_topology_find(judge->topology, (uint32_t)node->node);
 	if (!judge->node)
 		judge_die(judge, "no such node in the topology");
-	place = mix_keys_place(node);
+	place = mix_keys_place(node, judge->topology);
 	place.runtime = LM_EPOCH_THROWAWAY;
 	if (mix_keys_load(&judge->keys, &place, judge->node, judge->topology->epoch, &err) != 0)
 		judge_die(judge, err.text);

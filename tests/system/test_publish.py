@@ -33,7 +33,7 @@ port: {{device: "net_null0,no-rx=1"}}  # which would receive without end
 cpus: {{workers: [0], mixer: 0, idle: yield}}
 link: {{mode: none, key: link-{node}.key}}
 memory: {{megabytes: 192}}
-limits: {{held: 4096, ring: 256, replay: 65536, epoch_seconds: {epoch_s}}}
+limits: {{held: 4096, ring: 256, replay: 65536}}
 """
 
 
@@ -54,7 +54,7 @@ class Founders:
             self.identity[node] = self.key("identity", f"identity-{node}.key")
             runtime = "none" if network.SWAP else f"{self.memory}/{node}"
             self.config(node).write_text(CONFIG.format(
-                node=node, runtime=runtime, prefix=self.prefix(node), epoch_s=EPOCH_S, ahead=AHEAD)
+                node=node, runtime=runtime, prefix=self.prefix(node), ahead=AHEAD)
                 + (self.path / "authorities.yaml").read_text())
 
     def config(self, node):

@@ -503,13 +503,38 @@ static void full_replay_sets_are_named_with_the_remedy(void **state)
 
 static void replay_sets_have_room_for_three_epochs(void **state)
 {
-	struct node_config config = {
-		.limits = {.max_packets_per_second = 1000000, .epoch_seconds = 86400}};
+	struct node_config config = {.limits = {.max_packets_per_second = 1000000}};
+	const struct lm_topology topology = {.from_s = 1000, .until_s = 1000 + 86400};
 
 	(void)state;
-	assert_true(node_config_replay(&config) == UINT64_C(259200000000));
+	assert_true(mix_keys_place(&config, &topology).capacity == UINT64_C(259200000000));
 	config.limits.replay = 4096;
-	assert_true(node_config_replay(&config) == 4096);
+	assert_true(mix_keys_place(&config, &topology).capacity == 4096);
+}
+
+/* A topology with longer epochs brings larger sets, while the relay runs. */
+static void sets_grow_with_the_topologys_epochs(void **state)
+{
+	struct mix_keys keys, next;
+	struct keyed keyed;
+	struct lm_error err;
+	uint64_t before;
+
+	(void)state;
+	make_keyed(&keyed, 255);
+	keyed.node.keys = 1;
+	assert_int_equal(mix_keys_load(&keys, &keyed.place, &keyed.node, keyed.epoch, &err), 0);
+	before = lm_replay_capacity(lm_epoch_replay(keys.ring.key[0]));
+	keyed.node.keys = 2;
+	keyed.place.capacity *= 8;
+	assert_int_equal(mix_keys_renew(&next, &keys, &keyed.place, &keyed.node, keyed.epoch, &err),
+			 0);
+	assert_ptr_equal(next.ring.key[0], keys.ring.key[0]);
+	assert_true(lm_replay_capacity(lm_epoch_replay(next.ring.key[0])) == before);
+	assert_true(lm_replay_capacity(lm_epoch_replay(next.ring.key[1])) >= 8 * 1000);
+	assert_true(before < 8 * 1000);
+	mix_keys_free(&keys);
+	remove_keyed(&keyed);
 }
 
 static void what_must_not_change_is_named(void **state)
@@ -789,6 +814,7 @@ int main(void)
 		cmocka_unit_test(a_load_erases_no_key_of_an_epoch_before),
 		cmocka_unit_test(full_replay_sets_are_named_with_the_remedy),
 		cmocka_unit_test(replay_sets_have_room_for_three_epochs),
+		cmocka_unit_test(sets_grow_with_the_topologys_epochs),
 		cmocka_unit_test(what_must_not_change_is_named),
 		cmocka_unit_test(a_topology_that_changes_this_node_is_refused),
 		cmocka_unit_test(authorities_are_different_keys_and_enough),
