@@ -30,8 +30,9 @@ static int check_folder(const char *state, struct lm_error *err)
 {
 	struct stat status;
 
-	if (mkdir(state, 0700) != 0 && errno != EEXIST)
-		return lm_error_set(err, errno, "%s: cannot be made: %s", state, strerror(errno));
+	if (mkdir(state, 0700) != 0 && errno != EEXIST) /* ENOENT is a topology's */
+		return lm_error_set(err, errno == ENOENT ? ENOTDIR : errno,
+				    "%s: cannot be made: %s", state, strerror(errno));
 	if (stat(state, &status) != 0)
 		return lm_error_set(err, errno, "%s: %s", state, strerror(errno));
 	if (!S_ISDIR(status.st_mode))
@@ -296,6 +297,21 @@ int documents_open(struct documents *documents, const char *path, const char *st
 	if (documents->next && documents->next->from_s <= time_of(documents->next, now_s))
 		documents_go(documents, documents->next);
 	return 0;
+}
+
+bool documents_may_come(const struct documents *documents, int rc)
+{
+	if (rc == -ENOENT || rc == -EBADMSG)
+		return true;
+	return documents->last == LM_SUCCESSION_EXPIRED || documents->last == LM_SUCCESSION_FUTURE;
+}
+
+uint64_t documents_wait_s(const struct documents *documents, uint64_t now_s)
+{
+	const struct lm_topology *now = documents->now;
+	bool first = lm_is_zero(&now->previous, sizeof(now->previous));
+
+	return first || now->from_s <= time_of(now, now_s) ? 0 : now->from_s;
 }
 
 void documents_close(struct documents *documents)

@@ -57,6 +57,19 @@ LM_MUST_CHECK int documents_open(struct documents *documents, const char *path, 
 				 struct lm_error *warn, struct lm_error *err);
 void documents_close(struct documents *documents);
 
+/*
+ * May what _open failed with, or -ENOENT for a node that no document lists, pass by itself: there
+ * is no file yet, or one that too few have signed so far, has expired or is from the future?
+ */
+LM_MUST_CHECK bool documents_may_come(const struct documents *documents, int rc);
+
+/*
+ * When the document in force begins, if it is too early to go by it: the network goes by the one
+ * before, which was never taken here. 0: it may be gone by; its epoch has come, or the network
+ * begins with it.
+ */
+uint64_t documents_wait_s(const struct documents *documents, uint64_t now_s);
+
 /* Has the file changed since it was read last? Cheap. */
 LM_MUST_CHECK bool documents_changed(const struct documents *documents);
 

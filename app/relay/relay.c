@@ -5,21 +5,15 @@
 #include "relay.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "advance.h"
 #include "capacity.h"
+#include "joining.h"
 #include "link_key.h"
 #include "mtu.h"
-#include "notify.h"
-
-#define LISTING_MS        250 /* between two looks at the topology file */
-#define LISTING_LOOKS     20  /* until it is read again, since time may have made it good */
-#define LISTING_EXTEND_US 30000000
 
 /* That the backends exist and this CPU runs them; of lib/symmetric's a peeler is made to see it. */
 static int check_backends(const struct node_config *node, unsigned profile, struct lm_error *err)
@@ -143,89 +137,6 @@ uint64_t relay_quiet_us(const struct relay *relay)
 	return topology->from_s * 1000000 + (topology->until_s - topology->from_s) * 100000;
 }
 
-/* Opens the documents and finds this node in the one that is in force. */
-static int find_node(struct relay *relay, enum relay_purpose purpose, struct lm_error *err)
-{
-	const struct node_config *config = &relay->config->node;
-	bool runs = purpose == RELAY_RUN;
-	uint64_t now_s =
-		purpose == RELAY_THROWAWAY ? DOCUMENTS_OWN_TIME : lm_clock_wall_us() / 1000000;
-	struct documents_target target;
-	struct lm_error warn;
-	int rc = documents_open(&relay->documents, config->topology, runs ? config->state : "",
-				&config->authorities, now_s, &warn, err);
-
-	if (rc != 0)
-		return rc;
-	if (warn.text[0] != '\0')
-		fprintf(stderr, "linemix-relay: warning: %s; the last good topology goes on\n",
-			warn.text);
-	target = documents_target(&relay->documents, now_s);
-	documents_go(&relay->documents, target.topology);
-	relay->topology = target.topology;
-	relay->epoch = target.epoch;
-	relay->node = lm_topology_find(relay->topology, (uint32_t)config->node);
-	if (relay->node)
-		return 0;
-	return lm_error_set(err, ENOENT, "%s: has no node %u: is `node` in the config right?",
-			    config->topology, (unsigned)config->node);
-}
-
-/* Nobody has confirmed the clock yet: documents alone say which epochs are over. */
-static int publish_at_start(const struct relay *relay, struct lm_error *err)
-{
-	uint32_t first = (uint32_t)relay->config->publish.first_epoch;
-	struct publish_time time = {first, first, lm_clock_wall_us() / 1000000};
-
-	if (relay->topology) {
-		const struct advance advance = {
-			.epoch = relay->epoch,
-			.newest = documents_newest(&relay->documents)->epoch,
-			.span_us = UINT64_MAX,
-		};
-
-		time.epoch = relay->epoch;
-		time.sure = advance_sure(&advance, relay->epoch);
-	}
-	return publish_update(&relay->publish, relay->node, &time, err);
-}
-
-/* A relay that nobody lists yet publishes itself and waits for a document that does. */
-static int wait_for_listing(struct relay *relay, struct lm_error *err)
-{
-	int rc = publish_at_start(relay, err);
-
-	for (unsigned i = 0; rc == 0 && i < LISTING_LOOKS; i++) {
-		if (documents_changed(&relay->documents))
-			break;
-		notify_extend(LISTING_EXTEND_US);
-		(void)poll(NULL, 0, LISTING_MS);
-	}
-	documents_close(&relay->documents);
-	relay->topology = NULL;
-	return rc;
-}
-
-static int load_documents(struct relay *relay, enum relay_purpose purpose, struct lm_error *err)
-{
-	char told[sizeof(err->text)] = "";
-	int rc;
-
-	while ((rc = find_node(relay, purpose, err)) != 0) {
-		if (purpose != RELAY_RUN || !relay->publish.identity)
-			return rc;
-		if (strcmp(told, err->text) != 0)
-			fprintf(stderr, "linemix-relay: waits to be listed: %s\n", err->text);
-		snprintf(told, sizeof(told), "%s", err->text);
-		rc = wait_for_listing(relay, err);
-		if (rc != 0)
-			return rc;
-	}
-	if (purpose != RELAY_RUN)
-		return 0;
-	return publish_at_start(relay, err);
-}
-
 int relay_load(struct relay *relay, struct relay_config *config, enum relay_purpose purpose,
 	       struct lm_error *err)
 {
@@ -240,7 +151,7 @@ int relay_load(struct relay *relay, struct relay_config *config, enum relay_purp
 		return lm_error_set(err, ENOMEM, "too little memory");
 	rc = publish_open(&relay->publish, config, err);
 	if (rc == 0)
-		rc = load_documents(relay, purpose, err);
+		rc = joining_load(relay, purpose, err);
 	if (rc == 0)
 		rc = check_backends(node, relay->topology->profile, err);
 	if (rc == 0)

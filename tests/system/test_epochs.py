@@ -3,7 +3,6 @@
 
 Frames go in over a veth pair in a namespace, exactly those of a capture and exactly when a test says.
 """
-import calendar
 import copy
 import json
 import os
@@ -18,7 +17,8 @@ import unittest
 import netns
 import network
 import tap
-from network import Live, Network, read_capture, write_capture
+from network import Live, Network, read_capture
+from wall import Wall, seconds_of
 
 HEADERS = 42  # Ethernet, IPv4, UDP
 KID = HEADERS + 2
@@ -86,14 +86,19 @@ class Wire:
             self.node, "net_af_packet0,iface=port,blocksz=65536,framesz=2048,framecnt=4096,"
             "qdisc_bypass=1", **options)
 
-    def start(self, config):
+    def start(self, config, **environment):
         """A relay that polls its port."""
-        live = Live(config, inside=self.namespace.inside([]))
-        live.wait(lambda: self.stats().get("ready") == 1)
+        live = Live(config, inside=self.namespace.inside([]), **environment)
+        live.wait(lambda: self.answer().get("ready") == 1)
         return live
 
-    def stats(self):
+    def answer(self):
+        """What the relay's telemetry says; nothing while it does not answer."""
         return network.stats(self.net, self.node)
+
+    def stats(self):
+        """The same of a relay that runs: on a busy machine it is asked again."""
+        return network.counted(self.net, self.node)
 
     def begin(self, frames, pause_us=300):
         self.sender.stdin.write(b"".join(
@@ -138,18 +143,24 @@ def next_epoch(net, epoch):
     (net.path / "topology.new").rename(net.path / "topology.json")
 
 
-def sleep_until(net, seconds):
-    """Until so long after the begin of the network's first epoch."""
-    begin = calendar.timegm(time.strptime(net.topology["from"], "%Y-%m-%dT%H:%M:%SZ"))
-    time.sleep(max(0, begin + seconds - time.time()))
-
-
 @unittest.skipIf(why_not(), why_not())
 class Relays(unittest.TestCase):
     def wired(self, *options, node=11, layers=3, interval_us=5000):
         net = self.enterContext(Network("--layers", layers, "--interval-us", interval_us,
                                         "--epochs-ahead", "5", *options))
         return net, self.enterContext(Wire(net, node))
+
+    def timed(self, *options, epoch_seconds=2, **more):
+        """The same with short epochs, and a clock that stands until the test moves it: no step of
+        ours has to be done in time. The begin of an epoch is at(epoch)."""
+        net, wire = self.wired("--epoch-seconds", epoch_seconds, *options, **more)
+        wall = self.enterContext(Wall())
+
+        def at(epoch, seconds=0):
+            wall.stand(seconds_of(net.topology["from"]) + (epoch - 1) * epoch_seconds + seconds)
+
+        at(1)
+        return net, wire, wall, at
 
     def test_replays_are_refused_after_kill_9_and_an_orderly_restart(self):
         net, wire = self.wired()
@@ -166,16 +177,17 @@ class Relays(unittest.TestCase):
                 live.stop()
 
     def test_replays_are_refused_after_sighup_and_on_both_sides_of_an_epochs_end(self):
-        net, wire = self.wired("--epoch-seconds", "6")
+        net, wire, wall, at = self.timed()
         frames = frames_of(net)
         kids = by_kid(frames)
         self.assertEqual(set(kids), {1, 2})
-        with wire.start(wire.config()) as live:
+        with wire.start(wire.config(), **wall.environment) as live:
             self.assertEqual(wire.send(live, frames)["sent"], 120)
             hang_up(live, "SIGHUP: epoch 1")
             self.assertEqual(wire.send(live, frames)["drop_replay"], 120)
             for epoch in (2, 3, 4):
                 next_epoch(net, epoch)
+                at(epoch)
                 live.wait(lambda: wire.stats().get("epoch", 0) == epoch)
                 gained = wire.send(live, frames)
                 past = sum(len(kids[kid]) for kid in kids if kid < epoch - 1)
@@ -190,44 +202,50 @@ class Relays(unittest.TestCase):
             self.assertTrue(live.stop()["closed"])
 
     def test_an_epochs_end_under_traffic_loses_nothing(self):
-        net, wire = self.wired("--epoch-seconds", "8")
+        net, wire, wall, at = self.timed()
         kids = by_kid(frames_of(net, count=2000))
         both = kids[1] + kids[2]  # what epochs 1 and 2 accept
         self.assertGreater(len(both), 1300)
-        with wire.start(wire.config()) as live:
-            wire.begin(both, pause_us=6000)
+        with wire.start(wire.config(), **wall.environment) as live:
+            next_epoch(net, 2)
+            wire.begin(both[:900], pause_us=4000)
             live.wait(lambda: wire.stats()["received"] > 100)
             hang_up(live, "SIGHUP: epoch 1,")
-            next_epoch(net, 2)
-            live.wait(lambda: wire.stats().get("epoch", 0) == 2)
-            self.assertGreater(wire.stats()["received"], 100)
-            self.assertLess(wire.stats()["received"], len(both) - 100)
+            at(2)
+            live.wait(lambda: wire.stats()["epoch"] == 2)
+            wire.begin(both[900:], pause_us=2000)
             hang_up(live, "SIGHUP: epoch 2,")
+            wire.end()
             wire.end()
             live.wait(lambda: wire.stats()["received"] == len(both))
             books = live.stop()
             self.assertEqual((books["sent"], sum(books["drops"].values())), (len(both), 0))
 
     def test_several_epochs_may_end_at_once(self):
-        net, wire = self.wired("--epoch-seconds", "3")
-        with wire.start(wire.config()) as live:
-            sleep_until(net, 9.5)
-            self.assertEqual(wire.stats()["epoch"], 2)  # and stays there, without a document
+        net, wire, wall, at = self.timed()
+        with wire.start(wire.config(), **wall.environment) as live:
+            at(2)
+            live.wait(lambda: wire.stats()["epoch"] == 2)
+            at(4)  # and it stays there, without a document
+            live.wait(lambda: wire.stats()["alarm_topology"] == 3)
+            self.assertEqual(wire.stats()["epoch"], 2)
             next_epoch(net, 5)
-            live.wait(lambda: wire.stats().get("epoch", 0) >= 5)
+            at(5)
+            live.wait(lambda: wire.stats()["epoch"] == 5)
             gained = wire.send(live, frames_of(net))
             self.assertEqual(set(by_kid(frames_of(net, "again.pcap"))), {5, 6})
             self.assertEqual((gained["sent"], gained["drop_kid"]), (120, 0))
             live.stop()
 
     def test_what_is_broken_or_must_not_change_changes_nothing(self):
-        net, wire = self.wired()
+        net, wire, wall, at = self.timed(epoch_seconds=1200)
         over, signed = net.topology, net.path / "topology.json"
         next_epoch(net, 2)
+        at(2)
         frames = frames_of(net, count=90)
         config = wire.config()
         good = config.read_text(), net.document()
-        with wire.start(config) as live:
+        with wire.start(config, **wall.environment) as live:
             for words, change in (
                     ("limits.held: cannot change",
                      lambda c, t: (c.replace("held: 4096", "held: 4097"), t)),
@@ -266,11 +284,12 @@ class Relays(unittest.TestCase):
                 ("node 11 has another key of epoch 2 than the document of epoch 1 has promised",
                  swap_keys)):
             with self.subTest(words):
-                net, wire = self.wired("--epoch-seconds", "12")
-                with wire.start(wire.config()) as live:
+                net, wire, wall, at = self.timed()
+                with wire.start(wire.config(), **wall.environment) as live:
                     net.publish(change(net.document("topology-2.json")))
+                    at(2)
                     live.wait(lambda: words in live.said())
-                    live.wait(lambda: wire.stats().get("epoch", 0) == 2)
+                    live.wait(lambda: wire.stats()["epoch"] == 2)
                     live.wait(lambda: "epoch 2, by the topology of epoch 1" in live.said())
                     self.assertEqual(sum(v for k, v in wire.stats().items() if
                                          k.startswith("topology_refused_")),
@@ -278,38 +297,40 @@ class Relays(unittest.TestCase):
                     self.assertTrue(live.stop()["closed"])
 
     def test_documents_that_were_taken_outlive_a_restart(self):
-        net, wire = self.wired("--epoch-seconds", "5")
+        net, wire, wall, at = self.timed()
         config = wire.config(extra="state: state\n")
-        with wire.start(config) as live:
+        with wire.start(config, **wall.environment) as live:
             next_epoch(net, 2)
             live.wait(lambda: (net.path / "state/document-2").exists())
             live.stop()
-        sleep_until(net, 6)
+        at(2)
         first = net.path / "topology.json"
         first.write_bytes((net.path / "state/document-1").read_bytes())
         frames = by_kid(frames_of(net, "in.pcap", 200))
         self.assertEqual(set(frames), {1, 2})
-        with wire.start(config) as live:
+        with wire.start(config, **wall.environment) as live:
             self.assertIn("is older than that of epoch 2", live.said())
             self.assertEqual(wire.stats()["epoch"], 2)
             gained = wire.send(live, frames[1] + frames[2])  # also by the key of the epoch before
             self.assertEqual(gained["sent"], 200)
             live.stop()
         first.unlink()
-        with wire.start(config) as live:
+        with wire.start(config, **wall.environment) as live:
             self.assertIn("topology.json: cannot be opened", live.said())
             self.assertIn("the last good topology goes on", live.said())
             live.stop()
 
     def test_the_end_of_the_last_topology_is_an_alarm(self):
-        net, wire = self.wired("--epoch-seconds", "8")
-        with wire.start(wire.config()) as live:
-            for stage, words in ((1, "ends soon and no other has come"),
-                                 (2, "the next epoch goes on by it"),
-                                 (3, "no key changes any more until another comes")):
-                live.wait(lambda: wire.stats().get("alarm_topology", 0) >= stage)
-                self.assertIn(words, live.said())
-            self.assertEqual(wire.stats()["epoch"], 2)
+        net, wire, wall, at = self.timed(epoch_seconds=8)
+        with wire.start(wire.config(), **wall.environment) as live:
+            self.assertEqual(wire.stats()["alarm_topology"], 0)
+            for stage, when, words in ((1, (1, 7), "ends soon and no other has come"),
+                                       (2, (2, 0), "the next epoch goes on by it"),
+                                       (3, (3, 0), "no key changes any more until another comes")):
+                at(*when)
+                live.wait(lambda: wire.stats()["alarm_topology"] == stage)
+                live.wait(lambda: words in live.said())
+            live.wait(lambda: wire.stats()["epoch"] == 2)
             live.stop()
 
     def test_services_come_and_go(self):
@@ -330,16 +351,18 @@ class Relays(unittest.TestCase):
             live.stop()
 
     def test_what_is_held_for_a_neighbour_that_leaves_is_dropped_by_name(self):
-        net, wire = self.wired("--per-layer", "2", "--max-wait-us", "2000000",
-                               "--epoch-seconds", "6", interval_us=1000000)
+        net, wire, wall, at = self.timed("--per-layer", "2", "--max-wait-us", "8000000",
+                                         interval_us=4000000)
         frames = frames_of(net)
         without = net.document("topology-2.json")
         without["nodes"] = [n for n in without["nodes"] if n["id"] != 22]
-        with wire.start(wire.config()) as live:
+        config = wire.config(extra="state: state\n")
+        with wire.start(config, **wall.environment) as live:
             net.publish(without)
-            sleep_until(net, 5.4)
+            live.wait(lambda: (net.path / "state/document-2").exists())
             wire.begin(frames)
             wire.end()
+            at(2)
             live.wait(lambda: wire.stats()["received"] == len(frames))
             live.wait(lambda: "1 of 1 next hops resolved" in live.said())
             live.wait(lambda: wire.stats()["held"] == 0)
@@ -358,12 +381,13 @@ class Relays(unittest.TestCase):
             gained = wire.send(live, frames)
             self.assertGreater(gained["drop_replay_full"], 200)
             self.assertGreaterEqual(gained["sent"], 2 * 64)
-            live.wait(lambda: wire.stats()["alarm_replay_full"] == 1)
+            live.wait(lambda: wire.stats()["alarm_replay_full"] >= 1)
             live.wait(lambda: "full replay sets: epoch" in live.said())
+            before = wire.stats()["alarm_replay_full"]
             again = wire.send(live, frames)
             self.assertEqual(again["sent"], 0)
             self.assertEqual(again["drop_replay"], gained["sent"])
-            live.wait(lambda: wire.stats()["alarm_replay_full"] > 1)
+            live.wait(lambda: wire.stats()["alarm_replay_full"] > before)
             self.assertEqual(live.said().count("full replay sets"), 1)
             live.stop()
 
@@ -375,7 +399,7 @@ class Relays(unittest.TestCase):
         return config
 
     def test_after_a_loss_of_the_machine_used_keys_stay_away(self):
-        net, wire = self.wired()
+        net, wire, wall, at = self.timed(epoch_seconds=1200)
         config = self.lose_the_machine(net, wire)
         done = network.run(network.RELAY, "--config", config, ok=False)
         self.assertEqual(done.returncode, 1)
@@ -384,11 +408,25 @@ class Relays(unittest.TestCase):
         next_epoch(net, 2)
         frames = frames_of(net, count=400)
         kids = by_kid(frames)
-        with wire.start(config) as live:
+        at(2)
+        with wire.start(config, **wall.environment) as live:
             self.assertIn("no key of epoch 2: lost with the machine", live.said())
             gained = wire.send(live, frames)
             self.assertEqual(gained["sent"], len(kids[3]))
             self.assertEqual(gained["drop_kid"], len(kids[2]))
+            live.stop()
+
+    def test_who_knows_the_next_topology_alone_waits_until_it_begins(self):
+        net, wire, wall, at = self.timed(epoch_seconds=1200)
+        next_epoch(net, 2)
+        config = wire.config()
+        at(1, 900)
+        with Live(config, inside=wire.namespace.inside([]), **wall.environment) as live:
+            live.wait(lambda: "waits for epoch 2, which begins" in live.said())
+            self.assertIn("with `state` in the config a restart finds it", live.said())
+            self.assertIsNone(wire.answer())
+            at(2)
+            live.wait(lambda: (wire.answer() or {}).get("epoch") == 2)
             live.stop()
 
     def test_two_relays_have_two_folders(self):

@@ -338,6 +338,77 @@ static void there_is_no_start_without_a_document(void **state)
 	place_remove(&place);
 }
 
+/* Who waits for a document waits for what time or others may mend, and for nothing else. */
+static void what_may_come_is_told_from_what_stays_wrong(void **state)
+{
+	struct documents documents;
+	struct place place;
+	struct lm_error err;
+
+	(void)state;
+	place_make(&place);
+	assert_true(
+		documents_may_come(&documents, try_open(&documents, &place, true, FROM_S, &err)));
+	documents_close(&documents);
+	publish(&place, seventh());
+	assert_true(documents_may_come(&documents, try_open(&documents, &place, true,
+							    ENDED + SPAN_S + 1, &err)));
+	documents_close(&documents);
+	assert_true(documents_may_come(&documents, try_open(&documents, &place, true,
+							    FROM_S - SPAN_S - 1, &err)));
+	documents_close(&documents);
+
+	publish_by(&place, seventh(), 1); /* others may sign it */
+	assert_true(
+		documents_may_come(&documents, try_open(&documents, &place, true, FROM_S, &err)));
+	documents_close(&documents);
+	write_bytes(&place, "cut", 3);
+	assert_false(
+		documents_may_come(&documents, try_open(&documents, &place, true, FROM_S, &err)));
+	documents_close(&documents);
+	publish(&place, seventh());
+	assert_int_equal(chmod(place.state, 0777), 0);
+	assert_false(
+		documents_may_come(&documents, try_open(&documents, &place, true, FROM_S, &err)));
+	documents_close(&documents);
+	strcat(place.state, "/no/such"); /* the parent of the folder: no document is missing */
+	assert_false(
+		documents_may_come(&documents, try_open(&documents, &place, true, FROM_S, &err)));
+	documents_close(&documents);
+	place_remove(&place);
+}
+
+/* The network still goes by the one before, which was never taken here. */
+static void a_document_alone_is_waited_for_until_it_begins(void **state)
+{
+	struct documents documents;
+	struct place place;
+
+	(void)state;
+	place_make(&place);
+	publish(&place, seventh()); /* the network begins with it */
+	open_good(&documents, &place, true, FROM_S - 5);
+	assert_int_equal(documents_wait_s(&documents, FROM_S - 5), 0);
+	publish(&place, document_of(8, ENDED, documents.now));
+	read_good(&documents, FROM_S, 1);
+	assert_int_equal(documents_wait_s(&documents, FROM_S), 0);
+	documents_close(&documents);
+
+	open_good(&documents, &place, true, ENDED - 5); /* a restart that has kept the seventh */
+	assert_int_equal(documents.now->epoch, 7);
+	assert_int_equal(documents_wait_s(&documents, ENDED - 5), 0);
+	documents_close(&documents);
+
+	open_good(&documents, &place, false, ENDED - 5); /* and one that has not */
+	assert_int_equal(documents.now->epoch, 8);
+	assert_true(documents_wait_s(&documents, ENDED - 5) == ENDED);
+	assert_true(documents_wait_s(&documents, ENDED - 1) == ENDED);
+	assert_int_equal(documents_wait_s(&documents, ENDED), 0);
+	assert_int_equal(documents_wait_s(&documents, DOCUMENTS_OWN_TIME), 0);
+	documents_close(&documents);
+	place_remove(&place);
+}
+
 /* Its time may come, or the clock be put right: the same file is taken then, and counted once. */
 static void what_was_too_early_is_taken_later(void **state)
 {
@@ -518,6 +589,8 @@ int main(void)
 		cmocka_unit_test(what_does_not_follow_is_refused_by_its_reason),
 		cmocka_unit_test(too_few_signatures_and_broken_files_are_refused),
 		cmocka_unit_test(there_is_no_start_without_a_document),
+		cmocka_unit_test(what_may_come_is_told_from_what_stays_wrong),
+		cmocka_unit_test(a_document_alone_is_waited_for_until_it_begins),
 		cmocka_unit_test(what_was_too_early_is_taken_later),
 		cmocka_unit_test(the_newest_two_survive),
 		cmocka_unit_test(a_broken_one_is_left_aside),
