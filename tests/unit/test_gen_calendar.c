@@ -217,9 +217,15 @@ static void kids_are_of_the_epoch_in_which_packets_are_due(void **state)
 				assert_in_range(kid, EPOCH, EPOCH + 1);
 		}
 	}
-	/* b = c - 1 for half of the second half, of which half have kid c - 1 */
-	assert_in_range(before, 30, 120);
-	assert_true(now > next && next > before);
+	/*
+	 * In the first half b = c, and half have kid c, half c + 1. In the second half so have
+	 * those with a reply block; of the others b = c - 1 for half. That makes 37.5, 300 and
+	 * 262.5, with standard deviations of 5.7, 12.2 and 12.0: six of them are no chance.
+	 */
+	assert_int_equal(before + now + next, 600);
+	assert_in_range(before, 37 - 34, 37 + 35);
+	assert_in_range(now, 300 - 73, 300 + 73);
+	assert_in_range(next, 262 - 72, 262 + 73);
 	free_world(world);
 }
 
