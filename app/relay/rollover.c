@@ -75,18 +75,13 @@ static int read_config(struct aside *aside)
 {
 	struct documents *documents = &aside->relay->documents;
 	struct relay_config *config = (struct relay_config *)(uintptr_t)aside->config;
-	char before[DOCUMENTS_PATH];
 	int rc = reload_read_config(config, aside->relay, &aside->err);
 
 	if (rc != 0)
 		return rc;
-	snprintf(before, sizeof(before), "%s", documents->path);
 	snprintf(documents->path, sizeof(documents->path), "%s", config->node.topology);
 	rc = documents_read(documents, aside->now_s, &aside->err);
-	if (rc >= 0)
-		return 0;
-	snprintf(documents->path, sizeof(documents->path), "%s", before);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int prepare(struct aside *aside)
@@ -384,6 +379,9 @@ void rollover_hang_up(struct run *run)
 	if (rc == 0)
 		rc = go(run, aside.next, &aside.err);
 	free(config);
+	/* the file that is watched: on failure as before */
+	snprintf(relay->documents.path, sizeof(relay->documents.path), "%s",
+		 relay->config->node.topology);
 	if (rc != 0) {
 		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", aside.err.text);
 		return;

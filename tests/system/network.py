@@ -178,10 +178,10 @@ def counted(net, node):
 class Live:
     """A relay that runs on its port until stop(); what it prints is kept."""
 
-    def __init__(self, config, inside=(), **environment):
+    def __init__(self, config, inside=(), arguments=(), **environment):
         self.output = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
-            [*inside, str(RELAY), "--config", str(config), "--json"], stdout=self.output,
+            [*inside, str(RELAY), "--config", str(config), "--json", *arguments], stdout=self.output,
             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env={**os.environ, **environment})
 
     def __enter__(self):

@@ -17,7 +17,7 @@ import unittest
 import netns
 import network
 import tap
-from network import Live, Network, read_capture
+from network import Live, Network, read_capture, stats
 from wall import Wall, seconds_of
 
 HEADERS = 42  # Ethernet, IPv4, UDP
@@ -275,6 +275,19 @@ class Relays(unittest.TestCase):
             self.assertEqual(wire.send(live, frames)["sent"], 90)
             live.stop()
 
+    def test_after_a_reload_that_failed_the_file_that_was_watched_is_watched(self):
+        net, wire, wall, at = self.timed()
+        shutil.copy(net.path / "topology.json", net.path / "other.json")
+        config = wire.config()
+        with wire.start(config, **wall.environment) as live:
+            config.write_text(config.read_text().replace("topology.json", "other.json") +
+                              f'services: [{{dest: "{DEST}", address: "127.0.0.1:9"}}]\n')
+            hang_up(live, "SIGHUP: nothing has changed: ", "only a gateway delivers")
+            next_epoch(net, 2)
+            at(2)
+            live.wait(lambda: "epoch 2, by the topology of epoch 2" in live.said())
+            live.stop()
+
     def test_a_next_topology_that_will_not_do_leaves_the_last_good_one(self):
         for words, change in (
                 ("mixing: cannot change while the relay runs",
@@ -424,9 +437,9 @@ class Relays(unittest.TestCase):
         with Live(config, inside=wire.namespace.inside([]), **wall.environment) as live:
             live.wait(lambda: "waits for epoch 2, which begins" in live.said())
             self.assertIn("with `state` in the config a restart finds it", live.said())
-            self.assertIsNone(wire.answer())
+            self.assertEqual(wire.answer(), {})
             at(2)
-            live.wait(lambda: (wire.answer() or {}).get("epoch") == 2)
+            live.wait(lambda: wire.answer().get("epoch") == 2)
             live.stop()
 
     def test_two_relays_have_two_folders(self):
@@ -448,6 +461,18 @@ class Relays(unittest.TestCase):
             self.assertEqual(wire.send(live, frames_of(net))["sent"], 120)
             live.stop()
         self.assertEqual((net.path / "keys-11.json").read_bytes(), before)
+
+
+class Fed(unittest.TestCase):
+    def test_a_feed_is_at_the_documents_own_time_after_sighup_too(self):
+        with Network("--layers", "1", "--epoch-seconds", "2") as net, Wall() as wall:
+            capture = net.make("in.pcap", count=100)
+            wall.stand(seconds_of(net.topology["until"]) + 1)  # by the clock it is epoch 2
+            with Live(net.config(11), arguments=("--feed", capture, "--feed-rate", "10"),
+                      **wall.environment) as live:
+                live.wait(lambda: stats(net, 11))
+                hang_up(live, "SIGHUP: epoch 1,")
+                self.assertEqual(stats(net, 11)["epoch"], 1)
 
 
 def swap_keys(topology):
