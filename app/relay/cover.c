@@ -241,18 +241,21 @@ static void follow(struct relay *relay, uint64_t now_us, uint64_t wall_us)
 	enum lm_topology_phase phase =
 		lm_topology_phase_at(topology, relay->epoch, wall_us,
 				     lm_cover_path_us(topology, relay->config->cover.slack_us));
-	bool other = cover->topology != topology || cover->epoch != relay->epoch;
+	/* by its hash: its address may be another's again */
+	bool same = memcmp(&cover->topology, &topology->hash, sizeof(topology->hash)) == 0;
+	bool other = !same || cover->epoch != relay->epoch;
 
 	/* loops on their way may need keys that have just been erased, here and elsewhere */
-	if (cover->topology && other)
+	if (cover->followed && other)
 		lm_cover_table_excuse(cover->loops);
-	if (cover->topology && (other || cover->phase != phase)) {
+	if (cover->followed && (other || cover->phase != phase)) {
 		for (unsigned kind = 0; kind < COVER_KINDS; kind++)
 			cover_stock_expire(&cover->stock[kind]);
 	}
-	if (cover->topology != topology)
+	if (!cover->followed || !same)
 		find_ways(relay);
-	cover->topology = topology;
+	cover->followed = true;
+	cover->topology = topology->hash;
 	cover->epoch = relay->epoch;
 	cover->phase = phase;
 	if (!cover->has_way[COVER_LOOP])

@@ -22,8 +22,9 @@ struct cover {
 	uint32_t interval_us[COVER_KINDS];
 
 	/* control's */
-	uint32_t places;                    /* in the table */
-	const struct lm_topology *topology; /* that the stocks were built for */
+	uint32_t places;         /* in the table */
+	struct lm_hash topology; /* that the stocks were built for, if any */
+	bool followed;
 	struct lm_packet_builder *builder;
 	struct lm_packet_build *build; /* LM_BURST of them; zero between two bursts */
 	struct lm_prng ways;

@@ -18,6 +18,7 @@ struct sessions;
 
 struct links {
 	struct sessions *sessions;    /* NULL: links carry bare packets */
+	uint64_t views;               /* that were made with them */
 	uint32_t n;                   /* numbers 1 .. n are given */
 	uint32_t id[LINKS_MAX + 1];   /* by number */
 	uint16_t place[LINKS_PLACES]; /* a number; 0: empty */

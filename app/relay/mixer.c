@@ -170,7 +170,7 @@ static void pace_view(struct mixer *mixer, const struct view *view, uint64_t now
 		for (unsigned i = 0; i < n; i++)
 			drop(mixer, item[i].packet, LM_DROP_NEXT_UNKNOWN);
 	}
-	mixer->view = view;
+	mixer->view = view->serial;
 }
 
 /* What leaves the mix waits for its slots. When nothing new comes, it leaves as there is room. */
@@ -214,7 +214,7 @@ static unsigned give_paced(struct mixer *mixer, enum phase phase, uint64_t now_u
 	const struct view *view = __atomic_load_n(&mixer->shared->view, __ATOMIC_ACQUIRE);
 	unsigned moved;
 
-	if (view != mixer->view)
+	if (view->serial != mixer->view)
 		pace_view(mixer, view, now_us);
 	moved = pace_due(mixer, phase, now_us);
 	return moved + give_slots(mixer, now_us);

@@ -23,9 +23,9 @@ struct mixer {
 	unsigned senders; /* workers 0 .. senders - 1 are given to: a link has no more lanes */
 	struct rte_ring *to_sink; /* of mbufs */
 	struct cover *cover;
-	struct lm_pacer *pacer;  /* NULL: no padding */
-	const struct view *view; /* whose links have slots */
-	uint32_t held;           /* published for readers: packets in mix and pacer */
+	struct lm_pacer *pacer; /* NULL: no padding */
+	uint64_t view;          /* the serial of that whose links have slots */
+	uint32_t held;          /* published for readers: packets in mix and pacer */
 	bool draining;
 	uint64_t now_us; /* of the last step */
 	struct counters count;

@@ -91,8 +91,7 @@ static int refresh_view(struct run *run, struct lm_error *err)
 
 	if (!view)
 		return lm_error_set(err, ENOMEM, "too little memory for the table of next hops");
-	if (old && view_bytes(old) == view_bytes(view) &&
-	    memcmp(old, view, view_bytes(view)) == 0) {
+	if (old && view_same(old, view)) {
 		free(view);
 		return 0;
 	}

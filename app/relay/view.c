@@ -102,6 +102,14 @@ size_t view_bytes(const struct view *view)
 	return sizeof(*view) + tables_bytes(view->places, view->source_places, view->links);
 }
 
+bool view_same(const struct view *a, const struct view *b)
+{
+	const size_t from = offsetof(struct view, topology), len = view_bytes(a);
+
+	return view_bytes(b) == len &&
+	       memcmp((const char *)a + from, (const char *)b + from, len - from) == 0;
+}
+
 /* The place of a node, which is new or, in a network of one layer, there already. */
 static struct view_peer *add_peer(struct view *view, const struct lm_topology_node *node,
 				  const struct links *links, uint16_t link, view_resolve *resolve,
@@ -259,6 +267,7 @@ struct view *view_make(const struct lm_topology *topology, const struct lm_topol
 
 	if (!view)
 		return NULL;
+	view->serial = ++links->views;
 	view->topology = topology;
 	view->node = node;
 	view->self = *self;

@@ -31,6 +31,7 @@ struct view_source {
 };
 
 struct view {
+	uint64_t serial; /* from 1 on, by links: an address may be another view's again */
 	const struct lm_topology *topology;
 	const struct lm_topology_node *node; /* this one */
 	struct lm_packet_keyring keyring;    /* the keys themselves are lib/epoch's */
@@ -76,6 +77,9 @@ LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
 				     view_resolve *resolve, void *context);
 
 size_t view_bytes(const struct view *view);
+
+/* Do both say the same? They do whatever their serials are. */
+LM_MUST_CHECK bool view_same(const struct view *a, const struct view *b);
 
 /* The node with this id, or with this link's number, that may be sent to; NULL: there is none.
  * Packet path. */

@@ -331,11 +331,61 @@ static void the_same_classifiers_see_traffic_without_padding(void **state)
 	free(without);
 }
 
+/* Frames of each link in ten of its intervals. */
+static void count_frames(unsigned frames[GATEWAYS + 1], struct stage *stage, uint64_t *now_us)
+{
+	uint64_t end_us = *now_us + 10 * INTERVAL_US;
+	struct lm_mix_item item;
+
+	memset(frames, 0, (GATEWAYS + 1) * sizeof(*frames));
+	for (; *now_us < end_us; *now_us += INTERVAL_US / 4) {
+		mixer_step(&stage->mixer, *now_us);
+		for (unsigned i = 0; i < WORKERS; i++) {
+			struct worker *worker = &stage->worker[i];
+
+			while (rte_ring_dequeue_elem(worker->from_mixer, &item, sizeof(item)) ==
+			       0) {
+				worker->dummies_taken += item.packet == NULL;
+				frames[item.to]++;
+			}
+		}
+	}
+}
+
+/* A view that was freed leaves its place to the next one, of which the mixer hears all the same. */
+static void links_that_leave_have_no_slots_wherever_their_view_lies(void **state)
+{
+	struct stage *stage = make_stage(true, 9);
+	struct view *view = (struct view *)(uintptr_t)stage->shared.view, *next;
+	unsigned frames[GATEWAYS + 1];
+	uint64_t now_us = 0;
+
+	(void)state;
+	count_frames(frames, stage, &now_us);
+	for (unsigned link = 1; link <= GATEWAYS; link++)
+		assert_in_range(frames[link], 9, 11);
+	stage->topology.layer_nodes[0] = GATEWAYS - 1;
+	next = view_make(&stage->topology, &stage->node[GATEWAYS], &view->self, NULL, &stage->links,
+			 view_resolve_static, NULL);
+	assert_non_null(next);
+	assert_false(view_same(view, next));
+	assert_true(view_bytes(next) <= view_bytes(view));
+	memcpy(view, next, view_bytes(next));
+	assert_true(view_same(view, next));
+	free(next);
+	count_frames(frames, stage, &now_us);
+	for (unsigned link = 1; link < GATEWAYS; link++)
+		assert_in_range(frames[link], 9, 11);
+	assert_int_equal(frames[GATEWAYS], 0);
+	free_stage(stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(padding_hides_whether_a_link_carries_traffic),
 		cmocka_unit_test(the_same_classifiers_see_traffic_without_padding),
+		cmocka_unit_test(links_that_leave_have_no_slots_wherever_their_view_lies),
 	};
 
 	return RUN_TESTS(tests);
