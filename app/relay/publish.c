@@ -5,11 +5,13 @@
 #include "publish.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lm_epoch.h"
+#include "lm_x25519.h"
 
 #define PATH_LEN (CONFIG_PATH_MAX + sizeof("/" PUBLISH_FILE))
 
@@ -87,6 +89,53 @@ static uint32_t first_free(const struct lm_topology_node *node, uint32_t epoch)
 	while (node && lm_topology_key(node, (uint8_t)epoch))
 		epoch++;
 	return epoch;
+}
+
+struct search {
+	const struct lm_descriptor *descriptor;
+	uint64_t found; /* a bit for each of its keys */
+};
+
+_Static_assert(LM_DESCRIPTOR_KEYS <= 64, "a bit each");
+
+static void find(void *context, uint32_t epoch, const struct lm_secret *secret)
+{
+	struct search *search = context;
+	uint32_t i = epoch - search->descriptor->key[0].epoch;
+	struct lm_point public;
+
+	if (i >= search->descriptor->keys)
+		return;
+	lm_x25519_base_burst(&public, secret, 1);
+	if (memcmp(&public, &search->descriptor->key[i].pk, sizeof(public)) == 0)
+		search->found |= UINT64_C(1) << i;
+}
+
+/*
+ * Takes keys from the list whose secrets are lost with the key file, so that others are made. Those
+ * stay listed that documents may have: of the epochs up to the last one of the next document, which
+ * may have been made from the list already. They alone can have come into use, and left the file.
+ */
+static int cut_lost(struct lm_descriptor *descriptor, const struct publish *publish, uint32_t epoch,
+		    struct lm_error *err)
+{
+	const char *keys = publish->config->node.keys;
+	struct search search = {.descriptor = descriptor};
+	int rc = 0;
+
+	if (descriptor->keys > 0 && access(keys, F_OK) == 0)
+		rc = lm_epoch_each_waiting(keys, descriptor->id, LM_EPOCH_KEYS_MAX, find, &search,
+					   err);
+	for (unsigned i = 0; rc == 0 && i < descriptor->keys; i++) {
+		if (descriptor->key[i].epoch <= epoch + LM_TOPOLOGY_KEYS || search.found >> i & 1)
+			continue;
+		fprintf(stderr,
+			"linemix-relay: warning: %s: keys that were published are lost; new ones "
+			"begin with epoch %" PRIu32 "\n",
+			keys, descriptor->key[i].epoch);
+		descriptor->keys = i;
+	}
+	return rc;
 }
 
 /*
@@ -213,8 +262,10 @@ int publish_update(const struct publish *publish, const struct lm_topology_node 
 	rc = describe(descriptor, publish, node, err);
 	if (rc == 0) {
 		forget(descriptor, time->sure);
-		rc = extend(descriptor, publish, node, time, err);
+		rc = cut_lost(descriptor, publish, time->epoch, err);
 	}
+	if (rc == 0)
+		rc = extend(descriptor, publish, node, time, err);
 	if (rc == 0 && memcmp(descriptor, before, sizeof(*descriptor)) != 0)
 		rc = write_descriptor(publish, descriptor, path, time->now_s, err);
 	free(descriptor);

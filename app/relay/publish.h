@@ -4,7 +4,8 @@
  * descriptor in the state folder, where whoever carries it to them finds it.
  *
  * Keys that have come into use have left the key file; their public halves and proofs go on from
- * the descriptor before. A descriptor that is lost begins anew with the keys that still wait.
+ * the descriptor before. A descriptor that is lost begins anew with the keys that still wait. Where
+ * the key file is lost, new keys begin behind those that documents may list.
  *
  * Control path; one thread at a time. The identity key is secret, in locked memory.
  */

@@ -362,13 +362,61 @@ static void no_key_is_made_where_one_was_promised(void **state)
 	place->config.publish.epochs = EPOCHS;
 	assert_memory_not_equal(&after.key[0].pk, &before.key[3].pk, 32);
 
-	/* a descriptor without its keys promises them still */
-	before = after;
-	assert_int_equal(unlink(place->config.node.keys), 0);
-	update(place, &node, 41, NOW_S);
+	place_remove(place);
+}
+
+/* Keys that documents may list stay promised; those that nobody has seen in one are made anew. */
+static void lost_keys_are_replaced_behind_those_that_documents_may_list(void **state)
+{
+	const struct lm_topology_node node = listed(40);
+	struct place *place = place_make();
+	struct lm_descriptor before, after;
+	ino_t descriptor;
+
+	(void)state;
+	for (unsigned in_topology = 0; in_topology < 2; in_topology++) {
+		assert_true(unlink(place->descriptor) == 0 || in_topology == 0);
+		assert_true(unlink(place->config.node.keys) == 0 || in_topology == 0);
+		update(place, NULL, 40, NOW_S);
+		before = published(place);
+		assert_int_equal(unlink(place->config.node.keys), 0);
+		update(place, in_topology ? &node : NULL, 40, NOW_S);
+		after = published(place);
+		assert_keys(&after, 40, 40 + EPOCHS);
+		for (unsigned i = 0; i <= EPOCHS; i++)
+			assert_int_equal(memcmp(&before.key[i], &after.key[i],
+						sizeof(before.key[0])) == 0,
+					 i <= 3);
+		descriptor = inode(place->descriptor);
+		update(place, in_topology ? &node : NULL, 40, NOW_S); /* they wait now */
+		assert_int_equal(inode(place->descriptor), descriptor);
+	}
+	place_remove(place);
+}
+
+/* A key file that was put back from a copy has some of them. */
+static void keys_that_wait_again_stay_listed(void **state)
+{
+	struct place *place = place_make();
+	struct lm_descriptor before, after;
+	struct lm_error err;
+	char *text;
+	size_t len;
+
+	(void)state;
+	place->config.publish.epochs = 4;
+	update(place, NULL, 40, NOW_S);
+	assert_int_equal(lm_file_read(&text, &len, place->config.node.keys, &err), 0);
+	place->config.publish.epochs = EPOCHS;
+	update(place, NULL, 40, NOW_S);
+	before = published(place);
+	assert_int_equal(lm_file_replace(place->config.node.keys, text, len, 0600, &err), 0);
+	free(text);
+	update(place, NULL, 40, NOW_S);
 	after = published(place);
-	assert_keys(&after, 43, 41 + EPOCHS);
-	assert_same_keys(&before, &after, 43);
+	assert_keys(&after, 40, 40 + EPOCHS);
+	for (unsigned i = 0; i <= EPOCHS; i++)
+		assert_int_equal(memcmp(&before.key[i].pk, &after.key[i].pk, 32) == 0, i <= 4);
 	place_remove(place);
 }
 
@@ -423,6 +471,8 @@ int main(void)
 		cmocka_unit_test(the_later_one_counts_also_when_the_clock_was_set_back),
 		cmocka_unit_test(a_broken_or_foreign_descriptor_begins_anew_with_the_same_keys),
 		cmocka_unit_test(no_key_is_made_where_one_was_promised),
+		cmocka_unit_test(lost_keys_are_replaced_behind_those_that_documents_may_list),
+		cmocka_unit_test(keys_that_wait_again_stay_listed),
 		cmocka_unit_test(keys_that_are_there_are_listed_and_not_replaced),
 		cmocka_unit_test(what_fails_leaves_what_was_published),
 	};
