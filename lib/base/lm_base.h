@@ -141,6 +141,16 @@ static inline void lm_declassify(const void *memory, size_t n)
 LM_MUST_CHECK void *lm_secret_alloc(size_t n);
 void lm_secret_free(void *memory);
 
+/*
+ * The same for what may once be large: it takes memory as it is written for the first time, page by
+ * page, and of the limit on locked memory (RLIMIT_MEMLOCK) all at once. Who writes a page first may
+ * wait for the kernel: no packet path. lm_secret_release takes the same n, wipes the first
+ * `written` bytes and gives everything back; whoever wrote further must have wiped that. NULL is
+ * allowed.
+ */
+LM_MUST_CHECK void *lm_secret_reserve(size_t n);
+void lm_secret_release(void *memory, size_t n, size_t written);
+
 /* ---- Wire cursor: little-endian, first error sticks (packet path) ---- */
 
 /*

@@ -3,6 +3,8 @@
  * Wiping, constant-time comparison and locked memory, over libsodium.
  */
 #include <sodium.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "lm_base.h"
 
@@ -48,4 +50,40 @@ void *lm_secret_alloc(size_t n)
 void lm_secret_free(void *memory)
 {
 	sodium_free(memory);
+}
+
+/* Bytes between the guard pages. */
+static size_t pages_of(size_t n, size_t page)
+{
+	return (n + page - 1) / page * page;
+}
+
+void *lm_secret_reserve(size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = pages_of(n, page);
+	uint8_t *all;
+
+	if (inner < n || inner > SIZE_MAX - 2 * page)
+		return NULL;
+	all = mmap(NULL, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		   -1, 0);
+	if (all == MAP_FAILED)
+		return NULL;
+	if (mprotect(all + page, inner, PROT_READ | PROT_WRITE) == 0 &&
+	    madvise(all + page, inner, MADV_DONTDUMP) == 0 &&
+	    mlock2(all + page, inner, MLOCK_ONFAULT) == 0)
+		return all + page;
+	munmap(all, inner + 2 * page);
+	return NULL;
+}
+
+void lm_secret_release(void *memory, size_t n, size_t written)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (!memory)
+		return;
+	LM_ASSERT(written <= n);
+	lm_wipe(memory, written);
+	LM_ASSERT(munmap((uint8_t *)memory - page, pages_of(n, page) + 2 * page) == 0);
 }

@@ -3,7 +3,10 @@
  * lib/base: cursor, hexadecimal, randomness, drop table, locked memory.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +211,55 @@ static void secret_memory_is_zeroed_locked_and_aligned(void **state)
 	assert_null(lm_secret_alloc(SIZE_MAX - 8));
 }
 
+/* Whether the mapping that begins at `memory` has a flag of smaps' VmFlags. */
+static bool mapping_has(const void *memory, const char *flag)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	bool here = false, has = false;
+	char line[512];
+
+	assert_non_null(file);
+	while (!has && fgets(line, sizeof(line), file)) {
+		unsigned long from, to;
+
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = from == (uintptr_t)memory;
+		has = here && strncmp(line, "VmFlags:", 8) == 0 && strstr(line, flag);
+	}
+	fclose(file);
+	return has;
+}
+
+/* Reserved memory is locked and in no core dump, and there only as far as it was written. */
+static void reserved_memory_comes_as_it_is_written(void **state)
+{
+	const size_t n = 64u << 20, page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *memory = lm_secret_reserve(n - 1);
+	unsigned char *in_core = calloc(n / page, 1);
+	size_t resident = 0;
+
+	(void)state;
+	assert_non_null(in_core);
+	if (!memory) /* the limit on locked memory is low here */
+		skip();
+	assert_true(mapping_has(memory, " lo") && mapping_has(memory, " dd"));
+	memset(memory, 1, 3 * page);
+	memory[n / 2] = 1;
+	assert_true(lm_is_zero(memory + 3 * page, page));
+	assert_int_equal(mincore(memory, n, in_core), 0);
+	for (size_t i = 0; i < n / page; i++)
+		resident += in_core[i] & 1;
+	assert_in_range(resident, 4, n / page / 4);
+	memory[n / 2] = 0;
+	lm_secret_release(memory, n - 1, 3 * page);
+	assert_int_equal(mincore(memory, n, in_core), -1);
+	assert_int_equal(errno, ENOMEM);
+	free(in_core);
+	lm_secret_release(NULL, 0, 0);
+	assert_null(lm_secret_reserve(SIZE_MAX - 8));
+	assert_null(lm_secret_reserve(SIZE_MAX / 2));
+}
+
 static void messages_are_cut_not_overrun(void **state)
 {
 	struct lm_error err;
@@ -305,6 +357,7 @@ int main(void)
 		cmocka_unit_test(drop_names_are_distinct_and_found_again),
 		cmocka_unit_test(wipe_and_compare_see_every_byte),
 		cmocka_unit_test(secret_memory_is_zeroed_locked_and_aligned),
+		cmocka_unit_test(reserved_memory_comes_as_it_is_written),
 		cmocka_unit_test(messages_are_cut_not_overrun),
 		cmocka_unit_test(cpu_features_build_on_each_other),
 		cmocka_unit_test(wiped_registers_are_zero),
