@@ -132,7 +132,8 @@ static struct lm_link_session *look_up(const struct lm_link_table *table, const 
 	uint32_t index = lm_link_load_u32(frame + 4), place = lm_link_place(table, index);
 	uint64_t head;
 
-	if (place >= table->sessions)
+	/* what nobody has is told mostly without a look at memory, however large the table is */
+	if (place >= atomic_load_explicit(&table->opened, memory_order_relaxed))
 		return NULL;
 	head = atomic_load_explicit(&table->head[place], memory_order_acquire);
 	if (head != (HEAD_LIVE | (index & ~(table->lanes - 1))))

@@ -52,9 +52,15 @@ struct lm_link_session;
  */
 size_t lm_link_table_size(uint32_t sessions, unsigned lanes);
 
-/* Makes an empty table in zeroed, aligned memory of that size, for packets of packet_len bytes. */
+/*
+ * Makes an empty table in zeroed, aligned memory of that size, for packets of packet_len bytes.
+ * Memory is written as sessions come about, those that ended being used again: so what is given as
+ * it is written (lm_secret_reserve of lib/base) can hold a table for more neighbours than there
+ * are. lm_link_table_written says how far that went: its first so many bytes.
+ */
 struct lm_link_table *lm_link_table_init(void *memory, uint32_t sessions, unsigned lanes,
 					 size_t packet_len);
+size_t lm_link_table_written(const struct lm_link_table *table);
 
 /*
  * Sessions that ended stay in memory until no worker can still look at them. The caller takes a

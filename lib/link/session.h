@@ -4,7 +4,9 @@
  *
  * The index of lane i of a session is its base + i; a base has random high bits, then the session's
  * place in the table, then zeros. So looking an index up reads one word, of `head`, which says what
- * base a place has now; what it costs does not depend on how many sessions there are.
+ * base a place has now; what it costs does not depend on how many sessions there are. Places are
+ * used from the lowest on, and the ones that were used go first, but for a few: memory follows what
+ * a table holds, not what it could.
  *
  * The control side writes everything but counters and windows, before a session's base is in
  * `head` (a release) or a peer sends on it. Keys and windows are wiped when a place is reclaimed.
@@ -65,8 +67,9 @@ struct lm_link_table {
 	unsigned lanes, lane_bits, place_bits;
 	size_t packet_len;
 	size_t session_size;
+	_Atomic uint32_t opened; /* places below it have been used; workers look no further */
 	uint32_t free;
-	uint32_t *spare;  /* `free` places, in the caller's memory as all of it */
+	uint32_t *spare;  /* of these, `free` places; in the caller's memory as all of it */
 	uint64_t retired; /* how many so far */
 	struct lm_link_session *oldest, *newest; /* of those retired and not reclaimed */
 	uint8_t *session;

@@ -8,8 +8,8 @@
 #include "noise.h"
 #include "session.h"
 
-#define INDEX_BITS 32
 #define PLACED_MAX 28 /* bits of place and lane; the others are random */
+#define SPARE      16 /* used places that are free at once, to draw from, before a new one is used */
 
 static unsigned bits_for(uint32_t n)
 {
@@ -52,12 +52,19 @@ struct lm_link_table *lm_link_table_init(void *memory, uint32_t sessions, unsign
 	table->place_bits = bits_for(sessions);
 	table->packet_len = packet_len;
 	table->session_size = session_size(lanes);
-	table->free = sessions;
 	table->spare = (uint32_t *)(table->head + sessions);
 	table->session = (uint8_t *)memory + heads_size(sessions);
-	for (uint32_t i = 0; i < sessions; i++)
-		table->spare[i] = i;
 	return table;
+}
+
+static uint32_t opened(const struct lm_link_table *table)
+{
+	return atomic_load_explicit(&table->opened, memory_order_relaxed);
+}
+
+size_t lm_link_table_written(const struct lm_link_table *table)
+{
+	return heads_size(table->sessions) + opened(table) * table->session_size;
 }
 
 struct lm_link_session *lm_link_session_at(const struct lm_link_table *table, uint32_t place)
@@ -67,7 +74,24 @@ struct lm_link_session *lm_link_session_at(const struct lm_link_table *table, ui
 
 uint32_t lm_link_table_free(const struct lm_link_table *table)
 {
-	return table->free;
+	return table->free + table->sessions - opened(table);
+}
+
+/* A place for a session, drawn among some; the table is not full. */
+static uint32_t take_place(struct lm_link_table *table, uint32_t random)
+{
+	uint32_t *spare, place;
+
+	while (table->free < SPARE && opened(table) < table->sessions) {
+		/* written here, that no worker waits for a page */
+		atomic_store_explicit(&table->head[opened(table)], 0, memory_order_relaxed);
+		table->spare[table->free++] = opened(table);
+		atomic_store_explicit(&table->opened, opened(table) + 1, memory_order_relaxed);
+	}
+	spare = &table->spare[random % table->free];
+	place = *spare;
+	*spare = table->spare[--table->free];
+	return place;
 }
 
 struct lm_link_session *lm_link_session_reserve(struct lm_link_table *table,
@@ -75,15 +99,14 @@ struct lm_link_session *lm_link_session_reserve(struct lm_link_table *table,
 {
 	unsigned placed = table->lane_bits + table->place_bits;
 	struct lm_link_session *session;
-	uint32_t random[2], *spare;
+	uint32_t random[2], place;
 
-	if (table->free == 0)
+	if (lm_link_table_free(table) == 0)
 		return NULL;
 	lm_rand(random, sizeof(random));
-	spare = &table->spare[random[0] % table->free];
-	session = lm_link_session_at(table, *spare);
-	session->place = *spare;
-	*spare = table->spare[--table->free];
+	place = take_place(table, random[0]);
+	session = lm_link_session_at(table, place);
+	session->place = place;
 	session->state = SESSION_RESERVED;
 	session->base = (random[1] << placed) | (session->place << table->lane_bits);
 	session->owner = owner;
@@ -191,7 +214,7 @@ struct lm_link_session *lm_link_session_of_base(const struct lm_link_table *tabl
 	uint32_t place = lm_link_place(table, base);
 	struct lm_link_session *session;
 
-	if (place >= table->sessions)
+	if (place >= opened(table))
 		return NULL;
 	session = lm_link_session_at(table, place);
 	if (session->state != SESSION_RESERVED && session->state != SESSION_LIVE)
