@@ -40,14 +40,9 @@ int linking_renew(struct linking *linking, struct gen_setup *setup, struct lm_er
 static int open_sessions(struct linking *linking, struct gen_setup *setup, struct lm_error *err)
 {
 	const struct node_config *config = &setup->config.node;
-	struct sessions_config wanted = {
-		.secret = linking->secret,
-		.sessions = link_sessions(config, setup->topology, setup->self, 0),
-		.lanes = link_lanes(config),
-		.packet_len = lm_packet_len(setup->topology->profile),
-		.folder = -1,
-	};
+	struct sessions_config wanted = {.secret = linking->secret, .folder = -1};
 
+	link_sessions(&wanted, config, setup->topology, setup->self, 0);
 	linking->handshakes.sessions = sessions_open(&wanted, lm_clock_us(), err);
 	if (!linking->handshakes.sessions)
 		return -ENOMEM;

@@ -195,8 +195,8 @@ struct relay_config {
 		NODE_CONFIG_STRING(S, M, link.key, "link.key", 0, "",                              \
 				   "secret link key of this node, mode 0600"),                     \
 		NODE_CONFIG_UINT(S, M, link.sessions, "link.sessions", 0, 1u << 20, "0",           \
-				 "sessions in memory, four for each neighbour and client; 0: "     \
-				 "twice what the topology needs at the start"),                    \
+				 "room for so many sessions, four for each neighbour and client; " \
+				 "0: for any topology, as far as memory can be locked"),           \
 		NODE_CONFIG_STRING(S, M, x25519, "x25519", 1, "auto", "backend of lib/x25519"),    \
 		NODE_CONFIG_STRING(S, M, symmetric, "symmetric", 1, "auto",                        \
 				   "backend of lib/symmetric"),                                    \

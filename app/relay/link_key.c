@@ -8,10 +8,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "sessions.h"
-#include "view.h"
+#include "lm_packet.h"
 
-#define PEERS_MIN 8 /* that there is room for, however small the network */
+#define SPARE     2 /* times the peers that there are at the start, at least */
+#define PEERS_MIN 8 /* and no fewer, however small the network */
 
 int link_key_load(struct lm_secret **secret, const struct node_config *config,
 		  const struct lm_topology_node *self, struct lm_error *err)
@@ -51,21 +51,6 @@ void link_key_warn_none(const char *program)
 		program);
 }
 
-uint32_t link_sessions(const struct node_config *config, const struct lm_topology *topology,
-		       const struct lm_topology_node *self, unsigned clients)
-{
-	unsigned after = view_layer_after(topology, self);
-	unsigned before = view_layer_before(topology, self);
-	uint32_t peers = topology->layer_nodes[after] + clients;
-
-	if (config->link.sessions != 0)
-		return (uint32_t)config->link.sessions;
-	if (before != after)
-		peers += topology->layer_nodes[before];
-	peers *= LINK_SPARE;
-	return sessions_for(peers > PEERS_MIN ? peers : PEERS_MIN);
-}
-
 unsigned link_lanes(const struct node_config *config)
 {
 	unsigned lanes = LM_LINK_LANES_MIN;
@@ -73,4 +58,20 @@ unsigned link_lanes(const struct node_config *config)
 	while (lanes < config->cpus.workers_count)
 		lanes *= 2;
 	return lanes;
+}
+
+void link_sessions(struct sessions_config *wanted, const struct node_config *config,
+		   const struct lm_topology *topology, const struct lm_topology_node *self,
+		   unsigned clients)
+{
+	uint32_t peers = SPARE * sessions_peers(topology, self, clients);
+
+	wanted->sessions = sessions_for(LINK_PEERS);
+	wanted->least = sessions_for(peers > PEERS_MIN ? peers : PEERS_MIN);
+	if (wanted->least > wanted->sessions)
+		wanted->least = wanted->sessions;
+	if (config->link.sessions != 0)
+		wanted->sessions = wanted->least = (uint32_t)config->link.sessions;
+	wanted->lanes = link_lanes(config);
+	wanted->packet_len = lm_packet_len(topology->profile);
 }

@@ -7,8 +7,10 @@
 
 #include "config.h"
 #include "lm_topology.h"
+#include "sessions.h"
 
-#define LINK_SPARE 2 /* room for so many times the peers that there are at the start */
+/* Room for the neighbours in any topology, and all clients. */
+#define LINK_PEERS (LM_TOPOLOGY_NODES + CONFIG_CLIENTS)
 
 /*
  * Reads link.key into locked memory, for lm_secret_free. -errno and a message: it is missing,
@@ -20,10 +22,14 @@ LM_MUST_CHECK int link_key_load(struct lm_secret **secret, const struct node_con
 /* Warns of links without sessions on stderr. */
 void link_key_warn_none(const char *program);
 
-/* The table's sessions: link.sessions, or room for the neighbours and clients that there are, and
- * as many again. */
-uint32_t link_sessions(const struct node_config *config, const struct lm_topology *topology,
-		       const struct lm_topology_node *self, unsigned clients);
+/*
+ * Says in `wanted` how many sessions there may be: link.sessions, or room for LINK_PEERS; where the
+ * kernel locks no memory for so many, for twice the neighbours and clients that there are at least.
+ * And how many lanes, and how long packets are.
+ */
+void link_sessions(struct sessions_config *wanted, const struct node_config *config,
+		   const struct lm_topology *topology, const struct lm_topology_node *self,
+		   unsigned clients);
 
 /* Lanes to receive on: enough for every worker to own one. */
 unsigned link_lanes(const struct node_config *config);

@@ -89,6 +89,25 @@ int relay_prepare_sessions(struct relay *relay, const struct lm_topology *topolo
 	return rc;
 }
 
+int relay_fit_sessions(const struct relay *relay, const struct lm_topology *topology,
+		       struct lm_error *err)
+{
+	const struct relay_config *config = relay->config;
+	const struct lm_topology_node *node = lm_topology_find(topology, relay->node->id);
+	struct lm_point *client;
+	int rc;
+
+	if (!relay->sessions || !node)
+		return 0;
+	client = calloc(config->clients + 1, sizeof(*client));
+	if (!client)
+		return lm_error_set(err, ENOMEM, "too little memory");
+	relay_config_clients(client, config);
+	rc = sessions_fit(relay->sessions, topology, node, client, config->clients, err);
+	free(client);
+	return rc;
+}
+
 static int check_clients(const struct relay_config *config, const struct lm_topology_node *node,
 			 struct lm_error *err)
 {
@@ -197,20 +216,39 @@ static void describe_addresses(FILE *to, const struct relay *relay)
 		fprintf(to, ", VLAN %u\n", (unsigned)relay->config->node.port.vlan);
 }
 
+/* What is locked at once, and what as neighbours and clients come. */
+static void describe_sessions(FILE *to, const struct relay *relay)
+{
+	unsigned clients = relay->config->clients;
+	uint32_t peers = sessions_peers(relay->topology, relay->node, clients), most;
+	struct sessions_config wanted;
+	size_t each, all;
+
+	link_sessions(&wanted, &relay->config->node, relay->topology, relay->node, clients);
+	most = wanted.sessions / sessions_for(1);
+	each = sessions_bytes_each(wanted.lanes);
+	all = sessions_bytes(wanted.sessions, wanted.lanes);
+	fprintf(to,
+		"links: %u neighbours and clients, with %u sessions of %u lanes each: %.1f MiB of "
+		"locked memory\n",
+		peers, sessions_for(1), wanted.lanes,
+		((double)all - ((double)most - peers) * (double)each) / (1 << 20));
+	fprintf(to,
+		"links: room for %u, %.0f KiB more for each as they come; the limit on locked "
+		"memory must allow %.0f MiB, or there is room for fewer\n",
+		most, (double)each / 1024, (double)all / (1 << 20));
+}
+
 static void describe_links(FILE *to, const struct relay *relay)
 {
 	const struct node_config *config = &relay->config->node;
 	size_t packet_len = lm_packet_len(relay->topology->profile);
 	bool noise = config->link.mode == CONFIG_LINK_NOISE;
-	uint32_t sessions =
-		link_sessions(config, relay->topology, relay->node, relay->config->clients);
 
-	if (config->link.mode == CONFIG_LINK_NONE)
-		fprintf(to, "links: bare packets\n");
+	if (noise)
+		describe_sessions(to, relay);
 	else
-		fprintf(to, "links: %u sessions of %u lanes: %.1f MiB of locked memory\n", sessions,
-			link_lanes(config),
-			(double)sessions_bytes(sessions, link_lanes(config)) / (1 << 20));
+		fprintf(to, "links: bare packets\n");
 	fprintf(to, "links: packets need an MTU of %u over IPv4, %u over IPv6, all the way\n",
 		mtu_needed(packet_len, noise, false), mtu_needed(packet_len, noise, true));
 }
@@ -301,16 +339,13 @@ static int make_sessions(struct relay *relay, int socket, uint64_t now_us, struc
 	const struct node_config *config = &relay->config->node;
 	struct sessions_config wanted = {
 		.secret = relay->link_secret,
-		.sessions =
-			link_sessions(config, relay->topology, relay->node, relay->config->clients),
-		.lanes = link_lanes(config),
-		.packet_len = lm_packet_len(relay->topology->profile),
 		.folder = lm_epoch_folder(relay->keys.epoch),
 	};
 	int rc;
 
 	if (!relay->link_secret)
 		return 0;
+	link_sessions(&wanted, config, relay->topology, relay->node, relay->config->clients);
 	relay->sessions = sessions_open(&wanted, now_us, err);
 	if (!relay->sessions)
 		return -ENOMEM;

@@ -117,6 +117,10 @@ LM_MUST_CHECK int relay_prepare_sessions(struct relay *relay, const struct lm_to
 					 const struct lm_topology_node *node,
 					 const struct relay_config *config, struct lm_error *err);
 
+/* Whether there is room for the peers of a topology that is not in force yet; as sessions_fit. */
+LM_MUST_CHECK int relay_fit_sessions(const struct relay *relay, const struct lm_topology *topology,
+				     struct lm_error *err);
+
 /*
  * A time of UTC in the epoch of the topology at which senders go by that epoch alone, for those who
  * run at the document's own time.

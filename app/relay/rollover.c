@@ -193,6 +193,19 @@ static int prepare_for(struct run *run, struct documents_target target, struct l
 
 /* ---- What is due ---- */
 
+/* What will not go over for want of room is told when its document comes: there is time left. */
+static void tell_room(const struct run *run)
+{
+	const struct lm_topology *next = run->relay->documents.next;
+	struct lm_error err;
+
+	if (next && relay_fit_sessions(run->relay, next, &err) != 0)
+		fprintf(stderr,
+			"linemix-relay: warning: the topology of epoch %" PRIu32
+			" will be refused: %s\n",
+			next->epoch, err.text);
+}
+
 static void look_at_file(struct run *run, uint64_t now_s)
 {
 	struct rollover *rollover = &run->rollover;
@@ -213,6 +226,7 @@ static void look_at_file(struct run *run, uint64_t now_s)
 			"linemix-relay: the last good topology, of epoch %" PRIu32
 			", stays in force\n",
 			run->relay->documents.now->epoch);
+	tell_room(run);
 	rollover->retry_us = 0;
 }
 

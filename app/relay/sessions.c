@@ -24,6 +24,7 @@ struct slot {
 	bool fresh;  /* made by the last _prepare */
 	bool heard;  /* has had a session */
 	bool timed;
+	bool told;           /* that it has a client's key */
 	uint32_t number, id; /* id 0: a client */
 	struct lm_point key;
 	uint64_t mark; /* ended: free when that is reclaimed */
@@ -34,11 +35,14 @@ struct slot {
 
 struct sessions {
 	struct lm_link_table *table;
+	size_t table_bytes;
 	struct lm_link_endpoint *endpoint;
 	uint8_t *memory; /* of peers */
 	size_t stride;
 	struct slot *slot;
-	uint32_t slots, next; /* next: where the turn goes on */
+	uint32_t slots;        /* of which those from `used` on never had a peer */
+	uint32_t used, search; /* below `search` is no free one */
+	uint32_t next;         /* where the turn goes on */
 	uint64_t reclaimed;
 	uint64_t salt;
 	uint32_t places;   /* of place[], a power of two */
@@ -61,6 +65,25 @@ size_t sessions_bytes(uint32_t sessions, unsigned lanes)
 {
 	return lm_link_table_size(sessions, lanes) + sessions / SESSIONS_EACH * peer_stride() +
 	       lm_link_endpoint_size();
+}
+
+size_t sessions_bytes_each(unsigned lanes)
+{
+	const uint32_t n = 64; /* where nothing is rounded */
+
+	return (sessions_bytes(2 * n * SESSIONS_EACH, lanes) -
+		sessions_bytes(n * SESSIONS_EACH, lanes)) /
+	       n;
+}
+
+uint32_t sessions_peers(const struct lm_topology *topology, const struct lm_topology_node *self,
+			unsigned clients)
+{
+	unsigned after = view_layer_after(topology, self);
+	unsigned before = view_layer_before(topology, self);
+	uint32_t peers = topology->layer_nodes[after] + clients;
+
+	return before == after ? peers : peers + topology->layer_nodes[before];
 }
 
 static struct lm_link_peer *peer_at(const struct sessions *sessions, uint32_t i)
@@ -109,23 +132,34 @@ static struct slot *find_key(const struct sessions *sessions, const struct lm_po
 	return NULL;
 }
 
-/* Makes both tables anew from the slots; those that are wanted go first. */
+/* Puts a slot into both tables, before another one that has its key or its number. */
+static void index_slot(struct sessions *sessions, uint32_t i)
+{
+	const struct slot *slot = &sessions->slot[i];
+	uint32_t place = place_of_key(sessions, &slot->key), carried = i + 1, at;
+
+	for (; (at = sessions->place[place]) != 0; place = (place + 1) & (sessions->places - 1)) {
+		if (memcmp(&sessions->slot[at - 1].key, &slot->key, sizeof(slot->key)) != 0)
+			continue;
+		sessions->place[place] = carried;
+		carried = at;
+	}
+	sessions->place[place] = carried;
+	if (slot->id != 0)
+		sessions->of_link[slot->number] = i + 1;
+}
+
+/* Makes both tables anew from the slots; those that are wanted come first. */
 static void index_slots(struct sessions *sessions)
 {
 	memset(sessions->place, 0, sessions->places * sizeof(*sessions->place));
 	memset(sessions->of_link, 0, (LINKS_MAX + 1) * sizeof(*sessions->of_link));
-	for (unsigned wanted = 2; wanted-- > 0;) {
-		for (uint32_t i = 0; i < sessions->slots; i++) {
+	for (unsigned wanted = 0; wanted < 2; wanted++) {
+		for (uint32_t i = 0; i < sessions->used; i++) {
 			const struct slot *slot = &sessions->slot[i];
-			uint32_t place = place_of_key(sessions, &slot->key);
 
-			if (slot->state != SLOT_LIVE || slot->wanted != wanted)
-				continue;
-			while (sessions->place[place] != 0)
-				place = (place + 1) & (sessions->places - 1);
-			sessions->place[place] = i + 1;
-			if (slot->id != 0 && sessions->of_link[slot->number] == 0)
-				sessions->of_link[slot->number] = i + 1;
+			if (slot->state == SLOT_LIVE && slot->wanted == wanted)
+				index_slot(sessions, i);
 		}
 	}
 }
@@ -140,21 +174,66 @@ static struct lm_link_peer *identify(void *context, const struct lm_point *key)
 
 /* ---- Opening ---- */
 
+static size_t peers_bytes(const struct sessions *sessions)
+{
+	return sessions->slots * sessions->stride;
+}
+
+/* Locked memory for a table of that size, which comes as it is used; false: there is none. */
+static bool reserve(struct sessions *sessions, uint32_t n, unsigned lanes)
+{
+	sessions->slots = n / SESSIONS_EACH;
+	sessions->stride = peer_stride();
+	sessions->table_bytes = lm_link_table_size(n, lanes);
+	sessions->table = lm_secret_reserve(sessions->table_bytes);
+	sessions->memory = lm_secret_reserve(peers_bytes(sessions));
+	if (sessions->table && sessions->memory)
+		return true;
+	lm_secret_release(sessions->table, sessions->table_bytes, 0);
+	lm_secret_release(sessions->memory, peers_bytes(sessions), 0);
+	sessions->table = NULL;
+	sessions->memory = NULL;
+	return false;
+}
+
+/*
+ * As many sessions as there may be, or, where the kernel does not lock so much, a quarter of what
+ * it does: keys must find locked memory later. 0: not even the least.
+ */
+static uint32_t reserve_most(struct sessions *sessions, const struct sessions_config *config)
+{
+	uint32_t n = config->sessions, least = config->least;
+
+	while (n > least && !reserve(sessions, n, config->lanes))
+		n = n / 2 / SESSIONS_EACH * SESSIONS_EACH;
+	if (n == config->sessions && sessions->table)
+		return n;
+	if (sessions->table) {
+		lm_secret_release(sessions->table, sessions->table_bytes, 0);
+		lm_secret_release(sessions->memory, peers_bytes(sessions), 0);
+		sessions->table = NULL;
+		sessions->memory = NULL;
+	}
+	n = n / 4 / SESSIONS_EACH * SESSIONS_EACH;
+	n = n > least ? n : least;
+	return reserve(sessions, n, config->lanes) ? n : 0;
+}
+
 static bool allocate(struct sessions *sessions, const struct sessions_config *config)
 {
-	sessions->stride = peer_stride();
-	sessions->slots = config->sessions / SESSIONS_EACH;
+	uint32_t n = reserve_most(sessions, config);
+
+	if (n == 0)
+		return false;
+	sessions->table = lm_link_table_init(sessions->table, n, config->lanes, config->packet_len);
 	sessions->places = 4;
 	while (sessions->places < 2 * sessions->slots)
 		sessions->places *= 2;
-	sessions->table = lm_secret_alloc(lm_link_table_size(config->sessions, config->lanes));
 	sessions->endpoint = lm_secret_alloc(lm_link_endpoint_size());
-	sessions->memory = lm_secret_alloc(sessions->slots * sessions->stride);
 	sessions->slot = calloc(sessions->slots, sizeof(*sessions->slot));
 	sessions->place = calloc(sessions->places, sizeof(*sessions->place));
 	sessions->of_link = calloc(LINKS_MAX + 1, sizeof(*sessions->of_link));
-	return sessions->table && sessions->endpoint && sessions->memory && sessions->slot &&
-	       sessions->place && sessions->of_link;
+	return sessions->endpoint && sessions->slot && sessions->place && sessions->of_link;
 }
 
 struct sessions *sessions_open(const struct sessions_config *config, uint64_t now_us,
@@ -164,19 +243,17 @@ struct sessions *sessions_open(const struct sessions_config *config, uint64_t no
 	struct lm_link_config endpoint = {.identify = identify, .context = sessions};
 	int rc;
 
-	LM_ASSERT(config->sessions >= SESSIONS_EACH);
+	LM_ASSERT(config->least >= SESSIONS_EACH && config->sessions >= config->least);
 	if (!sessions || !allocate(sessions, config)) {
 		(void)lm_error_set(err, ENOMEM,
 				   "the kernel locks no %.1f MiB for the sessions of links; raise "
 				   "the limit of locked memory (ulimit -l), or lower link.sessions",
-				   (double)sessions_bytes(config->sessions, config->lanes) /
+				   (double)sessions_bytes(config->least, config->lanes) /
 					   (1 << 20));
 		sessions_close(sessions);
 		return NULL;
 	}
 	lm_rand(&sessions->salt, sizeof(sessions->salt));
-	sessions->table = lm_link_table_init(sessions->table, config->sessions, config->lanes,
-					     config->packet_len);
 	endpoint.table = sessions->table;
 	endpoint.secret = *config->secret;
 	(void)lm_link_endpoint_init(sessions->endpoint, &endpoint, now_us);
@@ -193,41 +270,48 @@ void sessions_close(struct sessions *sessions)
 	if (!sessions)
 		return;
 	stamps_close(&sessions->stamps);
-	lm_secret_free(sessions->memory);
+	if (sessions->table)
+		lm_secret_release(sessions->table, sessions->table_bytes,
+				  lm_link_table_written(sessions->table));
+	lm_secret_release(sessions->memory, peers_bytes(sessions),
+			  sessions->used * sessions->stride);
 	lm_secret_free(sessions->endpoint);
-	lm_secret_free(sessions->table);
 	free(sessions->slot);
 	free(sessions->place);
 	free(sessions->of_link);
 	free(sessions);
 }
 
+uint32_t sessions_room(const struct sessions *sessions)
+{
+	return sessions->slots;
+}
+
 /* ---- With whom ---- */
 
+static bool is_free(const struct sessions *sessions, const struct slot *slot)
+{
+	return slot->state == SLOT_FREE ||
+	       (slot->state == SLOT_ENDED && slot->mark <= sessions->reclaimed);
+}
+
+/* A free slot; there is one. */
 static struct slot *free_slot(struct sessions *sessions)
 {
-	for (uint32_t i = 0; i < sessions->slots; i++) {
-		struct slot *slot = &sessions->slot[i];
-
-		if (slot->state == SLOT_ENDED && slot->mark <= sessions->reclaimed)
-			slot->state = SLOT_FREE;
-		if (slot->state == SLOT_FREE)
-			return slot;
+	for (; sessions->search < sessions->used; sessions->search++) {
+		if (is_free(sessions, &sessions->slot[sessions->search]))
+			return &sessions->slot[sessions->search];
 	}
-	return NULL;
+	LM_ASSERT(sessions->used < sessions->slots); /* has_room said so */
+	return &sessions->slot[sessions->used++];
 }
 
 static int add(struct sessions *sessions, uint32_t number, uint32_t id, const struct lm_point *key,
 	       struct lm_error *err)
 {
 	struct slot *slot = free_slot(sessions);
-	uint32_t i = slot ? (uint32_t)(slot - sessions->slot) : 0;
+	uint32_t i = (uint32_t)(slot - sessions->slot);
 
-	if (!slot)
-		return lm_error_set(err, ENOSPC,
-				    "link.sessions: no room for more than %" PRIu32
-				    " neighbours and clients; each takes %u",
-				    sessions->slots, SESSIONS_EACH);
 	*slot = (struct slot){.number = number, .id = id, .key = *key};
 	if (id == 0)
 		slot->number = SESSIONS_CLIENT + i;
@@ -238,7 +322,27 @@ static int add(struct sessions *sessions, uint32_t number, uint32_t id, const st
 			       : lm_error_set(err, EINVAL, "link.clients: a key has small order");
 	slot->state = SLOT_LIVE;
 	slot->wanted = slot->fresh = true;
+	index_slot(sessions, i);
 	return 0;
+}
+
+/*
+ * Documents are signed by authorities, but the keys in them are their members': one that publishes
+ * a client's key must not make its gateway refuse the document.
+ */
+static void tell_skipped(struct slot *node)
+{
+	char key[2 * sizeof(node->key.b) + 1];
+
+	if (node->told)
+		return;
+	node->told = true;
+	lm_hex_encode(key, node->key.b, sizeof(node->key.b));
+	fprintf(stderr,
+		"warning: link.clients: the client with the key %s is not served: node %" PRIu32
+		" of the topology has that link key. If the client is not that node, somebody "
+		"there publishes its key: tell the authorities, or give the client a new key\n",
+		key, node->id);
 }
 
 /* A neighbour, or with id 0 a client, that is to have a peer: the one that it has, or a new one. */
@@ -246,22 +350,63 @@ static int want(struct sessions *sessions, uint32_t number, uint32_t id, const s
 		struct lm_error *err)
 {
 	struct slot *slot = find_key(sessions, key);
-	int rc;
 
-	if (slot && slot->wanted && slot->id != id)
-		return lm_error_set(err, EINVAL,
-				    id == 0 ? "link.clients: a client has the link key of node "
-					      "%" PRIu32
-					    : "node %" PRIu32 " has the link key of another",
-				    id == 0 ? slot->id : id);
+	if (slot && slot->wanted && slot->id != id) {
+		if (id != 0) /* the topology was checked for it */
+			return lm_error_set(err, EINVAL,
+					    "node %" PRIu32 " has the link key of another", id);
+		tell_skipped(slot);
+		return 0;
+	}
 	if (slot && slot->id == id && (id == 0 || slot->number == number)) {
 		slot->wanted = true;
 		return 0;
 	}
-	rc = add(sessions, number, id, key, err);
-	if (rc == 0)
-		index_slots(sessions);
-	return rc;
+	return add(sessions, number, id, key, err);
+}
+
+/* ---- Room ---- */
+
+static uint32_t missing_layer(const struct sessions *sessions, const struct lm_topology *topology,
+			      unsigned layer)
+{
+	uint32_t missing = 0;
+
+	for (unsigned i = 0; i < topology->layer_nodes[layer]; i++) {
+		const struct lm_topology_node *node =
+			&topology->node[topology->layer_node[layer][i]];
+		const struct slot *slot = find_key(sessions, &node->link);
+
+		missing += !slot || slot->id != node->id;
+	}
+	return missing;
+}
+
+int sessions_fit(const struct sessions *sessions, const struct lm_topology *topology,
+		 const struct lm_topology_node *self, const struct lm_point *client,
+		 unsigned clients, struct lm_error *err)
+{
+	unsigned after = view_layer_after(topology, self);
+	unsigned before = view_layer_before(topology, self);
+	uint32_t missing = missing_layer(sessions, topology, after), taken = 0;
+
+	if (before != after)
+		missing += missing_layer(sessions, topology, before);
+	for (unsigned i = 0; i < clients; i++)
+		missing += !find_key(sessions, &client[i]);
+	for (uint32_t i = 0; i < sessions->used; i++)
+		taken += !is_free(sessions, &sessions->slot[i]);
+	if (missing <= sessions->slots - taken)
+		return 0;
+	return lm_error_set(err, ENOSPC,
+			    "link.sessions: no room for %" PRIu32
+			    " neighbours and clients, %" PRIu32 " of them new, beside the %" PRIu32
+			    " that there are: there is room for "
+			    "%" PRIu32 "; set link.sessions to %" PRIu32
+			    " or more, or to 0 with the "
+			    "limit on locked memory lifted (LimitMEMLOCK=infinity), and restart",
+			    sessions_peers(topology, self, clients), missing, taken,
+			    sessions->slots, sessions_for(taken + missing));
 }
 
 static int want_layer(struct sessions *sessions, const struct lm_topology *topology, unsigned layer,
@@ -285,10 +430,13 @@ int sessions_prepare(struct sessions *sessions, const struct lm_topology *topolo
 		     const struct lm_topology_node *self, struct links *links,
 		     const struct lm_point *client, unsigned clients, struct lm_error *err)
 {
-	int rc;
+	int rc = sessions_fit(sessions, topology, self, client, clients, err);
 
-	for (uint32_t i = 0; i < sessions->slots; i++)
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; i < sessions->used; i++)
 		sessions->slot[i].wanted = sessions->slot[i].fresh = false;
+	sessions->search = 0;
 	rc = want_layer(sessions, topology, view_layer_after(topology, self), links, err);
 	if (rc == 0)
 		rc = want_layer(sessions, topology, view_layer_before(topology, self), links, err);
@@ -310,7 +458,7 @@ static void end(struct sessions *sessions, struct slot *slot)
 
 static void end_all(struct sessions *sessions, bool fresh)
 {
-	for (uint32_t i = 0; i < sessions->slots; i++) {
+	for (uint32_t i = 0; i < sessions->used; i++) {
 		struct slot *slot = &sessions->slot[i];
 
 		if (slot->state == SLOT_LIVE && (fresh ? slot->fresh : !slot->wanted))
@@ -384,10 +532,10 @@ static bool step(struct sessions *sessions, uint32_t i, struct sessions_message 
 bool sessions_next(struct sessions *sessions, struct sessions_message *message,
 		   sessions_reachable *reachable, void *context, uint64_t now_us, uint64_t wall_us)
 {
-	for (uint32_t n = 0; n < sessions->slots; n++) {
+	for (uint32_t n = 0; n < sessions->used; n++) {
 		uint32_t i = sessions->next;
 
-		sessions->next = i + 1 < sessions->slots ? i + 1 : 0;
+		sessions->next = i + 1 < sessions->used ? i + 1 : 0;
 		if (step(sessions, i, message, reachable, context, now_us, wall_us))
 			return true;
 	}
@@ -440,7 +588,7 @@ unsigned sessions_skews(const struct sessions *sessions, struct sessions_skew *o
 void sessions_count(const struct sessions *sessions, uint32_t *peers, uint32_t *up)
 {
 	*peers = *up = 0;
-	for (uint32_t i = 0; i < sessions->slots; i++) {
+	for (uint32_t i = 0; i < sessions->used; i++) {
 		if (sessions->slot[i].state != SLOT_LIVE)
 			continue;
 		++*peers;

@@ -9,8 +9,10 @@
  * a node that was restarted has its sessions again at once. Clients of a gateway are waited for.
  *
  * Bounds: a quarter of the table's sessions as peers; a turn of sessions_next looks at each peer
- * once at most. The control thread alone uses this, but for the table and the peers that views
- * carry to workers. Secret: endpoint, table and peers, in locked memory, wiped at the end.
+ * once at most. The table has room for any topology: locked memory is taken as peers come, about
+ * 50 KiB for one (sessions_bytes_each), and for as many as there were at once at most. The control
+ * thread alone uses this, but for the table and the peers that views carry to workers. Secret:
+ * endpoint, table and peers, in locked memory, wiped at the end.
  */
 #pragma once
 
@@ -27,7 +29,9 @@ struct sessions;
 
 struct sessions_config {
 	const struct lm_secret *secret; /* the node's link key; copied */
-	uint32_t sessions;              /* places in the table */
+	uint32_t sessions; /* places in the table, four for each peer, at most: where the kernel
+			      locks less memory, it has fewer */
+	uint32_t least;    /* but so many; the same: no fewer will do */
 	unsigned lanes;
 	size_t packet_len;
 	int folder; /* where timestamps stay over a restart; negative: nowhere */
@@ -36,8 +40,15 @@ struct sessions_config {
 /* Sessions for so many peers: what lm_link_table_size asks for each. */
 uint32_t sessions_for(uint32_t peers);
 
-/* Bytes of locked memory that a table of that size takes, with its peers. */
+/* Bytes of locked memory that a table of that size can take, with its peers. */
 size_t sessions_bytes(uint32_t sessions, unsigned lanes);
+
+/* Those of a peer and its sessions. */
+size_t sessions_bytes_each(unsigned lanes);
+
+/* Peers that a node has in a topology, with its clients. */
+uint32_t sessions_peers(const struct lm_topology *topology, const struct lm_topology_node *self,
+			unsigned clients);
 
 /* NULL and a message on failure. Warnings go to stderr. */
 LM_MUST_CHECK struct sessions *sessions_open(const struct sessions_config *config, uint64_t now_us,
@@ -46,14 +57,25 @@ void sessions_close(struct sessions *sessions); /* NULL is allowed */
 
 struct lm_link_table *sessions_table(struct sessions *sessions);
 struct lm_link_endpoint *sessions_endpoint(struct sessions *sessions);
+uint32_t sessions_room(const struct sessions *sessions); /* peers at most */
 
 /* ---- With whom ---- */
+
+/*
+ * Whether there is room for the peers of this topology beside those that there are, which end only
+ * after a change: 0, or -ENOSPC and a message with the remedy, which takes a restart. So it is
+ * worth asking as soon as a document comes.
+ */
+LM_MUST_CHECK int sessions_fit(const struct sessions *sessions, const struct lm_topology *topology,
+			       const struct lm_topology_node *self, const struct lm_point *client,
+			       unsigned clients, struct lm_error *err);
 
 /* A change in two steps, since views carry peers to workers. _prepare makes the peers of what is
  * new, and sessions_peer then gives those. When no worker has the old view any more, _commit ends
  * the others; _abandon ends the new ones instead. A neighbour whose link key is another than before
- * gets a new peer. -errno and a message if a key is bad, stands twice, or there is no room: nothing
- * has changed then. */
+ * gets a new peer. A client whose key a neighbour has is left out, with a warning on stderr. -errno
+ * and a message if a key is bad, two neighbours have one, or there is no room: nothing has changed
+ * then. */
 LM_MUST_CHECK int sessions_prepare(struct sessions *sessions, const struct lm_topology *topology,
 				   const struct lm_topology_node *self, struct links *links,
 				   const struct lm_point *client, unsigned clients,

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -33,38 +34,92 @@ static struct stamp *places(void *map)
 	return (struct stamp *)((uint8_t *)map + sizeof(struct head));
 }
 
-static struct stamp *place_of(const struct stamps *stamps, const struct lm_point *key)
+/* ---- By key ---- */
+
+/* Where the key's place stands in the index, or would. */
+static uint32_t *index_of(const struct stamps *stamps, const struct lm_point *key)
 {
-	struct stamp *oldest = &stamps->stamp[0];
+	uint64_t word;
+	uint32_t at;
 
-	for (uint32_t i = 0; i < stamps->n; i++) {
-		struct stamp *at = &stamps->stamp[i];
+	memcpy(&word, key->b, sizeof(word));
+	word = (word ^ stamps->salt) * UINT64_C(0x9e3779b97f4a7c15); /* Fibonacci hashing */
+	at = (uint32_t)(word >> 32);
+	for (;; at++) {
+		uint32_t *place = &stamps->index[at & (stamps->index_n - 1)];
 
-		if (at->timestamp_us != 0 && memcmp(&at->key, key, sizeof(*key)) == 0)
-			return at;
-		if (at->timestamp_us < oldest->timestamp_us)
-			oldest = at;
+		if (*place == 0 || memcmp(&stamps->stamp[*place - 1].key, key, sizeof(*key)) == 0)
+			return place;
 	}
-	return oldest;
+}
+
+static int make_index(struct stamps *stamps, uint32_t n)
+{
+	stamps->index_n = 4;
+	while (stamps->index_n < 2 * n)
+		stamps->index_n *= 2;
+	stamps->index = calloc(stamps->index_n, sizeof(*stamps->index));
+	lm_rand(&stamps->salt, sizeof(stamps->salt));
+	return stamps->index ? 0 : -ENOMEM;
 }
 
 uint64_t stamps_find(const struct stamps *stamps, const struct lm_point *key)
 {
-	const struct stamp *at = place_of(stamps, key);
+	uint32_t place = *index_of(stamps, key);
 
-	return memcmp(&at->key, key, sizeof(*key)) == 0 ? at->timestamp_us : 0;
+	return place != 0 ? stamps->stamp[place - 1].timestamp_us : 0;
+}
+
+static uint32_t oldest(const struct stamps *stamps)
+{
+	uint32_t oldest = 0;
+
+	for (uint32_t i = 1; i < stamps->n; i++) {
+		if (stamps->stamp[i].timestamp_us < stamps->stamp[oldest].timestamp_us)
+			oldest = i;
+	}
+	return oldest;
+}
+
+/* Empties the place of the key that was not heard for the longest time. Rare: all are used. */
+static uint32_t make_room(struct stamps *stamps)
+{
+	uint32_t free = oldest(stamps);
+
+	/* a process that ends in between leaves a free place */
+	__atomic_store_n(&stamps->stamp[free].timestamp_us, 0, __ATOMIC_SEQ_CST);
+	memset(stamps->index, 0, stamps->index_n * sizeof(*stamps->index));
+	for (uint32_t i = 0; i < stamps->n; i++)
+		if (i != free)
+			*index_of(stamps, &stamps->stamp[i].key) = i + 1;
+	return free;
 }
 
 void stamps_set(struct stamps *stamps, const struct lm_point *key, uint64_t timestamp_us)
 {
-	struct stamp *at = place_of(stamps, key);
+	uint32_t place = *index_of(stamps, key);
 
-	if (memcmp(&at->key, key, sizeof(*key)) != 0) {
-		/* a process that ends in between leaves a free place */
-		__atomic_store_n(&at->timestamp_us, 0, __ATOMIC_SEQ_CST);
-		at->key = *key;
+	if (place == 0) {
+		place = 1 + (stamps->used < stamps->n ? stamps->used++ : make_room(stamps));
+		stamps->stamp[place - 1].key = *key;
+		*index_of(stamps, key) = place;
 	}
-	__atomic_store_n(&at->timestamp_us, timestamp_us, __ATOMIC_RELEASE);
+	__atomic_store_n(&stamps->stamp[place - 1].timestamp_us, timestamp_us, __ATOMIC_RELEASE);
+}
+
+/* ---- The file ---- */
+
+/* One of the file of a process before; where there is less room now, the latest stay. */
+static void take_one(struct stamps *stamps, const struct stamp *stamp)
+{
+	bool full = stamps->used == stamps->n;
+
+	if (stamp->timestamp_us <= stamps_find(stamps, &stamp->key))
+		return;
+	if (full && *index_of(stamps, &stamp->key) == 0 &&
+	    stamp->timestamp_us <= stamps->stamp[oldest(stamps)].timestamp_us)
+		return;
+	stamps_set(stamps, &stamp->key, stamp->timestamp_us);
 }
 
 /* Copies what the file of a process before holds. A file that is none of ours gives nothing. */
@@ -83,13 +138,8 @@ static void take_along(struct stamps *stamps, int dir, FILE *to)
 	close(fd);
 	good = head != MAP_FAILED && memcmp(head->magic, MAGIC, sizeof(head->magic)) == 0 &&
 	       head->n <= ((size_t)info.st_size - sizeof(*head)) / sizeof(struct stamp);
-	for (uint32_t i = 0; good && i < head->n; i++) {
-		const struct stamp *stamp = &places(head)[i];
-
-		/* where there is less room than before, the latest stay */
-		if (stamp->timestamp_us > place_of(stamps, &stamp->key)->timestamp_us)
-			stamps_set(stamps, &stamp->key, stamp->timestamp_us);
-	}
+	for (uint32_t i = 0; good && i < head->n; i++)
+		take_one(stamps, &places(head)[i]);
 	if (!good)
 		fprintf(to, "warning: runtime: \"" FILE_NAME
 			    "\" is damaged and begins anew: handshakes that were recorded may be "
@@ -138,19 +188,24 @@ static int make_file(struct stamps *stamps, int dir, uint32_t n, FILE *to)
 	return rc;
 }
 
+static int make_memory(struct stamps *stamps)
+{
+	stamps->map = mmap(NULL, stamps->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+	if (stamps->map == MAP_FAILED)
+		return -errno;
+	stamps->stamp = places(stamps->map);
+	return 0;
+}
+
 int stamps_open(struct stamps *stamps, int dir, uint32_t n, FILE *to, struct lm_error *err)
 {
-	int rc = 0;
+	int rc;
 
 	*stamps = (struct stamps){.n = n, .map = MAP_FAILED, .size = size_for(n)};
-	if (dir >= 0) {
-		rc = make_file(stamps, dir, n, to);
-	} else {
-		stamps->map = mmap(NULL, stamps->size, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		rc = stamps->map == MAP_FAILED ? -errno : 0;
-		stamps->stamp = rc == 0 ? places(stamps->map) : NULL;
-	}
+	rc = make_index(stamps, n);
+	if (rc == 0)
+		rc = dir >= 0 ? make_file(stamps, dir, n, to) : make_memory(stamps);
 	if (rc == 0)
 		return 0;
 	stamps_close(stamps);
@@ -162,5 +217,6 @@ void stamps_close(struct stamps *stamps)
 {
 	if (stamps->map && stamps->map != MAP_FAILED)
 		munmap(stamps->map, stamps->size);
+	free(stamps->index);
 	memset(stamps, 0, sizeof(*stamps));
 }

@@ -22,7 +22,10 @@ struct stamp {
 
 struct stamps {
 	struct stamp *stamp;
-	uint32_t n;
+	uint32_t n, used; /* from `used` on all places are free */
+	uint32_t *index;  /* a place + 1, by key; 0: empty */
+	uint32_t index_n; /* a power of two */
+	uint64_t salt;    /* so that nobody can choose keys that fall together */
 	void *map;
 	size_t size; /* of the map */
 };

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -183,7 +184,16 @@ class Refused(unittest.TestCase):
     def test_check_config_says_what_links_take(self):
         done = self.check(lambda text: text)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("links: 32 sessions of 32 lanes: 0.4 MiB of locked memory", done.stdout)
+        said = re.search(r"links: (\d+) neighbours and clients, with 4 sessions of 32 lanes each: "
+                         r"([\d.]+) MiB of locked memory\n"
+                         r"links: room for (\d+), (\d+) KiB more for each as they come; the limit on "
+                         r"locked memory must allow (\d+) MiB", done.stdout)
+        self.assertIsNotNone(said, done.stdout)
+        peers, now, room, each, all_of_it = map(float, said.groups())
+        self.assertEqual(peers, 3)
+        self.assertTrue(0.1 < now < 0.5, now)
+        self.assertGreaterEqual(room, 65536)
+        self.assertAlmostEqual(all_of_it, now + (room - peers) * each / 1024, delta=room / 1024)
 
     def test_what_links_need_is_named(self):
         for change, words in (

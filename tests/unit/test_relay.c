@@ -270,6 +270,7 @@ static void with_sessions_a_view_knows_neighbours_of_both_sides(void **state)
 				       .layer_nodes = {1, 1, 1},
 				       .layer_node = {gateways, first, second}};
 	struct sessions_config config = {.sessions = 32,
+					 .least = 32,
 					 .lanes = LM_LINK_LANES_MIN,
 					 .packet_len = 100,
 					 .folder = -1};
