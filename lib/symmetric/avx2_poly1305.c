@@ -55,6 +55,24 @@ INLINE void add_product(struct number *z, const struct number *a, const struct p
 		}
 }
 
+/* z = a * p. */
+INLINE void set_product(struct number *z, const struct number *a, const struct power *p)
+{
+#pragma GCC unroll 8
+	for (int j = 0; j < 5; j++)
+		z->limb[j] = _mm256_mul_epu32(a->limb[0], p->r[j]);
+#pragma GCC unroll 8
+	for (int i = 1; i < 5; i++)
+#pragma GCC unroll 8
+		for (int j = 0; j < 5; j++) {
+			int to = i + j;
+
+			z->limb[to % 5] =
+				add64(z->limb[to % 5],
+				      _mm256_mul_epu32(a->limb[i], to < 5 ? p->r[j] : p->s[j]));
+		}
+}
+
 /* Carries one limb into the next; `to` below `from` is the way round p. */
 INLINE void carry_limb(struct number *a, int from, int to)
 {
@@ -62,6 +80,19 @@ INLINE void carry_limb(struct number *a, int from, int to)
 
 	a->limb[from] = bit_and(a->limb[from], splat64(MASK26));
 	a->limb[to] = add64(a->limb[to], to < from ? times5(up) : up);
+}
+
+/* The same in half the time, two chains at once: limbs 1 and 4 end a little above 2^26. */
+INLINE struct number carry_fast(struct number a)
+{
+	carry_limb(&a, 0, 1);
+	carry_limb(&a, 3, 4);
+	carry_limb(&a, 1, 2);
+	carry_limb(&a, 4, 0);
+	carry_limb(&a, 2, 3);
+	carry_limb(&a, 0, 1);
+	carry_limb(&a, 3, 4);
+	return a;
 }
 
 /* All limbs end below 2^26, but limb 1 a little above. */
@@ -116,6 +147,38 @@ INLINE void make_powers(struct power power[POWERS], const vec key[4])
 		a = carry(z);
 		power[i] = to_power(a);
 	}
+}
+
+/* A block of each lane as a number, 2^128 added. */
+INLINE struct number load_blocks(const uint8_t *const text[LANES], size_t at)
+{
+	vec even = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(
+						   (const __m128i *)(text[0] + at))),
+					   _mm_loadu_si128((const __m128i *)(text[2] + at)), 1);
+	vec odd = _mm256_inserti128_si256(_mm256_castsi128_si256(
+						  _mm_loadu_si128((const __m128i *)(text[1] + at))),
+					  _mm_loadu_si128((const __m128i *)(text[3] + at)), 1);
+
+	return unpack(_mm256_unpacklo_epi64(even, odd), _mm256_unpackhi_epi64(even, odd),
+		      splat64(BIT_128));
+}
+
+/* Adds the next CHUNK bytes. h, which is late, joins sums that are nearly done. */
+INLINE struct number absorb_chunk(struct number h, const uint8_t *const text[LANES], size_t at,
+				  const struct power power[POWERS])
+{
+	struct number z, m = load_blocks(text, at + 48);
+
+	set_product(&z, &m, &power[0]);
+	m = load_blocks(text, at + 32);
+	add_product(&z, &m, &power[1]);
+	m = load_blocks(text, at + 16);
+	add_product(&z, &m, &power[2]);
+	m = load_blocks(text, at);
+	for (int j = 0; j < 5; j++)
+		m.limb[j] = add64(m.limb[j], h.limb[j]);
+	add_product(&z, &m, &power[3]);
+	return carry_fast(z);
 }
 
 /* Adds the next `len` bytes: CHUNK, or what is left at the end, padded to CHUNK by the caller. */
@@ -220,31 +283,38 @@ static void add_pad(struct lm_mac *mac, const uint8_t v[32], const struct lm_mac
 	memcpy(mac->b, &sum, sizeof(sum));
 }
 
-/* LANES messages at most; lanes beyond n repeat the last. `aead`: padded, and with lengths. */
+/*
+ * LANES messages at most; lanes beyond n repeat the last. `aead`: padded, and with lengths. What
+ * stands behind them in `message`, n_all in all, is fetched meanwhile.
+ */
 INLINE void hash_lanes(struct lm_mac *mac, const struct lm_mac_key *key,
-		       const uint8_t *const message[], size_t len, bool aead, unsigned n)
+		       const uint8_t *const message[], size_t len, bool aead, unsigned n_all)
 {
 	const vec zero = _mm256_setzero_si256();
 	struct number h = {{zero, zero, zero, zero, zero}};
 	struct power power[POWERS];
-	const uint8_t *text[LANES];
+	const uint8_t *text[LANES], *ahead[LANES];
 	uint8_t sum[LANES][32];
 	vec words[4], v[4] = {zero, zero, zero, zero};
-	size_t left = len;
+	size_t left = len % CHUNK;
+	unsigned n = n_all < LANES ? n_all : LANES;
 
 	for (unsigned lane = 0; lane < LANES; lane++) {
 		unsigned i = lane < n ? lane : n - 1;
 
 		text[lane] = message[i];
+		ahead[lane] = message[lane + LANES < n_all ? lane + LANES : i];
 		words[lane] = load(key[i].b);
 	}
 	transpose64(words);
 	make_powers(power, words);
-	for (; left >= CHUNK; left -= CHUNK) {
-		h = absorb(h, text, CHUNK, power);
+	for (size_t at = 0; at < len - left; at += CHUNK) {
 		for (unsigned lane = 0; lane < LANES; lane++)
-			text[lane] += CHUNK;
+			_mm_prefetch((const char *)ahead[lane] + at, _MM_HINT_T0);
+		h = absorb_chunk(h, text, at, power);
 	}
+	for (unsigned lane = 0; lane < LANES; lane++)
+		text[lane] += len - left;
 	if (aead)
 		h = absorb_aead_end(h, text, left, len, power);
 	else if (left > 0)
@@ -275,6 +345,5 @@ void lm_poly1305_aead_avx2(struct lm_mac *mac, const struct lm_mac_key *key,
 			   const uint8_t *const message[], size_t len, unsigned n)
 {
 	for (unsigned first = 0; first < n; first += LANES)
-		hash_lanes(mac + first, key + first, message + first, len, true,
-			   n - first < LANES ? n - first : LANES);
+		hash_lanes(mac + first, key + first, message + first, len, true, n - first);
 }
