@@ -193,9 +193,18 @@ bool frame_way_first(struct frame_way *way, const struct frame_self *self,
 
 /* ---- What comes in ---- */
 
-/* UDP to an own address; `ip` is that, and whether it is IPv6 says whether zero is a checksum. */
+static bool udp_sum_right(bool ipv6, const uint8_t *destination, struct rest udp)
+{
+	size_t each = ip_len(ipv6);
+	uint64_t pseudo = sum_pseudo(destination - each, 2 * each, udp.len);
+
+	return sum_fold(sum_words(pseudo, udp.at, udp.len)) == 0xffff;
+}
+
+/* UDP to an own address; `ip` is that, behind the source's, and whether it is IPv6 says whether
+ * zero is a checksum. */
 static struct frame_parsed parse_udp(const struct frame_self *self, bool ipv6, const uint8_t *ip,
-				     struct rest udp, uint64_t pseudo, bool checked)
+				     struct rest udp, bool checked)
 {
 	if (udp.len < UDP_LEN || load_be16(udp.at + 4) != udp.len)
 		return drop(LM_DROP_UDP);
@@ -204,7 +213,7 @@ static struct frame_parsed parse_udp(const struct frame_self *self, bool ipv6, c
 	if (load_be16(udp.at + 6) == 0) {
 		if (ipv6)
 			return drop(LM_DROP_UDP);
-	} else if (!checked && sum_fold(sum_words(pseudo, udp.at, udp.len)) != 0xffff) {
+	} else if (!checked && !udp_sum_right(ipv6, ip, udp)) {
 		return drop(LM_DROP_UDP);
 	}
 	return (struct frame_parsed){.class = FRAME_PACKET,
@@ -243,11 +252,9 @@ static struct frame_parsed parse_ipv4(const struct frame_self *self, struct rest
 	if (ip.at[9] != PROTO_UDP)
 		return drop(LM_DROP_FOREIGN);
 
-	uint64_t pseudo = sum_pseudo(ip.at + 12, 8, total - IPV4_LEN);
-
 	ip.len = total;
 	skip(&ip, IPV4_LEN);
-	return parse_udp(self, false, destination, ip, pseudo, checked.udp);
+	return parse_udp(self, false, destination, ip, checked.udp);
 }
 
 /* Link-local traffic that keeps addresses working: neighbour discovery and multicast listening. */
@@ -286,11 +293,9 @@ static struct frame_parsed parse_ipv6(const struct frame_self *self, struct rest
 	if (ip.at[6] != PROTO_UDP)
 		return drop(LM_DROP_FOREIGN);
 
-	uint64_t pseudo = sum_pseudo(source, 32, payload);
-
 	ip.len = IPV6_LEN + payload;
 	skip(&ip, IPV6_LEN);
-	return parse_udp(self, true, destination, ip, pseudo, checked.udp);
+	return parse_udp(self, true, destination, ip, checked.udp);
 }
 
 struct frame_parsed frame_parse(const struct frame_self *self, const uint8_t *frame, size_t len,

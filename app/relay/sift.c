@@ -17,13 +17,13 @@
 /* What a burst from the NIC comes to. */
 struct sifting {
 	struct worker *worker;
-	unsigned thrown;
+	unsigned thrown, lost; /* of what is thrown, handshakes, which are in no book */
 	void *thrown_mbuf[LM_BURST];
 };
 
+/* Counts why; what is thrown together is counted as received together. */
 static void throw(struct worker * worker, void *mbuf, void **thrown, unsigned *n, enum lm_drop why)
 {
-	count_add(&worker->count.received, 1);
 	count_add(&worker->count.drop[why], 1);
 	thrown[(*n)++] = mbuf;
 }
@@ -34,40 +34,60 @@ static void keep(struct worker *worker, struct rte_mbuf *mbuf, uint32_t queue)
 	worker->arrived_mbuf[worker->arrived++] = mbuf;
 }
 
+static bool claim(struct worker *worker, uint32_t peer, uint32_t *queue, struct rte_mbuf *mbuf,
+		  void **thrown, unsigned *n)
+{
+	*queue = worker_queue(worker, peer);
+	if (share_claim(worker->share, *queue))
+		return true;
+	throw(worker, mbuf, thrown, n, LM_DROP_OVERLOAD);
+	return false;
+}
+
 bool sift_claim(struct worker *worker, uint32_t *queue, struct rte_mbuf *mbuf, void **thrown,
 		unsigned *n)
 {
+	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+	unsigned lane;
 	uint32_t peer;
 
-	if (!lm_link_glance(&peer, worker->link.table, rte_pktmbuf_mtod(mbuf, const uint8_t *))) {
-		throw(worker, mbuf, thrown, n, LM_DROP_LINK_INDEX);
-		return false;
-	}
-	*queue = worker_queue(worker, peer);
-	if (!share_claim(worker->share, *queue)) {
-		throw(worker, mbuf, thrown, n, LM_DROP_OVERLOAD);
-		return false;
-	}
-	return true;
+	if (lm_link_glance(&peer, &lane, worker->link.table, frame))
+		return claim(worker, peer, queue, mbuf, thrown, n);
+	throw(worker, mbuf, thrown, n, LM_DROP_LINK_INDEX);
+	return false;
 }
 
-/* A frame of the protocol's: for this worker, another one, or nobody. */
-static void sift_frame(struct sifting *sifting, struct rte_mbuf *mbuf)
+/* The worker that has this lane: with one worker there is nothing to divide. */
+static struct worker *owner_of(const struct worker_link *link, unsigned lane)
 {
-	struct worker *worker = sifting->worker;
-	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-	unsigned lane = lm_link_lane(worker->link.table, frame);
-	struct worker *owner = worker->link.workers[lane % worker->link.n];
-	uint32_t queue, unused;
+	return link->workers[link->n == 1 ? 0 : lane % link->n];
+}
 
-	if (owner == worker) {
-		if (sift_claim(worker, &queue, mbuf, sifting->thrown_mbuf, &sifting->thrown))
-			keep(worker, mbuf, queue);
+/*
+ * A frame of the protocol's: for this worker, another one, or nobody. Most of what floods is
+ * nobody's, and its buffer's head is not written.
+ */
+static void sift_frame(struct sifting *sifting, struct rte_mbuf *mbuf, const uint8_t *frame,
+		       struct frame_parsed parsed)
+{
+	struct worker *worker = sifting->worker, *owner;
+	uint32_t queue, peer;
+	unsigned lane;
+
+	if (!lm_link_glance(&peer, &lane, worker->link.table, frame)) {
+		throw(worker, mbuf, sifting->thrown_mbuf, &sifting->thrown, LM_DROP_LINK_INDEX);
 		return;
 	}
-	if (!lm_link_glance(&unused, worker->link.table, frame))
-		throw(worker, mbuf, sifting->thrown_mbuf, &sifting->thrown, LM_DROP_LINK_INDEX);
-	else if (rte_ring_mp_enqueue(owner->link.from_others, mbuf) != 0)
+	owner = owner_of(&worker->link, lane);
+	if (owner == worker) {
+		if (!claim(worker, peer, &queue, mbuf, sifting->thrown_mbuf, &sifting->thrown))
+			return;
+		worker_cut(mbuf, parsed);
+		keep(worker, mbuf, queue);
+		return;
+	}
+	worker_cut(mbuf, parsed);
+	if (rte_ring_mp_enqueue(owner->link.from_others, mbuf) != 0)
 		throw(worker, mbuf, sifting->thrown_mbuf, &sifting->thrown, LM_DROP_LINK_RING_FULL);
 }
 
@@ -84,6 +104,7 @@ static void sift_handshake(struct sifting *sifting, struct rte_mbuf *mbuf)
 		return;
 	}
 	count_add(&count->handshake_lost, 1);
+	sifting->lost++;
 	sifting->thrown_mbuf[sifting->thrown++] = mbuf;
 }
 
@@ -94,8 +115,7 @@ static void sift_payload(struct sifting *sifting, struct rte_mbuf *mbuf, struct 
 
 	switch (lm_link_kind(worker->link.table, payload, parsed.len)) {
 	case LM_LINK_FRAME:
-		worker_cut(mbuf, parsed);
-		sift_frame(sifting, mbuf);
+		sift_frame(sifting, mbuf, payload, parsed);
 		break;
 	case LM_LINK_HANDSHAKE:
 		sift_handshake(sifting, mbuf);
@@ -146,6 +166,7 @@ static void sift_burst(struct worker *worker, struct rte_mbuf **mbuf, unsigned n
 			rte_prefetch0(rte_pktmbuf_mtod(mbuf[i + FRAMES_AHEAD], const void *));
 		sift(&sifting, mbuf[i]);
 	}
+	count_add(&worker->count.received, sifting.thrown - sifting.lost);
 	worker_free(worker, sifting.thrown_mbuf, sifting.thrown);
 }
 

@@ -20,7 +20,7 @@ unsigned sift_receive(struct worker *worker);
 
 /*
  * The queue of a frame's sender if there is still room for what it sends; else the frame has ended
- * and is in thrown[*n], its drop counted.
+ * and is in thrown[*n], its drop counted, and not yet that it was received.
  */
 LM_MUST_CHECK bool sift_claim(struct worker *worker, uint32_t *queue, struct rte_mbuf *frame,
 			      void **thrown, unsigned *n);

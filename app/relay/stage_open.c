@@ -24,6 +24,7 @@ static void take_from_others(struct worker *worker)
 			worker->arrived_queue[worker->arrived] = queue;
 			worker->arrived_mbuf[worker->arrived++] = mbuf[i];
 		}
+		count_add(&worker->count.received, lost);
 		worker_free(worker, thrown, lost);
 		room -= n;
 	} while (n > 0 && room > 0);
@@ -56,38 +57,44 @@ static void add(struct worker *worker, struct rte_mbuf *mbuf, uint32_t queue)
 	worker->opened[worker->opened_n++] = (struct share_entry){.packet = mbuf, .queue = queue};
 }
 
-static void opened(struct worker *worker, struct rte_mbuf *mbuf, const struct lm_link_open *item)
+/* Goes on with a packet; false: it has ended, its drop is counted, and its buffer is left. */
+static bool opened(struct worker *worker, struct rte_mbuf *mbuf, const struct lm_link_open *item)
 {
 	enum lm_drop drop = item->drop;
 	bool first = false;
 
-	if (drop == LM_DROP_NONE && !item->packet) {
-		count_add(&worker->count.dummy_in, 1);
-		rte_pktmbuf_free(mbuf);
-		return;
-	}
-	count_add(&worker->count.received, 1);
 	if (drop == LM_DROP_NONE && !may_send(worker, item, &first))
 		drop = LM_DROP_LINK_ROLE;
 	if (drop != LM_DROP_NONE) {
-		stage_drop(worker, mbuf, drop);
-		return;
+		count_add(&worker->count.drop[drop], 1);
+		return false;
 	}
 	cut(mbuf, first);
 	add(worker, mbuf, worker_queue(worker, item->peer));
+	return true;
 }
 
 static void open_burst(struct worker *worker, struct rte_mbuf **mbuf, unsigned n)
 {
 	struct lm_link_open item[LM_BURST];
+	void *ended[LM_BURST];
+	unsigned ends = 0, dummies = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		item[i].frame = rte_pktmbuf_mtod(mbuf[i], uint8_t *);
 		item[i].len = rte_pktmbuf_data_len(mbuf[i]);
 	}
 	(void)!lm_link_open(worker->link.context, item, n);
-	for (unsigned i = 0; i < n; i++)
-		opened(worker, mbuf[i], &item[i]);
+	for (unsigned i = 0; i < n; i++) {
+		bool dummy = item[i].drop == LM_DROP_NONE && !item[i].packet;
+
+		dummies += dummy;
+		if (dummy || !opened(worker, mbuf[i], &item[i]))
+			ended[ends++] = mbuf[i];
+	}
+	count_add(&worker->count.dummy_in, dummies);
+	count_add(&worker->count.received, n - dummies);
+	worker_free(worker, ended, ends);
 }
 
 unsigned stage_open(struct worker *worker)

@@ -141,13 +141,16 @@ static struct lm_link_session *look_up(const struct lm_link_table *table, const 
 	return lm_link_session_at(table, place);
 }
 
-bool lm_link_glance(uint32_t *peer, const struct lm_link_table *table, const uint8_t *frame)
+bool lm_link_glance(uint32_t *peer, unsigned *lane, const struct lm_link_table *table,
+		    const uint8_t *frame)
 {
 	const struct lm_link_session *session = look_up(table, frame);
 
-	if (session)
-		*peer = session->number;
-	return session != NULL;
+	if (!session)
+		return false;
+	*peer = session->number;
+	*lane = lm_link_lane(table, frame);
+	return true;
 }
 
 /* Frames of the right form, under an index that somebody has. Returns how many. */
@@ -173,6 +176,7 @@ static unsigned find_lanes(struct lm_link_worker *worker, struct lm_link_open *i
 		work->session[lanes] = session;
 		work->rx[lanes] = &session->lane[lane].rx;
 		work->counter[lanes] = lm_link_load_u64(item[i].frame + 8);
+		__builtin_prefetch(item[i].frame + item[i].len - LM_LINK_TAILROOM);
 		__builtin_prefetch(work->rx[lanes]);
 		__builtin_prefetch(
 			&work->rx[lanes]->seen[work->counter[lanes] / WORD_BITS % WINDOW_LEN], 1);

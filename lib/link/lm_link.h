@@ -89,10 +89,10 @@ enum lm_link_kind lm_link_kind(const struct lm_link_table *table, const uint8_t 
 unsigned lm_link_lane(const struct lm_link_table *table, const uint8_t *frame);
 
 /*
- * The number of the peer whose session has the index of what lm_link_kind calls a frame. False:
- * nobody's has. A glance at who says to have sent it, and no proof. Packet path.
+ * Whether somebody's session has the index of what lm_link_kind calls a frame: that peer's number
+ * and the lane. A glance at who says to have sent it, and no proof. Packet path.
  */
-LM_MUST_CHECK bool lm_link_glance(uint32_t *peer, const struct lm_link_table *table,
+LM_MUST_CHECK bool lm_link_glance(uint32_t *peer, unsigned *lane, const struct lm_link_table *table,
 				  const uint8_t *frame);
 
 struct lm_link_worker; /* one context per lcore */

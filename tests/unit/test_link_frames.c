@@ -373,12 +373,21 @@ static void only_exact_lengths_and_types_are_frames_or_messages(void **state)
 /* A frame moved to another lane, sent back, or under an index of nobody. */
 static void check_confusion(void)
 {
-	uint32_t base = b.peer->current->base;
+	uint32_t base = b.peer->current->base, peer = 0;
+	unsigned glanced = 99;
 
 	send_burst(&a, worker_a, 1);
 	for (uint32_t lane = 0; lane < 32; lane++) {
 		lm_store_u32(buffer[0] + 4, base + lane);
 		assert_int_equal(lm_link_lane(b.table, buffer[0]), lane);
+		assert_true(lm_link_glance(&peer, &glanced, b.table, buffer[0]));
+		assert_int_equal(glanced, lane);
+		assert_int_equal(peer, b.peer->number);
+		for (unsigned bit = 5; bit < 32; bit++) {
+			lm_store_u32(buffer[0] + 4, (base + lane) ^ 1u << bit);
+			assert_false(lm_link_glance(&peer, &glanced, b.table, buffer[0]));
+		}
+		lm_store_u32(buffer[0] + 4, base + lane);
 		if (lane != lane_of(0))
 			assert_drop(open_one(worker_b, buffer[0], FRAME), LM_DROP_LINK_TAG);
 		send_burst(&a, worker_a, 1);
