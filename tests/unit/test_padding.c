@@ -11,12 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mixer.h"
+#include "mixer_testing.h"
 #include "testing.h"
 
-#define GATEWAYS    8
-#define WORKERS     3
-#define RING        1024
 #define INTERVAL_US 1000
 #define WINDOW_US   10000
 #define WINDOWS     4000
@@ -37,146 +34,57 @@ struct observed {
 	uint64_t packets, frames, longest_wait_us;
 };
 
-struct stage {
-	struct lm_topology topology;
-	struct lm_topology_node node[GATEWAYS + 1];
-	uint32_t gateways[GATEWAYS];
-	struct links links;
-	struct shared shared;
-	struct cover cover;
-	struct worker worker[WORKERS];
-	struct worker *workers[WORKERS];
-	struct mixer mixer;
+/* A mixer, what is sent to it, and when it steps. */
+struct scene {
+	struct stage *stage;
 	struct lm_prng traffic, clock;
 	uint64_t next_us[GATEWAYS + 1]; /* of each link's next packet */
 	uint64_t offered, given;
 };
 
-static void *aligned(size_t n)
+static struct scene *make_scene(bool padding, uint8_t seed)
 {
-	void *memory = aligned_alloc(LM_CACHE_LINE, (n + 63) / 64 * 64);
+	const struct stage_params params = {.interval_us = padding ? INTERVAL_US : 0,
+					    .mean_us = MEAN_US,
+					    .held = 1 << 16,
+					    .waiting = 1 << 16,
+					    .link = 1 << 14,
+					    .ring = 1024};
+	struct scene *scene = stage_memory(sizeof(*scene));
 
-	assert_non_null(memory);
-	return memset(memory, 0, (n + 63) / 64 * 64);
+	scene->stage = stage_make(&params, seed);
+	stage_prng(&scene->traffic, seed, 4);
+	stage_prng(&scene->clock, seed, 5);
+	return scene;
 }
 
-static void start_prng(struct lm_prng *prng, uint8_t seed, uint8_t what)
+static void free_scene(struct scene *scene)
 {
-	uint8_t key[32] = {seed, what};
-
-	lm_prng_init(prng, key);
-}
-
-static struct rte_ring *make_ring(size_t element)
-{
-	struct rte_ring *ring = aligned((size_t)rte_ring_get_memsize_elem((unsigned)element, RING));
-
-	assert_int_equal(rte_ring_init(ring, "test", RING, RING_F_SP_ENQ | RING_F_SC_DEQ), 0);
-	return ring;
-}
-
-static void make_view(struct stage *stage)
-{
-	static const uint8_t mac[6] = {2};
-	struct lm_topology_node *self = &stage->node[GATEWAYS];
-	struct frame_self frame_self;
-
-	*self = (struct lm_topology_node){.id = 5000,
-					  .layer = 1,
-					  .addresses = 1,
-					  .address = {{.ip = {10, 0, 0, 1}}}};
-	for (unsigned i = 0; i < GATEWAYS; i++) {
-		stage->gateways[i] = i;
-		stage->node[i] =
-			(struct lm_topology_node){.id = 1 + i,
-						  .role = LM_TOPOLOGY_GATEWAY,
-						  .addresses = 1,
-						  .address = {{.ip = {10, 0, 1, (uint8_t)i}}}};
-	}
-	stage->topology.layers = 1;
-	stage->topology.nodes = GATEWAYS + 1;
-	stage->topology.node = stage->node;
-	stage->topology.layer_nodes[0] = GATEWAYS;
-	stage->topology.layer_node[0] = stage->gateways;
-	view_self_init(&frame_self, self, mac, 0);
-	stage->shared.view = view_make(&stage->topology, self, &frame_self, NULL, &stage->links,
-				       view_resolve_static, NULL);
-	assert_non_null(stage->shared.view);
-	assert_int_equal(stage->shared.view->links, GATEWAYS);
-}
-
-static void make_pacer(struct stage *stage, uint8_t seed)
-{
-	struct lm_pacer_params params = {INTERVAL_US, LINKS_MAX, 1 << 16, 1 << 14};
-	uint8_t key[32] = {seed, 1};
-
-	stage->mixer.pacer = lm_pacer_init(aligned(lm_pacer_size(&params)), &params, key);
-}
-
-static struct stage *make_stage(bool padding, uint8_t seed)
-{
-	static const struct lm_mix_params params = {.strategy = LM_MIX_POISSON,
-						    .mean_delay_us = MEAN_US};
-	struct stage *stage = aligned(sizeof(*stage));
-	struct mixer *mixer = &stage->mixer;
-	uint8_t key[32] = {seed, 2};
-
-	make_view(stage);
-	for (unsigned i = 0; i < WORKERS; i++) {
-		stage->worker[i].to_mixer = make_ring(sizeof(struct lm_mix_item));
-		stage->worker[i].from_mixer = make_ring(sizeof(struct lm_mix_item));
-		stage->workers[i] = &stage->worker[i];
-	}
-	for (unsigned kind = 0; kind < COVER_KINDS; kind++)
-		stage->cover.schedule[kind].next_us = UINT64_MAX;
-	*mixer = (struct mixer){.shared = &stage->shared,
-				.worker = stage->workers,
-				.workers = WORKERS,
-				.senders = WORKERS,
-				.to_sink = make_ring(sizeof(void *)),
-				.cover = &stage->cover};
-	mixer->mix = lm_mix_init(aligned(lm_mix_size(1 << 16)), 1 << 16, &params, key, 0);
-	start_prng(&mixer->prng, seed, 3);
-	start_prng(&stage->traffic, seed, 4);
-	start_prng(&stage->clock, seed, 5);
-	if (padding)
-		make_pacer(stage, seed);
-	return stage;
-}
-
-static void free_stage(struct stage *stage)
-{
-	for (unsigned i = 0; i < WORKERS; i++) {
-		free(stage->worker[i].to_mixer);
-		free(stage->worker[i].from_mixer);
-	}
-	free(stage->mixer.to_sink);
-	free(stage->mixer.mix);
-	free(stage->mixer.pacer);
-	free((void *)(uintptr_t)stage->shared.view);
-	free(stage);
+	stage_free(scene->stage);
+	free(scene);
 }
 
 /* Packets that have come by now_us, Poisson arrivals at `load` of each link's slots. */
-static void offer(struct stage *stage, double load, uint64_t now_us)
+static void offer(struct scene *scene, double load, uint64_t now_us)
 {
 	uint32_t gap_us = load > 0 ? (uint32_t)(INTERVAL_US / load) : 0;
 
 	for (uint16_t link = 1; load > 0 && link <= GATEWAYS; link++) {
-		for (; stage->next_us[link] <= now_us;
-		     stage->next_us[link] += lm_prng_exponential_us(&stage->traffic, gap_us)) {
+		for (; scene->next_us[link] <= now_us;
+		     scene->next_us[link] += lm_prng_exponential_us(&scene->traffic, gap_us)) {
 			struct lm_mix_item item = {
-				.packet = (void *)(uintptr_t)(1 + stage->next_us[link]),
+				.packet = (void *)(uintptr_t)(1 + scene->next_us[link]),
 				.delay_us =
-					(uint32_t)lm_prng_exponential_us(&stage->traffic, MEAN_US),
+					(uint32_t)lm_prng_exponential_us(&scene->traffic, MEAN_US),
 				.from = 1,
 				.to = link};
-			unsigned worker = lm_prng_below(&stage->traffic, WORKERS);
+			unsigned worker = lm_prng_below(&scene->traffic, WORKERS);
 
-			assert_int_equal(rte_ring_sp_enqueue_elem(stage->worker[worker].to_mixer,
-								  &item, sizeof(item)),
-					 0);
-			stage->offered++;
+			assert_int_equal(
+				rte_ring_sp_enqueue_elem(scene->stage->worker[worker].to_mixer,
+							 &item, sizeof(item)),
+				0);
+			scene->offered++;
 		}
 	}
 }
@@ -215,17 +123,17 @@ static void end_window(struct observed *observed, struct window *window, unsigne
 	*window = (struct window){0};
 }
 
-static void take_sent(struct stage *stage, struct observed *observed, struct window *window,
+static void take_sent(struct scene *scene, struct observed *observed, struct window *window,
 		      uint64_t now_us)
 {
 	struct lm_mix_item item;
 
 	for (unsigned i = 0; i < WORKERS; i++) {
-		struct worker *worker = &stage->worker[i];
+		struct worker *worker = &scene->stage->worker[i];
 
 		while (rte_ring_dequeue_elem(worker->from_mixer, &item, sizeof(item)) == 0) {
 			worker->dummies_taken += item.packet == NULL;
-			stage->given += item.packet != NULL;
+			scene->given += item.packet != NULL;
 			if (item.to != WATCHED)
 				continue;
 			observed->packets += item.packet != NULL;
@@ -237,16 +145,16 @@ static void take_sent(struct stage *stage, struct observed *observed, struct win
 
 static struct observed *observe(bool padding, double load, uint8_t seed)
 {
-	struct observed *observed = aligned(sizeof(*observed));
-	struct stage *stage = make_stage(padding, seed);
+	struct observed *observed = stage_memory(sizeof(*observed));
+	struct scene *scene = make_scene(padding, seed);
 	struct window window = {0};
 	uint64_t end_us = WARM_US, now_us = 0, held = 0;
 
 	for (unsigned at = 0; at <= WINDOWS; at++, end_us += WINDOW_US) {
-		for (; now_us < end_us; now_us += 1 + lm_prng_below(&stage->clock, STEP_MAX_US)) {
-			offer(stage, load, now_us);
-			mixer_step(&stage->mixer, now_us);
-			take_sent(stage, observed, &window, now_us);
+		for (; now_us < end_us; now_us += 1 + lm_prng_below(&scene->clock, STEP_MAX_US)) {
+			offer(scene, load, now_us);
+			mixer_step(&scene->stage->mixer, now_us);
+			take_sent(scene, observed, &window, now_us);
 		}
 		if (at == 0)
 			window = (struct window){0};
@@ -254,9 +162,9 @@ static struct observed *observe(bool padding, double load, uint8_t seed)
 			end_window(observed, &window, at - 1);
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
-		held += worker_held(&stage->worker[i]);
-	assert_int_equal(stage->offered, stage->given + stage->mixer.held + held);
-	free_stage(stage);
+		held += worker_held(&scene->stage->worker[i]);
+	assert_int_equal(scene->offered, scene->given + scene->stage->mixer.held + held);
+	free_scene(scene);
 	return observed;
 }
 
