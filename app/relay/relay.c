@@ -482,6 +482,13 @@ void relay_books(const struct relay *relay, struct counters *total, uint64_t *he
 	counters_add(total, &relay->count);
 }
 
+/* Dummies that were to be sent end with the relay. */
+static void end_dummies(struct worker *worker)
+{
+	count_add(&worker->count.dummy_lost, worker->dummies_put - worker->dummies_taken);
+	worker->dummies_taken = worker->dummies_put;
+}
+
 static void drop_ring(struct relay *relay, struct rte_ring *ring)
 {
 	struct lm_mix_item item;
@@ -496,10 +503,12 @@ static void drop_ring(struct relay *relay, struct rte_ring *ring)
 static void drop_unsent(struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->unsent_n; i++) {
-		if (worker->unsent_dummies >> i & 1)
-			rte_pktmbuf_free(worker->unsent[i]);
-		else
+		if (!(worker->unsent_dummies >> i & 1)) {
 			stage_drop(worker, worker->unsent[i], LM_DROP_STOPPED);
+			continue;
+		}
+		count_add(&worker->count.dummy_lost, 1);
+		rte_pktmbuf_free(worker->unsent[i]);
 	}
 	worker->unsent_n = 0;
 	worker->unsent_dummies = 0;
@@ -533,7 +542,7 @@ void relay_drop_held(struct relay *relay)
 		drop_ring(relay, worker->from_mixer);
 		drop_waiting(worker);
 		drop_unsent(worker);
-		worker->dummies_taken = worker->dummies_put;
+		end_dummies(worker);
 		worker_publish(worker);
 	}
 }

@@ -268,12 +268,9 @@ static void watch_ready(struct run *run)
 static void watch_sets(struct run *run)
 {
 	struct relay *relay = run->relay;
-	uint64_t now_us = lm_clock_us(), held;
 	struct counters total;
+	uint64_t held;
 
-	if (now_us < run->watch_us)
-		return;
-	run->watch_us = now_us + WATCH_US;
 	relay_books(relay, &total, &held);
 	if (total.drop[LM_DROP_REPLAY_FULL] == run->refused)
 		return;
@@ -282,6 +279,44 @@ static void watch_sets(struct run *run)
 	if (!run->told_full)
 		mix_keys_warn_full(stderr, &relay->keys);
 	run->told_full = true;
+}
+
+/* Says when links fall behind their rate for long, and when they hold it again. */
+static void watch_padding(struct run *run)
+{
+	struct relay *relay = run->relay;
+	const struct lm_pacer *pacer = relay->mixer.pacer;
+	uint64_t lost = pacer ? lm_pacer_forgotten(pacer) : 0;
+
+	switch (padding_see(&run->padding, lost)) {
+	case PADDING_BEHIND:
+		count_add(&relay->alarm_padding, 1);
+		fprintf(stderr,
+			"linemix-relay: node %u: links do not hold the rate of their padding, "
+			"which "
+			"may show what they carry: %llu slots were lost so far; give the mixer and "
+			"the workers CPUs that nothing else uses, or see why the port does not "
+			"send\n",
+			relay->node->id, (unsigned long long)lost);
+		break;
+	case PADDING_HOLDS:
+		fprintf(stderr, "linemix-relay: node %u: links hold the rate of their padding\n",
+			relay->node->id);
+		break;
+	case PADDING_NO_NEWS:
+		break;
+	}
+}
+
+static void watch(struct run *run)
+{
+	uint64_t now_us = lm_clock_us();
+
+	if (now_us < run->watch_us)
+		return;
+	run->watch_us = now_us + WATCH_US;
+	watch_sets(run);
+	watch_padding(run);
 }
 
 /* The mixer gives nothing yet: the kernel has just begun to look for next hops. */
@@ -450,7 +485,7 @@ static int control(struct run *run, int *signal, struct lm_error *err)
 		watch_ready(run);
 		if (run->relay->shared.waits)
 			maybe_end_wait(run);
-		watch_sets(run);
+		watch(run);
 		if (rc == 0)
 			rc = rollover_step(run, err);
 	}

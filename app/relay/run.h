@@ -8,6 +8,7 @@
 #include "lcore.h"
 #include "neighbours.h"
 #include "notify.h"
+#include "padding.h"
 #include "relay.h"
 #include "rollover.h"
 
@@ -26,9 +27,10 @@ struct run {
 	bool heard;          /* they may have changed since */
 	uint64_t wait_us;    /* until then what came waits for next hops */
 	uint64_t warn_us;    /* when those not ready are named; 0: they have been */
-	uint64_t watch_us;   /* when replay sets are looked at again */
+	uint64_t watch_us;   /* when replay sets and padding are looked at again */
 	uint64_t refused;    /* packets that full ones have refused */
 	bool told_full;
+	struct padding_watch padding;
 	bool sink_runs;
 	struct rollover rollover;
 	struct notify notify;

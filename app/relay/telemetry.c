@@ -123,6 +123,9 @@ static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 	add_count(data, "links_second_best", &relay->ways.second_best);
 	add_count(data, "links_low_mtu", &relay->ways.low_mtu);
 	add_count(data, "alarm_low_mtu", &relay->ways.alarm_low_mtu);
+	rte_tel_data_add_dict_u64(data, "slots_lost",
+				  relay->mixer.pacer ? lm_pacer_forgotten(relay->mixer.pacer) : 0);
+	add_count(data, "alarm_padding", &relay->alarm_padding);
 	rte_tel_data_add_dict_u64(data, "filter_rules",
 				  __atomic_load_n(&relay->filter.n, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_u64(data, "uptime_us", lm_clock_us() - started_us);
@@ -130,6 +133,23 @@ static void add_stats(const struct relay *relay, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "alarm_books",
 				  __atomic_load_n(&relay->alarm_books, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_int(data, "ready", __atomic_load_n(&relay->ready, __ATOMIC_RELAXED));
+}
+
+/* How late the slots of links were given; nothing where there is no padding. */
+static void add_padding(const struct relay *relay, struct rte_tel_data *data)
+{
+	const struct lm_pacer *pacer = relay->mixer.pacer;
+	char name[64];
+
+	for (unsigned bin = 0; pacer && bin < LM_PACER_LATE_BINS; bin++) {
+		if (bin < LM_PACER_LATE_BINS - 1)
+			snprintf(name, sizeof(name), "late_below_%u_us", 1u << bin);
+		else
+			snprintf(name, sizeof(name), "late_more");
+		rte_tel_data_add_dict_u64(data, name, lm_pacer_late(pacer, bin));
+	}
+	if (pacer)
+		rte_tel_data_add_dict_u64(data, "lost", lm_pacer_forgotten(pacer));
 }
 
 static void add_lcores(const struct relay *relay, struct rte_tel_data *data)
@@ -175,6 +195,13 @@ static int on_lcores(const char *command, const char *parameters, struct rte_tel
 	(void)command;
 	(void)parameters;
 	return answer(data, add_lcores);
+}
+
+static int on_padding(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	(void)command;
+	(void)parameters;
+	return answer(data, add_padding);
 }
 
 /* The number after the comma; 0 if there is none. */
@@ -236,6 +263,9 @@ int telemetry_start(const struct relay *relay, const struct lcore *lcore, struct
 	if (rc == 0)
 		rc = rte_telemetry_register_cmd("/linemix/lcores", on_lcores,
 						"Rounds and busy rounds by CPU. No parameters.");
+	if (rc == 0)
+		rc = rte_telemetry_register_cmd("/linemix/padding", on_padding,
+						"Slots of links by their lateness. No parameters.");
 	if (rc == 0)
 		rc = rte_telemetry_register_cmd("/linemix/links", on_links,
 						"Ids of neighbours. Parameter: place to go on at.");

@@ -123,9 +123,21 @@ LM_MUST_CHECK unsigned lm_pacer_evict(struct lm_pacer *pacer, struct lm_mix_item
  */
 void lm_pacer_lift(struct lm_pacer *pacer);
 
-uint32_t lm_pacer_room(const struct lm_pacer *pacer);      /* places that are free */
-uint32_t lm_pacer_held(const struct lm_pacer *pacer);      /* packets that wait */
-uint64_t lm_pacer_forgotten(const struct lm_pacer *pacer); /* slots, since the start */
+uint32_t lm_pacer_room(const struct lm_pacer *pacer); /* places that are free */
+uint32_t lm_pacer_held(const struct lm_pacer *pacer); /* packets that wait */
+
+/* Slots that were forgotten since the start. Any thread may ask. */
+uint64_t lm_pacer_forgotten(const struct lm_pacer *pacer);
+
+/*
+ * How late slots were given, by now_us of lm_pacer_due: bin 0 counts those in their microsecond,
+ * bin i those that were 2^(i-1) .. 2^i - 1 microseconds late, the last one all that were later.
+ * What was forgotten is in none.
+ */
+#define LM_PACER_LATE_BINS 18
+
+/* Slots in a bin since the start; bin < LM_PACER_LATE_BINS. Any thread may ask. */
+uint64_t lm_pacer_late(const struct lm_pacer *pacer, unsigned bin);
 
 /* ---- Building: one thread ---- */
 

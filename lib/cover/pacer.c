@@ -37,8 +37,8 @@ struct lm_pacer {
 	uint32_t slots, held;
 	uint32_t free; /* the first free node */
 	bool lifted;
-	uint64_t limit_us; /* what was missed by more is forgotten */
-	uint64_t forgotten;
+	uint64_t limit_us;                            /* what was missed by more is forgotten */
+	uint64_t forgotten, late[LM_PACER_LATE_BINS]; /* read by other threads */
 	struct queue orphans;
 	struct slot *heap;
 	struct node *node;
@@ -210,6 +210,19 @@ enum lm_drop lm_pacer_push(struct lm_pacer *pacer, const struct lm_mix_item *ite
 
 /* ---- Slots and queues ---- */
 
+/* One writer, any number of readers. */
+static void count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static void count_late(struct lm_pacer *pacer, uint64_t late_us)
+{
+	unsigned bin = late_us > 0 ? 64 - (unsigned)__builtin_clzll(late_us) : 0;
+
+	count(&pacer->late[bin < LM_PACER_LATE_BINS ? bin : LM_PACER_LATE_BINS - 1], 1);
+}
+
 /* Moves the earliest slot on past what has been missed for too long; false: it is not so late. */
 static bool forget(struct lm_pacer *pacer, struct slot slot, uint64_t now_us)
 {
@@ -219,7 +232,7 @@ static bool forget(struct lm_pacer *pacer, struct slot slot, uint64_t now_us)
 		return false;
 	missed = late_us / pacer->params.interval_us + 1;
 	slot.at_us += missed * pacer->params.interval_us;
-	pacer->forgotten += missed;
+	count(&pacer->forgotten, missed);
 	sift_down(pacer, 0, slot);
 	return true;
 }
@@ -235,6 +248,7 @@ unsigned lm_pacer_due(struct lm_pacer *pacer, struct lm_mix_item *item, unsigned
 
 		if (forget(pacer, slot, now_us))
 			continue;
+		count_late(pacer, now_us - slot.at_us);
 		slot.at_us += pacer->params.interval_us;
 		sift_down(pacer, 0, slot);
 		item[n++] =
@@ -279,5 +293,11 @@ uint32_t lm_pacer_held(const struct lm_pacer *pacer)
 
 uint64_t lm_pacer_forgotten(const struct lm_pacer *pacer)
 {
-	return pacer->forgotten;
+	return __atomic_load_n(&pacer->forgotten, __ATOMIC_RELAXED);
+}
+
+uint64_t lm_pacer_late(const struct lm_pacer *pacer, unsigned bin)
+{
+	LM_ASSERT(bin < LM_PACER_LATE_BINS);
+	return __atomic_load_n(&pacer->late[bin], __ATOMIC_RELAXED);
 }

@@ -189,6 +189,35 @@ static void who_is_late_gets_what_was_missed_but_no_burst_after_an_absence(void 
 	free(pacer);
 }
 
+static void lateness_is_counted_by_powers_of_two(void **state)
+{
+	static const struct {
+		uint64_t late_us;
+		unsigned bin;
+	} cases[] = {{0, 0},      {1, 1},       {2, 2},      {3, 2},
+		     {4, 3},      {1023, 10},   {1024, 11},  {65535, 16},
+		     {65536, 17}, {131072, 17}, {90000, 17}, {3599999999, 17}};
+	struct lm_pacer *pacer = make(3600000000, 1, 1, 1);
+	uint64_t want[LM_PACER_LATE_BINS] = {0};
+	struct lm_mix_item item;
+
+	(void)state;
+	lm_pacer_set(pacer, 1, 0);
+	for (unsigned i = 0; i < LM_COUNT(cases); i++) {
+		uint64_t at_us = lm_pacer_next_us(pacer);
+
+		assert_int_equal(lm_pacer_due(pacer, &item, 1, at_us + cases[i].late_us), 1);
+		want[cases[i].bin]++;
+	}
+	for (unsigned bin = 0; bin < LM_PACER_LATE_BINS; bin++)
+		assert_int_equal(lm_pacer_late(pacer, bin), want[bin]);
+	assert_int_equal(lm_pacer_due(pacer, &item, 1, lm_pacer_next_us(pacer) + 3600000001), 0);
+	assert_int_equal(lm_pacer_late(pacer, LM_PACER_LATE_BINS - 1),
+			 want[LM_PACER_LATE_BINS - 1]);
+	assert_int_equal(lm_pacer_forgotten(pacer), 2);
+	free(pacer);
+}
+
 static void a_full_link_leaves_places_for_the_others(void **state)
 {
 	struct lm_pacer *pacer = make(INTERVAL_US, LINKS, 100, 1000);
@@ -279,6 +308,7 @@ int main(void)
 		cmocka_unit_test(packets_move_no_slot),
 		cmocka_unit_test(packets_of_a_link_keep_their_order_and_lose_nothing),
 		cmocka_unit_test(who_is_late_gets_what_was_missed_but_no_burst_after_an_absence),
+		cmocka_unit_test(lateness_is_counted_by_powers_of_two),
 		cmocka_unit_test(a_full_link_leaves_places_for_the_others),
 		cmocka_unit_test(a_link_that_is_unset_leaves_orphans_and_no_slot),
 		cmocka_unit_test(evicting_gives_everything_that_waits),
