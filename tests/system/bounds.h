@@ -66,4 +66,5 @@ void clients(void);
 void forged(void);
 void flooder(void);
 void quiet_links(void);
+void padded(void);
 void garbage_cost(void);

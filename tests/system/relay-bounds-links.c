@@ -2,9 +2,13 @@
 /*
  * Cases of relay-bounds for links with sessions: the neighbours' ends are a feed's (feed_link.h).
  */
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bounds.h"
+#include "lcore.h"
+#include "restart.h"
 
 /* Seals a frame of the capture in place; returns its lane. */
 static unsigned seal(unsigned i, uint32_t to)
@@ -81,15 +85,26 @@ void link_drops(void)
 	CHECK(held() == 14);
 }
 
-/* What leaves: sealed, from the ports of its lanes, with dummies that are in no book. */
-void link_sends(void)
+/* n dummies for the only next hop into the ring to the worker, as the mixer gives them. */
+static void give_dummies(unsigned n)
 {
-	struct lm_mix_item dummy = {.to = bounds.relay.links.n > 0 ? 1 : 0};
-	unsigned ports[2] = {65535, 0}, n = 0;
-	struct rte_mbuf *mbuf;
+	struct lm_mix_item dummy = {.to = 1};
 
 	while (!view_link(bounds.relay.shared.view, dummy.to))
 		dummy.to++;
+	for (; n > 0; n--) {
+		CHECK(rte_ring_sp_enqueue_elem(bounds.worker->from_mixer, &dummy, sizeof(dummy)) ==
+		      0);
+		bounds.worker->dummies_put++;
+	}
+}
+
+/* What leaves: sealed, from the ports of its lanes, with dummies that are in no book. */
+void link_sends(void)
+{
+	unsigned ports[2] = {65535, 0}, n = 0;
+	struct rte_mbuf *mbuf;
+
 	seal_all();
 	for (unsigned i = 0; i < 4; i++) {
 		offer(LM_BURST);
@@ -97,11 +112,7 @@ void link_sends(void)
 		work();
 		mix();
 	}
-	for (unsigned i = 0; i < 10; i++) {
-		CHECK(rte_ring_sp_enqueue_elem(bounds.worker->from_mixer, &dummy, sizeof(dummy)) ==
-		      0);
-		bounds.worker->dummies_put++;
-	}
+	give_dummies(10);
 	CHECK(all_dropped() == 0); /* the books close with dummies in the ring */
 	while (held() > 0) {
 		bounds.now_us += 1000000;
@@ -124,6 +135,70 @@ void link_sends(void)
 	}
 	CHECK(n == 4 * LM_BURST + 10);
 	CHECK(ports[0] == HANDSHAKES_LANE_PORT && ports[1] == ports[0] + LM_LINK_LANES_MIN - 1);
+}
+
+/* Steps of both through so much time, a slot of a link at a time; what left by then. */
+static unsigned pass_slots(unsigned slots)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < slots; i++) {
+		bounds.now_us += bounds.relay.topology->cover.link_interval_us;
+		mix();
+		work();
+		n += take_sent();
+	}
+	return n;
+}
+
+/*
+ * Packets wait for slots of their link, some are with dummies in the ring to the worker; then a
+ * hand-over, and the next start, which is this relay again, by the lcores' clock.
+ */
+void padded(void)
+{
+	const struct counters *count = &bounds.worker->count;
+	const unsigned packets = 4 * LM_BURST;
+	char folder[] = "/dev/shm/linemix-bounds-XXXXXX";
+	struct lm_error err;
+	unsigned sent;
+	int dir;
+
+	seal_all();
+	mix();
+	CHECK(pass_slots(5) == 5 && count->dummy_out == 5);
+	for (unsigned i = 0; i < packets; i += LM_BURST) {
+		offer(LM_BURST);
+		work();
+		mix();
+	}
+	CHECK(pass_slots(20) == 20 && count->sent + count->dummy_out == 25 && count->sent > 15);
+	for (unsigned i = 0; i < 3; i++) { /* slots that the worker does not see any more */
+		bounds.now_us += bounds.relay.topology->cover.link_interval_us;
+		mix();
+	}
+	give_dummies(2);
+	sent = (unsigned)count->sent;
+	CHECK(rte_ring_count(bounds.worker->from_mixer) == 5);
+	CHECK(held() == packets - sent && all_dropped() == 0);
+
+	CHECK(mkdtemp(folder) != NULL);
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(restart_hand_over(&bounds.relay, dir, handover_clock_us(), NULL, NULL, &err) == 0);
+	CHECK(bounds.relay.handed_over == packets - sent && held() == packets - sent);
+	CHECK(count->dummy_lost == 2 && all_dropped() == 0);
+	restart_take_over(&bounds.relay, dir);
+	CHECK(bounds.relay.count.taken_over == packets - sent && held() == 2 * (packets - sent));
+	CHECK(rmdir(folder) == 0); /* the file is gone */
+	close(dir);
+
+	bounds.now_us = lcore_clock_us();
+	mix();
+	work();
+	take_sent();
+	CHECK(pass_slots(packets) == packets); /* the link's rate, whatever was taken over */
+	CHECK(count->sent == packets && held() == packets - sent && all_dropped() == 0);
+	CHECK(count->dummy_lost == 2);
 }
 
 /* A next hop whose session has ended. */

@@ -516,6 +516,7 @@ static void run(const char *capture, const char *name)
 		{"clock_back", clock_back},
 		{"link_drops", link_drops},
 		{"link_sends", link_sends},
+		{"padded", padded},
 		{"no_session", no_session},
 		{"lane_ring", lane_ring},
 		{"handshake_ring", handshake_ring},

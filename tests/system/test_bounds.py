@@ -73,6 +73,9 @@ class ByHand(unittest.TestCase):
     def test_links_seal_what_leaves_and_dummies_are_in_no_book(self):
         self.case("link_sends", *LEAVES, links=True)
 
+    def test_what_waits_for_slots_goes_on_in_the_next_process_and_dummies_end(self):
+        self.case("padded", *LEAVES, "--link-interval-us", 1000000, count=512, links=True)
+
     def test_without_a_session_packets_drop_by_name(self):
         self.case("no_session", *LEAVES, links=True)
 
