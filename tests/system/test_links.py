@@ -61,11 +61,11 @@ class Mesh:
         for node in nodes:
             self.live[node].wait(lambda node=node: stats(self.net, node))
 
-    def generator(self, count):
+    def generator(self, count, rate=RATE):
         """Starts to send; for report()."""
         command = self.hosts.nodes[1].inside([
             network.GEN, "run", "--config", self.net.path / "node-1.yaml", "--count", count,
-            "--rate", RATE, "--json"])
+            "--rate", rate, "--json"])
         process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
         self.test.addCleanup(process.stderr.close)
