@@ -26,11 +26,15 @@ class Telemetry:
 
     def stats(self):
         """The counters by name, or None while the relay does not answer."""
+        return self.ask(STATS)
+
+    def ask(self, command):
+        """What the relay answers to a command, or None while it does not."""
         try:
             if not self.socket:
                 self.connect()
-            self.socket.send(STATS.encode())
-            return json.loads(self.socket.recv(1 << 20))[STATS]
+            self.socket.send(command.encode())
+            return json.loads(self.socket.recv(1 << 20))[command]
         except (OSError, ValueError, KeyError, TypeError):
             self.close()
             return None
