@@ -13,6 +13,16 @@ uint64_t lcore_clock_us(void)
 	return (uint64_t)((unsigned __int128)rte_rdtsc() * 1000000 / rte_get_tsc_hz());
 }
 
+/*
+ * Who naps when a slot comes sends its frame late, and naps the more the less there is to do: that
+ * would show traffic. True while the slot is nearer than a nap and its delays are long.
+ */
+static bool slot_is_near(const struct lcore *lcore, uint64_t now_us)
+{
+	return lcore->slot_us &&
+	       __atomic_load_n(lcore->slot_us, __ATOMIC_RELAXED) <= now_us + POLLING_NAP_MAX_US;
+}
+
 int lcore_main(void *argument)
 {
 	struct lcore *lcore = argument;
@@ -33,9 +43,9 @@ int lcore_main(void *argument)
 		count_add(&lcore->loops, 1);
 		count_add(&lcore->busy_loops, moved > 0);
 		rte_rcu_qsbr_quiescent(lcore->qsbr, lcore->index);
-		if (moved > 0)
+		if (moved > 0 || slot_is_near(lcore, now_us))
 			empty_rounds = 0;
-		else
+		if (moved == 0)
 			polling_rest(lcore->spin, empty_rounds++);
 	}
 	rte_rcu_qsbr_thread_offline(lcore->qsbr, lcore->index);

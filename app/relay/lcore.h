@@ -18,7 +18,8 @@ struct lcore {
 		unsigned (*run)(void *context, uint64_t now_us);
 		void *context;
 	} step[LCORE_STEPS];
-	bool spin; /* when idle; else yield, and sleep a little when idle for long */
+	bool spin;               /* when idle; else yield, and sleep a little when idle for long */
+	const uint64_t *slot_us; /* when the mixer's next slot comes; NULL: no padding */
 	const struct shared *shared;
 	struct rte_rcu_qsbr *qsbr;
 	uint64_t loops, busy_loops; /* written by the lcore, read by telemetry */

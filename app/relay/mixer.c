@@ -234,8 +234,10 @@ static void publish(struct mixer *mixer)
 {
 	uint32_t held = lm_mix_held(mixer->mix);
 
-	if (mixer->pacer)
+	if (mixer->pacer) {
 		held += lm_pacer_held(mixer->pacer);
+		__atomic_store_n(&mixer->slot_us, lm_pacer_next_us(mixer->pacer), __ATOMIC_RELAXED);
+	}
 	__atomic_store_n(&mixer->held, held, __ATOMIC_RELAXED);
 }
 

@@ -26,6 +26,7 @@ struct mixer {
 	struct lm_pacer *pacer; /* NULL: no padding */
 	uint64_t view;          /* the serial of that whose links have slots */
 	uint32_t held;          /* published for readers: packets in mix and pacer */
+	uint64_t slot_us;       /* the same: when the next slot comes; without a pacer nothing */
 	bool draining;
 	uint64_t now_us; /* of the last step */
 	struct counters count;

@@ -14,6 +14,10 @@
  */
 void polling_rest(bool spin, unsigned empty_rounds);
 
+/* Such a sleep lasts 20 us, the kernel's slack of 50, and until the CPU is given back: this, with
+ * room for a round. */
+#define POLLING_NAP_MAX_US 150
+
 /* The last thing that an lcore does: sets its flag. */
 void polling_return(bool *returned);
 

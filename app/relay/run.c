@@ -223,6 +223,7 @@ static int launch(struct run *run, struct lm_error *err)
 
 		lcore->index = i;
 		lcore->spin = relay->plan.spin[i];
+		lcore->slot_us = relay->mixer.pacer ? &relay->mixer.slot_us : NULL;
 		lcore->shared = &relay->shared;
 		lcore->qsbr = run->qsbr;
 		int rc = rte_eal_remote_launch(lcore_main, lcore, i + 1);
