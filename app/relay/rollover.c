@@ -8,8 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,63 +17,17 @@
 #define LOOK_US  100000  /* between two looks at the topology file */
 #define RETRY_US 5000000 /* after a failure */
 #define LEAD_S   30      /* that the next change is prepared ahead, or a quarter of an epoch */
-#define NAP_MS   2
-
-/* What takes as long as a replay set is large, or as a disk is slow. */
-struct aside {
-	struct relay *relay;
-	struct documents_target target;
-	uint64_t now_s;
-	uint32_t sure;
-	const struct relay_config *config; /* NULL: the relay's own */
-	struct reload *next;
-	struct lm_error err;
-	int (*work)(struct aside *aside);
-	int rc;
-	bool done;
-};
-
-static void *aside_main(void *context)
-{
-	struct aside *aside = context;
-
-	aside->rc = aside->work(aside);
-	__atomic_store_n(&aside->done, true, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-/*
- * Does it on a thread of its own, where there is one to be had, while control attends to the rest:
- * neighbours get their answers, cover is built, and the service manager sees life. Nothing that
- * control attends to touches keys or documents, or changes the relay.
- */
-static int do_aside(struct run *run, struct aside *aside, int (*work)(struct aside *aside))
-{
-	pthread_t thread;
-
-	aside->relay = run->relay;
-	aside->work = work;
-	aside->done = false;
-	if (pthread_create(&thread, NULL, aside_main, aside) != 0)
-		return work(aside);
-	while (!__atomic_load_n(&aside->done, __ATOMIC_ACQUIRE)) {
-		if (run_attend(run) == 0)
-			(void)poll(NULL, 0, NAP_MS);
-	}
-	pthread_join(thread, NULL);
-	return aside->rc;
-}
 
 static int read_document(struct aside *aside)
 {
-	return documents_read(&aside->relay->documents, aside->now_s, &aside->err);
+	return documents_read(&aside->run->relay->documents, aside->now_s, &aside->err);
 }
 
 static int read_config(struct aside *aside)
 {
-	struct documents *documents = &aside->relay->documents;
-	struct relay_config *config = (struct relay_config *)(uintptr_t)aside->config;
-	int rc = reload_read_config(config, aside->relay, &aside->err);
+	struct documents *documents = &aside->run->relay->documents;
+	struct relay_config *config = aside->config;
+	int rc = reload_read_config(config, aside->run->relay, &aside->err);
 
 	if (rc != 0)
 		return rc;
@@ -86,18 +38,18 @@ static int read_config(struct aside *aside)
 
 static int prepare(struct aside *aside)
 {
-	return reload_prepare(&aside->next, aside->relay, aside->target, aside->config,
+	return reload_prepare(&aside->next, aside->run->relay, aside->target, aside->config,
 			      &aside->err);
 }
 
 static int retire(struct aside *aside)
 {
-	return mix_keys_retire(&aside->relay->keys, aside->sure, &aside->err);
+	return mix_keys_retire(&aside->run->relay->keys, aside->sure, &aside->err);
 }
 
 static int publish(struct aside *aside)
 {
-	const struct relay *relay = aside->relay;
+	const struct relay *relay = aside->run->relay;
 	const struct publish_time time = {aside->sure, relay->epoch, aside->now_s};
 
 	return publish_update(&relay->publish, relay->node, &time, &aside->err);
@@ -175,19 +127,25 @@ static bool is_for(const struct reload *next, struct documents_target target)
 	return next && next->topology == target.topology && next->epoch == target.epoch;
 }
 
-/* Prepares for the target unless that is done. */
+/* Prepares for the target unless that is done. -EINTR without a message: as aside_do. */
 static int prepare_for(struct run *run, struct documents_target target, struct lm_error *err)
 {
 	struct rollover *rollover = &run->rollover;
-	struct aside aside = {.target = target};
+	struct aside *aside;
 	int rc;
 
 	if (is_for(rollover->prepared, target))
 		return 0;
 	forget_prepared(rollover);
-	rc = do_aside(run, &aside, prepare);
-	*err = aside.err;
-	rollover->prepared = aside.next;
+	aside = aside_begin(run);
+	if (!aside)
+		return -EINTR;
+	aside->target = target;
+	rc = aside_do(run, aside, prepare);
+	if (rc == -EINTR)
+		return rc;
+	*err = aside->err;
+	rollover->prepared = aside->next;
 	return rc;
 }
 
@@ -209,7 +167,7 @@ static void tell_room(const struct run *run)
 static void look_at_file(struct run *run, uint64_t now_s)
 {
 	struct rollover *rollover = &run->rollover;
-	struct aside aside = {.now_s = now_s};
+	struct aside *aside;
 	int rc;
 
 	if (lm_clock_us() < rollover->look_us)
@@ -220,8 +178,14 @@ static void look_at_file(struct run *run, uint64_t now_s)
 		return;
 	rollover->again_us = lm_clock_us() + RETRY_US;
 	forget_prepared(rollover);
-	rc = do_aside(run, &aside, read_document);
-	if (rc < 0 && tell(rollover, &aside.err))
+	aside = aside_begin(run);
+	if (!aside)
+		return;
+	aside->now_s = now_s;
+	rc = aside_do(run, aside, read_document);
+	if (rc == -EINTR)
+		return;
+	if (rc < 0 && tell(rollover, &aside->err))
 		fprintf(stderr,
 			"linemix-relay: the last good topology, of epoch %" PRIu32
 			", stays in force\n",
@@ -275,6 +239,8 @@ static bool try_target(struct run *run, struct documents_target target)
 	struct reload *next;
 	int rc = prepare_for(run, target, &err);
 
+	if (rc == -EINTR)
+		return true;
 	if (rc == 0) {
 		timing_judge(run);
 		if (timing_target(run, timing_now_s(run)).epoch < target.epoch)
@@ -318,29 +284,44 @@ static void prepare_ahead(struct run *run, uint64_t now_s)
 	uint64_t change_s = documents_change_s(&relay->documents, now_s);
 	struct documents_target target;
 	struct lm_error err;
+	int rc;
 
 	lead_s = lead_s < LEAD_S ? lead_s : LEAD_S;
 	if (change_s == UINT64_MAX || change_s - now_s > lead_s)
 		return;
 	target = timing_target_in(run, now_s, change_s - now_s);
-	if (differs(relay, target) && prepare_for(run, target, &err) != 0)
+	if (!differs(relay, target))
+		return;
+	rc = prepare_for(run, target, &err);
+	if (rc != 0 && rc != -EINTR)
 		(void)tell(&run->rollover, &err);
 }
 
 /* Erases the keys of epochs that are over for sure, and publishes what has changed. */
 static void settle(struct run *run, uint64_t now_s)
 {
+	int (*const work[])(struct aside * aside) = {retire, publish};
 	struct rollover *rollover = &run->rollover;
 	uint32_t sure = timing_sure(run, now_s);
-	struct aside aside = {.now_s = now_s};
 
 	if (sure <= rollover->sure && !rollover->due)
 		return;
 	rollover->sure = sure > rollover->sure ? sure : rollover->sure;
 	rollover->due = false;
-	aside.sure = rollover->sure;
-	if (do_aside(run, &aside, retire) != 0 || do_aside(run, &aside, publish) != 0)
-		fprintf(stderr, "linemix-relay: warning: %s\n", aside.err.text);
+	for (unsigned i = 0; i < LM_COUNT(work); i++) {
+		struct aside *aside = aside_begin(run);
+		int rc;
+
+		if (!aside)
+			return;
+		aside->now_s = now_s;
+		aside->sure = rollover->sure;
+		rc = aside_do(run, aside, work[i]);
+		if (rc == -EINTR)
+			return;
+		if (rc != 0)
+			fprintf(stderr, "linemix-relay: warning: %s\n", aside->err.text);
+	}
 }
 
 void rollover_begin(struct rollover *rollover)
@@ -374,30 +355,42 @@ int rollover_step(struct run *run, struct lm_error *err)
 	return 0;
 }
 
+/* Reads both, prepares, goes over. As aside_do, and a message in aside->err. */
+static int reload(struct run *run, struct aside *aside)
+{
+	int rc;
+
+	aside->now_s = timing_now_s(run);
+	aside->config = malloc(sizeof(*aside->config));
+	if (!aside->config)
+		return lm_error_set(&aside->err, ENOMEM, "too little memory");
+	rc = aside_do(run, aside, read_config);
+	if (rc == 0) {
+		aside->target = timing_target(run, aside->now_s);
+		rc = aside_do(run, aside, prepare);
+	}
+	if (rc == 0)
+		rc = go(run, aside->next, &aside->err);
+	return rc;
+}
+
 void rollover_hang_up(struct run *run)
 {
 	struct relay *relay = run->relay;
-	struct aside aside = {0};
-	struct relay_config *config = malloc(sizeof(*config));
-	int rc = config ? 0 : lm_error_set(&aside.err, ENOMEM, "too little memory");
+	struct aside *aside = aside_begin(run);
+	int rc;
 
 	forget_prepared(&run->rollover);
-	aside.config = config;
-	aside.now_s = timing_now_s(run);
-	if (rc == 0)
-		rc = do_aside(run, &aside, read_config);
-	if (rc == 0) {
-		aside.target = timing_target(run, aside.now_s);
-		rc = do_aside(run, &aside, prepare);
-	}
-	if (rc == 0)
-		rc = go(run, aside.next, &aside.err);
-	free(config);
+	rc = aside ? reload(run, aside) : -EINTR;
+	if (rc == -EINTR)
+		return;
+	free(aside->config);
 	/* the file that is watched: on failure as before */
 	snprintf(relay->documents.path, sizeof(relay->documents.path), "%s",
 		 relay->config->node.topology);
 	if (rc != 0) {
-		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n", aside.err.text);
+		fprintf(stderr, "linemix-relay: SIGHUP: nothing has changed: %s\n",
+			aside->err.text);
 		return;
 	}
 	run->rollover.told[0] = '\0';
@@ -407,5 +400,6 @@ void rollover_hang_up(struct run *run)
 
 void rollover_close(struct rollover *rollover)
 {
+	aside_close(&rollover->aside);
 	forget_prepared(rollover);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "aside.h"
 #include "timing.h"
 
 struct run;
@@ -19,9 +20,10 @@ struct rollover {
 	uint64_t again_us;       /* when what was refused in it is read once more, if it may pass */
 	uint64_t retry_us;       /* not before this is tried again what failed */
 	struct timing timing;
-	uint32_t sure;  /* keys of epochs before the one before this one are erased */
-	bool due;       /* or something to publish has changed */
-	unsigned stage; /* of the topology's end, that was told of last */
+	struct aside aside; /* what is done beside */
+	uint32_t sure;      /* keys of epochs before the one before this one are erased */
+	bool due;           /* or something to publish has changed */
+	unsigned stage;     /* of the topology's end, that was told of last */
 	char told[sizeof(((struct lm_error *)0)->text)]; /* the failure that was told of last */
 };
 
@@ -37,5 +39,5 @@ LM_MUST_CHECK int rollover_step(struct run *run, struct lm_error *err);
 /* Takes what the configuration and the topology say now into use, whole or not at all. */
 void rollover_hang_up(struct run *run);
 
-/* Frees what was prepared; at the end. */
+/* Waits for work that was left behind, and frees what was prepared; at the end. */
 void rollover_close(struct rollover *rollover);

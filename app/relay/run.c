@@ -356,14 +356,15 @@ static void tell_ready(const struct relay *relay)
 /* The signal that says stop, or 0; SIGHUP is obeyed on the way. */
 static int stop_asked(struct run *run)
 {
-	int number = signals_take(run->signals);
+	int number = run->signal != 0 ? run->signal : signals_take(run->signals);
 
-	if (number == SIGHUP) {
-		notify_reloading();
-		rollover_hang_up(run);
-		tell_ready(run->relay);
-	}
-	return number != SIGHUP ? number : 0;
+	if (number != SIGHUP && (number != 0 || !run->hang_up))
+		return number;
+	run->hang_up = false;
+	notify_reloading();
+	rollover_hang_up(run);
+	tell_ready(run->relay);
+	return run->signal;
 }
 
 /* ---- What control attends to all the time ---- */

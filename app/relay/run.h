@@ -21,6 +21,8 @@ struct run {
 	struct neighbours neighbours;
 	struct frame_self self;
 	int signals;
+	int signal;          /* a stop that came while other work was done; 0: none */
+	bool hang_up;        /* a SIGHUP that did */
 	int runtime;         /* the runtime folder; -1: none, and so nothing is handed over */
 	uint64_t refresh_us; /* when neighbours are looked at again */
 	uint64_t rest_us;    /* but not before this */

@@ -18,7 +18,7 @@ import netns
 import network
 import tap
 from network import Live, Network, read_capture, stats
-from wall import Wall, seconds_of
+from wall import Disk, Wall, seconds_of
 
 HEADERS = 42  # Ethernet, IPv4, UDP
 KID = HEADERS + 2
@@ -427,6 +427,38 @@ class Relays(unittest.TestCase):
             gained = wire.send(live, frames)
             self.assertEqual(gained["sent"], len(kids[3]))
             self.assertEqual(gained["drop_kid"], len(kids[2]))
+            live.stop()
+
+    def test_a_stop_does_not_wait_for_a_disk_that_hangs(self):
+        net, wire = self.wired("--max-wait-us", "60000000", interval_us=30000000)
+        disk = self.enterContext(Disk())
+        config = wire.config(extra="state: state\n")
+        with wire.start(config, **disk.environment) as live:
+            wire.begin(frames_of(net))
+            wire.end()
+            live.wait(lambda: wire.stats()["held"] == 120)
+            disk.hang(True)
+            next_epoch(net, 2)
+            live.wait(disk.waited_for)
+            live.process.send_signal(signal.SIGTERM)
+            live.wait(lambda: "handed over 120 packets to the next start" in live.said())
+            self.assertTrue(disk.waited_for())
+            disk.hang(False)
+            books = live.end()
+            self.assertEqual((books["held"], books["closed"]), (120, True))
+            self.assertEqual(sorted(path.name for path in (net.path / "state").iterdir()),
+                             ["document-1", "document-2"])
+
+    def test_a_reload_that_is_asked_for_while_a_disk_hangs_comes_after(self):
+        net, wire = self.wired()
+        disk = self.enterContext(Disk())
+        with wire.start(wire.config(extra="state: state\n"), **disk.environment) as live:
+            disk.hang(True)
+            next_epoch(net, 2)
+            live.wait(disk.waited_for)
+            live.process.send_signal(signal.SIGHUP)
+            disk.hang(False)
+            live.wait(lambda: "SIGHUP: epoch 1, " in live.said())
             live.stop()
 
     def test_who_knows_the_next_topology_alone_waits_until_it_begins(self):
