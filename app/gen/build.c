@@ -66,7 +66,7 @@ struct draw_from {
 static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct draw_from *source)
 {
 	const struct lm_topology *topology = source->span->document->topology;
-	bool ending = source->reply || source->span->ending;
+	enum lm_topology_phase phase = source->reply ? LM_TOPOLOGY_ENDING : source->span->phase;
 	const struct lm_topology_node *node[LM_TOPOLOGY_LAYERS + 1];
 	uint32_t delay_us[LM_TOPOLOGY_LAYERS + 1];
 	uint8_t kid[LM_TOPOLOGY_LAYERS + 1];
@@ -77,9 +77,7 @@ static void draw_packet(struct draw *draw, struct lm_prng *prng, const struct dr
 		draw->hops = put_way(topology, source->way_of, source->way, source->last, node);
 	else /* a document without a path to one of its gateways is none */
 		LM_ASSERT(lm_topology_draw_path(topology, prng, source->last, node, &draw->hops));
-	lm_topology_draw_kids(topology, prng, source->span->epoch,
-			      ending ? LM_TOPOLOGY_ENDING : LM_TOPOLOGY_MIDDLE, node, kid,
-			      draw->hops);
+	lm_topology_draw_kids(topology, prng, source->span->epoch, phase, node, kid, draw->hops);
 	lm_topology_draw_delays(topology, prng, delay_us, draw->hops);
 	for (unsigned i = 0; i < draw->hops; i++) {
 		const struct lm_point *pk = lm_topology_key(node[i], kid[i]);

@@ -72,6 +72,7 @@ void calendar_start(struct calendar *calendar, uint64_t start_us)
 	calendar->span[0] = (struct calendar_span){
 		.document = &calendar->document[0],
 		.epoch = calendar->document[0].topology->epoch,
+		.phase = LM_TOPOLOGY_MIDDLE,
 	};
 	store(&calendar->spans, 1);
 }
@@ -145,19 +146,20 @@ uint32_t calendar_epoch(const struct calendar *calendar, uint64_t at_us,
 static struct calendar_span span_at(const struct calendar *calendar, uint64_t due_us)
 {
 	struct calendar_span span = {0};
-	const struct lm_topology *topology;
+	uint32_t epoch = calendar_epoch(calendar, due_us, &span.document);
+	uint64_t skew_us = lm_topology_skew_us(span.document->topology);
 
-	span.epoch = calendar_epoch(calendar, due_us - CALENDAR_SKEW_US, &span.document);
-	topology = span.document->topology;
-	/* the epoch after a document's own has no end until the next document says so */
-	span.ending = span.epoch == topology->epoch &&
-		      due_us + calendar->path_us + CALENDAR_SKEW_US > topology->until_s * US;
+	span.epoch = calendar_epoch(calendar, due_us - skew_us, &span.document);
+	span.phase = epoch == span.epoch
+			     ? lm_topology_phase_at(span.document->topology, epoch, due_us,
+						    calendar->path_us + skew_us)
+			     : LM_TOPOLOGY_ENDING; /* it has ended, and is not gone over from yet */
 	return span;
 }
 
 static bool same_span(const struct calendar_span *a, const struct calendar_span *b)
 {
-	return a->document == b->document && a->epoch == b->epoch && a->ending == b->ending;
+	return a->document == b->document && a->epoch == b->epoch && a->phase == b->phase;
 }
 
 bool calendar_ready(struct calendar *calendar, uint32_t seq, uint64_t due_ns, uint64_t now_us)
@@ -169,7 +171,8 @@ bool calendar_ready(struct calendar *calendar, uint32_t seq, uint64_t due_ns, ui
 		return true;
 	span = span_at(calendar, due_us);
 	if (span.epoch > span.document->topology->epoch &&
-	    now_us + CALENDAR_LATEST_US < span.document->topology->until_s * US + CALENDAR_SKEW_US)
+	    now_us + CALENDAR_LATEST_US < span.document->topology->until_s * US +
+						  lm_topology_skew_us(span.document->topology))
 		return false;
 	if (same_span(&span, last))
 		return true;

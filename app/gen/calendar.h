@@ -10,8 +10,9 @@
  *
  * Clocks differ. What an epoch c's beginning brings is kid c + 1, which a relay that is still in
  * c - 1 refuses, and what its end takes away is kid c - 1. So a sender goes over to c
- * CALENDAR_SKEW_US late, and counts on c's end as much early: in between it draws b = c - 1, whose
- * kids relays take on both sides.
+ * lm_topology_skew_us late, and counts on c's end as much early: in between it draws b = c - 1,
+ * whose kids relays take on both sides. Only in the first document there is no going over late:
+ * its beginning is one.
  *
  * One thread adds documents, one builds; any number may look up what was built. What a reader finds
  * stays as it is until calendar_restart. Memory: owns its documents.
@@ -23,7 +24,6 @@
 #define CALENDAR_DOCUMENTS 1024 /* in one run, at most */
 #define CALENDAR_SPANS     4096
 #define CALENDAR_LATEST_US 2000000
-#define CALENDAR_SKEW_US   1000000
 
 struct view;
 
@@ -37,8 +37,8 @@ struct calendar_document {
 struct calendar_span {
 	uint32_t first;
 	const struct calendar_document *document;
-	uint32_t epoch; /* the document's or the next */
-	bool ending;    /* less than one path time of the epoch is left */
+	uint32_t epoch;               /* the document's or the next */
+	enum lm_topology_phase phase; /* of the epoch, when the packets are due */
 };
 
 struct calendar {

@@ -244,9 +244,12 @@ struct start {
 	uint64_t at_us;   /* UTC */
 };
 
+/* What is sent as the first document begins would be of an epoch that some relays are not in. */
 static uint64_t no_earlier(uint64_t time_us, const struct lm_topology *topology)
 {
-	return time_us > topology->from_s * SECOND_US ? time_us : topology->from_s * SECOND_US;
+	uint64_t begun_us = topology->from_s * SECOND_US + lm_topology_skew_us(topology);
+
+	return time_us > begun_us ? time_us : begun_us;
 }
 
 static int start_stock(struct live *live, struct start *start, struct lm_error *err)

@@ -137,6 +137,7 @@ uint32_t lm_topology_epoch_at(const struct lm_topology *topology, uint64_t now_s
  * of an epoch that its clock has not reached.
  */
 #define LM_TOPOLOGY_SKEW_US 1000000
+uint64_t lm_topology_skew_us(const struct lm_topology *topology);
 
 /* How far an epoch is, to a sender: what it draws kids from (lm_topology_draw_kids). */
 enum lm_topology_phase {

@@ -51,16 +51,21 @@ uint32_t lm_topology_epoch_at(const struct lm_topology *topology, uint64_t now_s
 	return topology->epoch + (now_s >= topology->until_s);
 }
 
+uint64_t lm_topology_skew_us(const struct lm_topology *topology)
+{
+	uint64_t tenth_us = (topology->until_s - topology->from_s) * 100000;
+
+	return tenth_us < LM_TOPOLOGY_SKEW_US ? tenth_us : LM_TOPOLOGY_SKEW_US;
+}
+
 enum lm_topology_phase lm_topology_phase_at(const struct lm_topology *topology, uint32_t epoch,
 					    uint64_t wall_us, uint64_t path_us)
 {
 	uint64_t span_s = topology->until_s - topology->from_s;
 	uint64_t begin_s = epoch == topology->epoch ? topology->from_s : topology->until_s;
 	uint64_t begin_us = begin_s * 1000000, end_us = (begin_s + span_s) * 1000000;
-	uint64_t skew_us =
-		span_s * 100000 < LM_TOPOLOGY_SKEW_US ? span_s * 100000 : LM_TOPOLOGY_SKEW_US;
 
-	if (wall_us < begin_us + skew_us)
+	if (wall_us < begin_us + lm_topology_skew_us(topology))
 		return LM_TOPOLOGY_BEGINNING;
 	if (wall_us < end_us && end_us - wall_us < path_us)
 		return LM_TOPOLOGY_ENDING;

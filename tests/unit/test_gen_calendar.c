@@ -80,7 +80,7 @@ static void packets_wait_for_the_document_of_their_epoch(void **state)
 {
 	struct years years = make_years();
 	uint64_t until_us = years.from_us + SECONDS * US, now_us = until_us - 100 * US;
-	const uint64_t due_ns = (100 * US + CALENDAR_SKEW_US) * 1000;
+	const uint64_t due_ns = (100 * US + LM_TOPOLOGY_SKEW_US) * 1000;
 
 	(void)state;
 	calendar_restart(years.calendar, now_us, US);
@@ -88,7 +88,7 @@ static void packets_wait_for_the_document_of_their_epoch(void **state)
 	assert_true(calendar_ready(years.calendar, 1, due_ns - 1000, now_us));
 	assert_false(calendar_ready(years.calendar, 2, due_ns, now_us));
 	/* not for ever: the old one goes on when the time has come */
-	until_us += CALENDAR_SKEW_US - CALENDAR_LATEST_US;
+	until_us += LM_TOPOLOGY_SKEW_US - CALENDAR_LATEST_US;
 	assert_false(calendar_ready(years.calendar, 2, due_ns, until_us - 1));
 	assert_true(calendar_ready(years.calendar, 2, due_ns, until_us));
 	assert_int_equal(calendar_find(years.calendar, 2)->epoch, EPOCH + 1);
@@ -117,9 +117,51 @@ static void spans_say_what_a_packet_was_built_for(void **state)
 		/* epoch 7 ends when 10 is due; one second of skew either way */
 		assert_int_equal(span->epoch, seq < 11 ? EPOCH : EPOCH + 1);
 		assert_int_equal(span->document->topology->epoch, span->epoch);
-		assert_int_equal(span->ending, seq > 6 && seq < 11);
+		assert_int_equal(span->phase,
+				 seq > 6 && seq < 11 ? LM_TOPOLOGY_ENDING : LM_TOPOLOGY_MIDDLE);
 	}
 	assert_int_equal(years.calendar->spans, 3);
+	free_world(years.world);
+}
+
+/* The going over is a tenth of an epoch late, where epochs are shorter than ten seconds. */
+static void brief_epochs_have_little_skew(void **state)
+{
+	struct years years = make_years();
+	uint64_t start_us = years.from_us + 3 * US;
+	struct lm_topology *first = years.calendar->document[0].topology;
+
+	(void)state;
+	add(&years, EPOCH + 1);
+	first->until_s = first->from_s + 4;
+	years.calendar->document[1].topology->from_s = first->until_s;
+	years.calendar->document[1].topology->until_s = first->until_s + 4;
+	calendar_restart(years.calendar, start_us, US / 10);
+	for (uint32_t seq = 0; seq < 20; seq++) /* ten a second */
+		assert_true(calendar_ready(years.calendar, seq, seq * US * 100, start_us));
+	for (uint32_t seq = 0; seq < 20; seq++) {
+		const struct calendar_span *span = calendar_find(years.calendar, seq);
+
+		/* packet 10 is due as epoch 8 begins; 0.4 s of skew */
+		assert_int_equal(span->epoch, seq < 14 ? EPOCH : EPOCH + 1);
+		assert_int_equal(span->phase == LM_TOPOLOGY_ENDING, seq > 5 && seq < 14);
+	}
+	free_world(years.world);
+}
+
+/* Before the first document nothing is known: its beginning is one, and kids are drawn so. */
+static void first_document_has_a_beginning(void **state)
+{
+	struct years years = make_years();
+
+	(void)state;
+	calendar_restart(years.calendar, years.from_us, US);
+	for (uint32_t seq = 0; seq < 2; seq++) /* one a second */
+		assert_true(calendar_ready(years.calendar, seq, seq * US * 1000, years.from_us));
+	assert_int_equal(calendar_find(years.calendar, 0)->phase, LM_TOPOLOGY_BEGINNING);
+	assert_int_equal(calendar_find(years.calendar, 1)->phase, LM_TOPOLOGY_MIDDLE);
+	calendar_restart(years.calendar, 0, US); /* captures have no clock */
+	assert_int_equal(calendar_find(years.calendar, 0)->phase, LM_TOPOLOGY_MIDDLE);
 	free_world(years.world);
 }
 
@@ -190,7 +232,7 @@ static void kids_are_of_the_epoch_in_which_packets_are_due(void **state)
 	struct world *world = years.world;
 	const struct lm_topology_node *first[LM_BURST];
 	struct schedule schedule = {.run = {.count = 600, .rate_pps = 1}};
-	uint64_t start_us = years.from_us + SECONDS * US + CALENDAR_SKEW_US - 300 * US;
+	uint64_t start_us = years.from_us + SECONDS * US + LM_TOPOLOGY_SKEW_US - 300 * US;
 	unsigned before = 0, now = 0, next = 0;
 
 	(void)state;
@@ -259,6 +301,8 @@ int main(void)
 		cmocka_unit_test(documents_are_in_force_for_their_epoch_and_one_more),
 		cmocka_unit_test(packets_wait_for_the_document_of_their_epoch),
 		cmocka_unit_test(spans_say_what_a_packet_was_built_for),
+		cmocka_unit_test(brief_epochs_have_little_skew),
+		cmocka_unit_test(first_document_has_a_beginning),
 		cmocka_unit_test(documents_that_may_not_follow_are_refused),
 		cmocka_unit_test(next_run_begins_with_the_document_in_force),
 		cmocka_unit_test(kids_are_of_the_epoch_in_which_packets_are_due),
