@@ -131,6 +131,18 @@ const struct calendar_document *calendar_newest(const struct calendar *calendar)
 	return &calendar->document[load(&calendar->documents) - 1];
 }
 
+bool calendar_may_send(const struct calendar *calendar, uint32_t id)
+{
+	for (unsigned i = load(&calendar->documents); i-- > 0;) {
+		const struct calendar_document *document = &calendar->document[i];
+		const struct lm_topology_node *from = lm_topology_find(document->topology, id);
+
+		if (from && lm_topology_may_follow(document->topology, from, document->self))
+			return true;
+	}
+	return false;
+}
+
 uint32_t calendar_epoch(const struct calendar *calendar, uint64_t at_us,
 			const struct calendar_document **document)
 {

@@ -81,6 +81,9 @@ LM_MUST_CHECK int calendar_add(struct calendar *calendar, struct lm_topology *to
 /* The newest document. */
 const struct calendar_document *calendar_newest(const struct calendar *calendar);
 
+/* May this node send to the calendar's by one of its documents? */
+LM_MUST_CHECK bool calendar_may_send(const struct calendar *calendar, uint32_t id);
+
 /* The network's epoch at this time, and the document in force. */
 uint32_t calendar_epoch(const struct calendar *calendar, uint64_t at_us,
 			const struct calendar_document **document);

@@ -45,6 +45,9 @@ void follow_start(struct follow *follow)
 
 static void drop_next(struct follow *follow)
 {
+	if (follow->linked)
+		linking_abandon(follow->linking);
+	follow->linked = false;
 	lm_topology_free(follow->next);
 	follow->next = NULL;
 }
@@ -94,36 +97,87 @@ static bool resolve_or_lose(void *neighbours, struct frame_way *way, const struc
 	return view_resolve_static(NULL, way, self, node, peer);
 }
 
-/* Adds `next` to the calendar when its first layer is resolved, or the time has come. */
+/* With its peers a document's view is made, and it is added. *wait: not yet. */
+static int make_and_add(bool *wait, struct follow *follow, const struct lm_topology_node *self,
+			struct lm_error *err)
+{
+	struct gen_setup *setup = follow->setup;
+	bool now = pressing(follow->next);
+	struct view *view =
+		view_make(follow->next, self, follow->self, NULL, setup->links,
+			  now ? resolve_or_lose : neighbours_resolve, follow->neighbours);
+	int rc = 0;
+
+	if (!view)
+		return lm_error_set(err, ENOMEM, "too little memory for the next hops of epoch %u",
+				    follow->next->epoch);
+	*wait = !now && !view->all_resolved;
+	if (now && view->unresolved > 0)
+		rc = lm_error_set(err, EADDRNOTAVAIL,
+				  "%s: %u mixes of layer 1 have neither IPv4 nor IPv6 in common "
+				  "with node %u",
+				  file_of(follow), view->unresolved, self->id);
+	if (rc == 0 && !*wait)
+		rc = calendar_add(setup->calendar, follow->next, view, err);
+	if (rc != 0 || *wait)
+		free(view);
+	return rc;
+}
+
+/*
+ * Adds `next` to the calendar when its first layer is resolved, or the time has come. Its peers
+ * stand beside those of the documents before it, by which packets still go.
+ */
 static void add_next(struct follow *follow, uint64_t now_us)
 {
 	struct gen_setup *setup = follow->setup;
 	const struct lm_topology_node *self = lm_topology_find(follow->next, setup->self->id);
 	struct lm_error err;
-	struct view *view;
+	bool wait = false;
+	int rc = self ? 0
+		      : lm_error_set(&err, ENOENT, "%s: node %u is not in epoch %u",
+				     file_of(follow), setup->self->id, follow->next->epoch);
 
 	if (now_us < follow->resolve_us)
 		return;
 	follow->resolve_us = now_us + RESOLVE_US;
-	view = self ? view_make(follow->next, self, follow->self, NULL, setup->links,
-				pressing(follow->next) ? resolve_or_lose : neighbours_resolve,
-				follow->neighbours)
-		    : NULL;
-	if (view && view->unresolved > 0) {
-		free(view);
+	if (rc == 0 && !follow->linked)
+		rc = linking_add(follow->linking, setup, follow->next, self, &err);
+	follow->linked = rc == 0;
+	if (rc == 0)
+		rc = make_and_add(&wait, follow, self, &err);
+	if (wait)
 		return;
-	}
-	if (view && calendar_add(setup->calendar, follow->next, view, &err) == 0) {
+	if (rc == 0) {
 		follow->next = NULL;
+		follow->linked = false;
+		follow->settling = true;
+		follow->settle_us = 0;
 		return;
 	}
-	if (view)
-		say(&err);
-	free(view);
-	if (!view)
-		fprintf(stderr, "linemix-gen: node %u is not in epoch %u, or memory is short\n",
-			setup->self->id, follow->next->epoch);
+	say(&err);
 	drop_next(follow);
+}
+
+/*
+ * Ends the sessions with those who are no neighbours any more, once the poller sends by the newest
+ * document, and what went by an older one has come.
+ */
+static void settle(struct follow *follow)
+{
+	const struct calendar *calendar = follow->setup->calendar;
+	uint32_t sent = __atomic_load_n(follow->sent, __ATOMIC_ACQUIRE);
+	const struct calendar_document *newest = calendar_newest(calendar);
+
+	if (!follow->settling || follow->linked ||
+	    calendar_find(calendar, sent)->document != newest)
+		return;
+	if (follow->settle_us == 0)
+		follow->settle_us = lm_clock_us() + calendar->path_us;
+	if (lm_clock_us() < follow->settle_us)
+		return;
+	linking_settle(follow->linking);
+	follow->settling = false;
 }
 
 /* The poller ends a round and begins another one before what it read is given back. */
@@ -156,5 +210,6 @@ int follow_turn(struct follow *follow, struct lm_error *err)
 	}
 	if (follow->next)
 		add_next(follow, now_us);
+	settle(follow);
 	return roll_keys(follow, err);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Following the network while a run goes on: documents that replace the topology file are added to
- * the calendar, with the headers of their first layer, and the gateway's own keys change with the
- * epochs.
+ * the calendar, with the headers of their first layer and the sessions of their links, and the
+ * gateway's own keys change with the epochs.
  *
  * The control thread's. A document that is no good is said on stderr, once, and the last good one
  * goes on.
@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include "linking.h"
 #include "neighbours.h"
 #include "setup.h"
 
@@ -18,7 +19,9 @@ struct follow {
 	struct gen_setup *setup;
 	const struct frame_self *self;
 	struct neighbours *neighbours;
+	struct linking *linking;
 	const uint64_t *rounds; /* of the poller, which reads what is retired here; atomic */
+	const uint32_t *sent;   /* the number of the packet that it sends next; atomic */
 
 	/* private */
 	struct stat seen;         /* the file that was looked at last */
@@ -26,6 +29,9 @@ struct follow {
 	uint64_t look_us, resolve_us;
 	bool retiring; /* keys, once the poller has passed `retire_round` */
 	uint64_t retire_round;
+	bool linked;        /* `next` has its peers */
+	bool settling;      /* sessions: neighbours of older documents still have theirs, */
+	uint64_t settle_us; /* until then; 0: packets of those documents are still to be sent */
 };
 
 /* The first members are set, and the topology file has just been read: so is its state. */

@@ -44,16 +44,16 @@ void framing_seal(struct framing *framing, const struct port *port, struct rte_m
 	}
 }
 
-/* A packet of a node before this one, and for this one. */
+/*
+ * A packet of a node before this one, and for this one: by any document of the run, as packets of
+ * the last one may come after the next has come into force. Who is in none of them has no session.
+ */
 static bool may_send(const struct framing *framing, const struct gen_setup *setup,
 		     const struct lm_link_open *item)
 {
-	const struct lm_topology_node *from;
-
 	LM_ASSERT(item->peer <= framing->links->n);
-	from = lm_topology_find(setup->topology, framing->links->id[item->peer]);
-	return from && item->to == setup->self->id &&
-	       lm_topology_may_follow(setup->topology, from, setup->self);
+	return item->to == setup->self->id &&
+	       calendar_may_send(setup->calendar, framing->links->id[item->peer]);
 }
 
 unsigned framing_open(struct framing *framing, struct gen_receiver *receiver,

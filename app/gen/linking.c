@@ -24,16 +24,34 @@ static bool quiet_passed(void *context)
 	return __atomic_load_n(linking->rounds, __ATOMIC_ACQUIRE) >= linking->begun + 2;
 }
 
-int linking_renew(struct linking *linking, struct gen_setup *setup, struct lm_error *err)
+int linking_add(struct linking *linking, struct gen_setup *setup,
+		const struct lm_topology *topology, const struct lm_topology_node *self,
+		struct lm_error *err)
 {
-	int rc;
-
 	if (!linking->handshakes.sessions)
 		return 0;
-	rc = sessions_prepare(linking->handshakes.sessions, setup->topology, setup->self,
-			      setup->links, NULL, 0, err);
-	if (rc == 0)
+	return sessions_prepare(linking->handshakes.sessions, topology, self, setup->links, NULL, 0,
+				err);
+}
+
+void linking_settle(struct linking *linking)
+{
+	if (linking->handshakes.sessions)
 		sessions_commit(linking->handshakes.sessions);
+}
+
+void linking_abandon(struct linking *linking)
+{
+	if (linking->handshakes.sessions)
+		sessions_abandon(linking->handshakes.sessions);
+}
+
+int linking_renew(struct linking *linking, struct gen_setup *setup, struct lm_error *err)
+{
+	int rc = linking_add(linking, setup, setup->topology, setup->self, err);
+
+	if (rc == 0)
+		linking_settle(linking);
 	return rc;
 }
 
@@ -104,11 +122,22 @@ void linking_close(struct linking *linking, struct framing *framing, struct gen_
 	*framing = (struct framing){0};
 }
 
-unsigned linking_turn(struct linking *linking, const struct view *view)
+/* Those that are in force first: whom both know is called where it is now. */
+unsigned linking_turn(struct linking *linking, const struct calendar *calendar)
 {
-	if (!linking->handshakes.sessions || !view)
+	const struct view *newest = calendar_newest(calendar)->view;
+	uint64_t now_us = lm_clock_us(), wall_us = lm_clock_wall_us();
+	const struct calendar_document *in_force;
+	unsigned done = 0;
+
+	(void)calendar_epoch(calendar, wall_us, &in_force);
+	if (!linking->handshakes.sessions)
 		return 0;
-	return handshakes_turn(&linking->handshakes, view, lm_clock_us(), lm_clock_wall_us());
+	if (in_force->view)
+		done += handshakes_turn(&linking->handshakes, in_force->view, now_us, wall_us);
+	if (newest && newest != in_force->view)
+		done += handshakes_turn(&linking->handshakes, newest, now_us, wall_us);
+	return done;
 }
 
 bool linking_ready(const struct linking *linking)

@@ -131,14 +131,14 @@ static int launch(struct live *live, struct lm_error *err)
  */
 static bool serve_kernel(struct live *live)
 {
-	const struct view *view = calendar_newest(live->setup.calendar)->view;
+	const struct calendar *calendar = live->setup.calendar;
 	struct pollfd fds[] = {
 		{.fd = live->signals, .events = POLLIN},
 		{.fd = neighbours_fd(&live->neighbours), .events = POLLIN},
 		{.fd = live->tap.fd, .events = POLLIN}, /* a negative one is left out */
 	};
 
-	if (tap_exchange(&live->tap) + linking_turn(&live->linking, view) == 0)
+	if (tap_exchange(&live->tap) + linking_turn(&live->linking, calendar) == 0)
 		(void)poll(fds, LM_COUNT(fds), POLL_MS);
 	return neighbours_heard(&live->neighbours);
 }
@@ -447,9 +447,15 @@ static int begin(struct live *live, struct lm_error *err)
 
 	if (rc == 0 && rolled)
 		rc = gen_setup_retire(&live->setup, err);
-	if (rc == 0)
+	/* the views of further documents carry the peers that they were given */
+	live->follow.settling = live->setup.calendar->documents > 1;
+	live->follow.settle_us = 0;
+	if (rc == 0 && !live->follow.settling) {
 		rc = linking_renew(&live->linking, &live->setup, err);
+		live->follow.linked = false;
+	}
 	live->follow.rounds = &live->poller.rounds;
+	live->follow.sent = &live->poller.sent;
 	live->follow.retiring = false;
 	return rc;
 }
@@ -506,6 +512,7 @@ int live_open(struct live *live, const char *config, uint64_t packets, struct lm
 	live->follow.setup = &live->setup;
 	live->follow.self = &live->self;
 	live->follow.neighbours = &live->neighbours;
+	live->follow.linking = &live->linking;
 	if (rc == 0)
 		follow_start(&live->follow);
 	if (rc == 0)
