@@ -86,8 +86,7 @@ static bool pressing(const struct lm_topology *topology)
 	return lm_clock_wall_us() + CALENDAR_LATEST_US >= topology->from_s * SECOND_US;
 }
 
-/* Frames for a mix that the kernel does not find go to an address that nobody has. */
-static bool resolve_or_lose(void *neighbours, struct frame_way *way, const struct frame_self *self,
+bool follow_resolve_or_lose(void *neighbours, struct frame_way *way, const struct frame_self *self,
 			    const struct lm_topology_node *node, const struct view_peer *peer)
 {
 	if (neighbours_resolve(neighbours, way, self, node, peer))
@@ -105,7 +104,7 @@ static int make_and_add(bool *wait, struct follow *follow, const struct lm_topol
 	bool now = pressing(follow->next);
 	struct view *view =
 		view_make(follow->next, self, follow->self, NULL, setup->links,
-			  now ? resolve_or_lose : neighbours_resolve, follow->neighbours);
+			  now ? follow_resolve_or_lose : neighbours_resolve, follow->neighbours);
 	int rc = 0;
 
 	if (!view)

@@ -38,5 +38,10 @@ struct follow {
 void follow_start(struct follow *follow);
 void follow_stop(struct follow *follow);
 
+/* A view_resolve over struct neighbours: frames for a mix that the kernel does not find go to an
+ * address that nobody has, and its name to stderr. */
+bool follow_resolve_or_lose(void *neighbours, struct frame_way *way, const struct frame_self *self,
+			    const struct lm_topology_node *node, const struct view_peer *peer);
+
 /* A turn of it: looks whether anything is to be done. An error ends the run. */
 LM_MUST_CHECK int follow_turn(struct follow *follow, struct lm_error *err);

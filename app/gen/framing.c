@@ -17,6 +17,15 @@ unsigned framing_ready(struct lm_link_session **session, const struct view_peer 
 	return n;
 }
 
+unsigned framing_lost(const struct view_peer *const *peer, unsigned n)
+{
+	unsigned i = 0;
+
+	while (i < n && !(peer[i]->session && lm_link_peer_sending(peer[i]->session)))
+		i++;
+	return i;
+}
+
 void framing_seal(struct framing *framing, const struct port *port, struct rte_mbuf **mbuf,
 		  struct lm_link_session *const *session, const struct view_peer *const *peer,
 		  unsigned n)

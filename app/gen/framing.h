@@ -27,6 +27,9 @@ struct framing {
 unsigned framing_ready(struct lm_link_session **session, const struct view_peer *const *peer,
 		       unsigned n);
 
+/* How many of the first n packets have no session to go by, up to the first one that has. */
+unsigned framing_lost(const struct view_peer *const *peer, unsigned n);
+
 /* Makes frames of n <= LM_BURST packets for these sessions, with their outer headers. */
 void framing_seal(struct framing *framing, const struct port *port, struct rte_mbuf **mbuf,
 		  struct lm_link_session *const *session, const struct view_peer *const *peer,

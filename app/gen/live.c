@@ -24,6 +24,7 @@
 #define RESOLVE_AGAIN_US 200000
 #define RESOLVE_LIMIT_US 10000000
 #define SESSION_LIMIT_US 20000000
+#define DEAD_LIMIT_US    4000000 /* Linux asks three times, a second apart; so do handshakes */
 #define STALL_LIMIT_US   10000000
 #define WAIT_LIMIT_MS    3600000
 #define SECOND_US        1000000
@@ -98,6 +99,7 @@ static int launch(struct live *live, struct lm_error *err)
 	poller->to_kernel = live->tap.to_kernel;
 	poller->from_kernel = live->tap.from_kernel;
 	live->builder->schedule = &poller->schedule;
+	poller->without_dead = live->options->without_dead;
 	poller->spin = live->plan.spin[live->plan.worker_lcore[0]];
 	poller->run = live->builder->run;
 	poller->sent_ns = calloc(poller->run.count, sizeof(*poller->sent_ns));
@@ -158,25 +160,37 @@ static int unresolved(const struct live *live, const struct view *view, struct l
 		live->tap.fd < 0 ? "there is none" : live->setup.config.node.port.tap);
 }
 
+/* How long a neighbour is waited for. */
+static uint64_t limit_of(const struct live *live, uint64_t limit_us)
+{
+	return live->options->without_dead ? DEAD_LIMIT_US : limit_us;
+}
+
 /* Until every neighbour has a link-layer address; -EINTR if a signal came. */
 static int resolve(struct live *live, struct lm_error *err)
 {
 	struct calendar_document *document = &live->setup.calendar->document[0];
 	/* without a TAP nobody can ask, and nothing will change */
-	uint64_t limit_us = live->tap.fd < 0 ? 0 : lm_clock_us() + RESOLVE_LIMIT_US, again_us = 0;
+	uint64_t limit_us = live->tap.fd < 0 ? 0 : lm_clock_us() + limit_of(live, RESOLVE_LIMIT_US);
+	uint64_t again_us = 0;
 
 	while (!signals_take(live->signals)) {
+		bool lose;
 		uint64_t now_us = lm_clock_us();
 
 		if (!serve_kernel(live) && now_us < again_us)
 			continue;
+		lose = live->options->without_dead && live->tap.fd >= 0 && now_us > limit_us;
 		free(document->view);
-		document->view =
-			view_make(document->topology, document->self, &live->self, NULL,
-				  live->setup.links, neighbours_resolve, &live->neighbours);
+		document->view = view_make(document->topology, document->self, &live->self, NULL,
+					   live->setup.links,
+					   lose ? follow_resolve_or_lose : neighbours_resolve,
+					   &live->neighbours);
 		if (!document->view)
 			return lm_error_set(err, ENOMEM, "too little memory for next hops");
 		if (document->view->all_resolved)
+			return 0;
+		if (now_us > limit_us && lose)
 			return 0;
 		if (now_us > limit_us)
 			return unresolved(live, document->view, err);
@@ -202,17 +216,36 @@ static int no_session(const struct live *live, struct lm_error *err)
 	return lm_error_set(err, EHOSTUNREACH, "a session has ended before anything was sent");
 }
 
+static void tell_dead(const struct live *live)
+{
+	const struct view *view = live->setup.calendar->document[0].view;
+
+	for (uint32_t i = 0; i < view->places; i++) {
+		const struct view_peer *peer = &view->peer[i];
+
+		if (peer->id != 0 && !(peer->session && lm_link_peer_sending(peer->session)))
+			fprintf(stderr,
+				"linemix-gen: no session with node %u: what goes through it is "
+				"lost\n",
+				peer->id);
+	}
+}
+
 /* Until there is a session with every neighbour: only then does the clock start. */
 static int link_up(struct live *live, struct lm_error *err)
 {
-	uint64_t limit_us = lm_clock_us() + SESSION_LIMIT_US;
+	uint64_t limit_us = lm_clock_us() + limit_of(live, SESSION_LIMIT_US);
 
 	while (!linking_ready(&live->linking)) {
 		(void)serve_kernel(live);
 		if (signals_take(live->signals))
 			return lm_error_set(err, EINTR, "stopped before anything was sent");
-		if (lm_clock_us() > limit_us)
+		if (lm_clock_us() <= limit_us)
+			continue;
+		if (!live->options->without_dead)
 			return no_session(live, err);
+		tell_dead(live);
+		break;
 	}
 	return 0;
 }

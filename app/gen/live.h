@@ -24,6 +24,9 @@ struct live_options {
 	uint32_t wait_ms;
 	bool times; /* of each packet, in the tally */
 	bool quiet; /* no line a second on stderr */
+	/* Neighbours that are down are named on stderr, and packets for them are lost; else nothing
+	 * is sent before all are up. */
+	bool without_dead;
 };
 
 struct live {

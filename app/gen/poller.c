@@ -33,6 +33,27 @@ static void find_peers(const struct view_peer *peer[SEND_BURST], const struct po
 	}
 }
 
+static void note_sent(struct poller *poller, uint32_t n, uint64_t now_ns)
+{
+	uint64_t first_due_ns = poller->start_ns + schedule_due_ns(&poller->schedule, poller->sent);
+	uint64_t behind_us = now_ns > first_due_ns ? (now_ns - first_due_ns) / 1000 : 0;
+
+	if (behind_us > poller->sending.behind_us)
+		poller->sending.behind_us = behind_us;
+	for (uint32_t i = 0; i < n; i++)
+		poller->sent_ns[poller->sent + i] = now_ns;
+	__atomic_store_n(&poller->sent, poller->sent + n, __ATOMIC_RELEASE);
+	poller->sending.seconds = (double)(now_ns - poller->start_ns) / NS;
+}
+
+/* Packets for neighbours that have no session count as sent, and are lost. */
+static void lose(struct poller *poller, uint32_t n)
+{
+	stock_release(&poller->stock, n);
+	note_sent(poller, n, poller_clock_ns());
+	poller->sending.without_session += n;
+}
+
 /* Puts up to n packets of the stock into mbufs, with their outer headers. */
 static void prepare(struct poller *poller, uint32_t n)
 {
@@ -41,11 +62,17 @@ static void prepare(struct poller *poller, uint32_t n)
 	size_t len = poller->stock.packet_len;
 	const uint32_t *first_id;
 	const uint8_t *packet;
+	uint32_t lost;
 
 	n = stock_peek(&poller->stock, &packet, &first_id, n < SEND_BURST ? n : SEND_BURST);
 	poller->sending.starved += n == 0 && !poller->starving;
 	poller->starving = n == 0;
 	find_peers(peer, poller, first_id, n);
+	lost = poller->framing->table && poller->without_dead ? framing_lost(peer, n) : 0;
+	if (lost > 0) {
+		lose(poller, lost);
+		return;
+	}
 	/* what has no session to go by waits, and so does all behind it */
 	if (poller->framing->table)
 		n = framing_ready(session, peer, n);
@@ -63,19 +90,6 @@ static void prepare(struct poller *poller, uint32_t n)
 		framing_seal(poller->framing, poller->port, poller->unsent, session, peer, n);
 	poller->unsent_n = n;
 	stock_release(&poller->stock, n);
-}
-
-static void note_sent(struct poller *poller, uint32_t n, uint64_t now_ns)
-{
-	uint64_t first_due_ns = poller->start_ns + schedule_due_ns(&poller->schedule, poller->sent);
-	uint64_t behind_us = now_ns > first_due_ns ? (now_ns - first_due_ns) / 1000 : 0;
-
-	if (behind_us > poller->sending.behind_us)
-		poller->sending.behind_us = behind_us;
-	for (uint32_t i = 0; i < n; i++)
-		poller->sent_ns[poller->sent + i] = now_ns;
-	__atomic_store_n(&poller->sent, poller->sent + n, __ATOMIC_RELEASE);
-	poller->sending.seconds = (double)(now_ns - poller->start_ns) / NS;
 }
 
 static unsigned send_due(struct poller *poller)

@@ -31,6 +31,7 @@ struct poller {
 	struct rte_ring *to_kernel, *from_kernel;
 	struct framing *framing;  /* control's, for all runs */
 	bool returned;            /* for polling_join */
+	bool without_dead;        /* packets without a session are lost; else they wait */
 	bool spin;                /* when idle; else yield and sleep */
 	struct stock stock;       /* as of POLLER_SEND */
 	uint64_t *sent_ns;        /* by seq: when it was handed to the port, on poller_clock_ns */

@@ -79,6 +79,9 @@ static void print_sending(FILE *to, const struct tally *tally, const struct send
 		"times\n",
 		(double)sending->behind_us / 1e3, (unsigned long long)sending->starved,
 		(unsigned long long)sending->port_full);
+	if (sending->without_session > 0)
+		fprintf(to, "%llu of them lost here: their first mixes have no session\n",
+			(unsigned long long)sending->without_session);
 }
 
 static void print_entropy(FILE *to, const struct entropy *entropy)
@@ -181,12 +184,13 @@ static json_t *json_of_sending(const struct tally *tally, const struct sending *
 {
 	if (!sending)
 		return json_null();
-	return json_pack("{s:I, s:f, s:f, s:I, s:I, s:I}", "wanted_pps",
+	return json_pack("{s:I, s:f, s:f, s:I, s:I, s:I, s:I}", "wanted_pps",
 			 (json_int_t)tally->run.rate_pps, "sent_pps",
 			 sending->seconds > 0 ? tally->sent / sending->seconds : 0, "seconds",
 			 sending->seconds, "starved", (json_int_t)sending->starved, "port_full",
 			 (json_int_t)sending->port_full, "behind_us",
-			 (json_int_t)sending->behind_us);
+			 (json_int_t)sending->behind_us, "without_session",
+			 (json_int_t)sending->without_session);
 }
 
 static json_t *json_of_entropy(const struct entropy *entropy)

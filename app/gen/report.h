@@ -11,10 +11,11 @@
 
 /* How the sending went; `run` only. */
 struct sending {
-	double seconds;     /* from the first packet to the last */
-	uint64_t starved;   /* times that no packet was ready in time */
-	uint64_t port_full; /* times that the port took no packet at once */
-	uint64_t behind_us; /* how far the latest packet left after it was due */
+	double seconds;           /* from the first packet to the last */
+	uint64_t starved;         /* times that no packet was ready in time */
+	uint64_t port_full;       /* times that the port took no packet at once */
+	uint64_t without_session; /* packets that were lost here, as a neighbour was down */
+	uint64_t behind_us;       /* how far the latest packet left after it was due */
 };
 
 struct report {

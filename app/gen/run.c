@@ -20,7 +20,7 @@ struct options {
 	bool json;
 };
 
-enum { KEY_SECONDS = 512, KEY_WAIT, KEY_STOCK };
+enum { KEY_SECONDS = 512, KEY_WAIT, KEY_STOCK, KEY_WITHOUT_DEAD };
 
 static const struct argp_option rows[] = {
 	{"seconds", KEY_SECONDS, "S", 0, "Send for so long, instead of --count", 0},
@@ -29,6 +29,10 @@ static const struct argp_option rows[] = {
 	 "take)",
 	 0},
 	{"stock", KEY_STOCK, "N", 0, "Packets built ahead (default 65536)", 0},
+	{"without-dead", KEY_WITHOUT_DEAD, NULL, 0,
+	 "Go on without neighbours that are down: packets for them are lost (default: send only "
+	 "when all are up)",
+	 0},
 	{"json", 'j', NULL, 0, "Report as JSON", 0},
 	{0},
 };
@@ -65,6 +69,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_STOCK:
 		options->live.stock =
 			(uint32_t)options_number(state, "stock", arg, LM_BURST, 1u << 26);
+		return 0;
+	case KEY_WITHOUT_DEAD:
+		options->live.without_dead = true;
 		return 0;
 	case 'j':
 		options->json = true;

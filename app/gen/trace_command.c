@@ -291,7 +291,7 @@ int trace_main(int argc, char **argv)
 		.rate_pps = 200,
 		.confidence = 0.99,
 		.late_us = 10 * US_PER_MS,
-		.live = {.stock = LIVE_STOCK, .times = true},
+		.live = {.stock = LIVE_STOCK, .times = true, .without_dead = true},
 	};
 	struct lm_error err = {0};
 	int rc;
