@@ -9,6 +9,7 @@
 
 #define LOOK_US    100000 /* between two looks at the file */
 #define RESOLVE_US 200000
+#define ASK_US     4000000 /* Linux asks three times, a second apart */
 #define SECOND_US  UINT64_C(1000000)
 
 static const char *file_of(const struct follow *follow)
@@ -78,12 +79,17 @@ static void read_file(struct follow *follow)
 	}
 	(void)lm_topology_inherit(follow->next, calendar_newest(calendar)->topology);
 	follow->resolve_us = 0;
+	follow->press_us = lm_clock_us() + ASK_US;
 }
 
-/* Time to do without those that are not resolved: their packets will be lost. */
-static bool pressing(const struct lm_topology *topology)
+/*
+ * Time to do without those that are not resolved: their packets will be lost. The kernel has asked
+ * for them before; what is due meanwhile goes by the document before.
+ */
+static bool pressing(const struct follow *follow)
 {
-	return lm_clock_wall_us() + CALENDAR_LATEST_US >= topology->from_s * SECOND_US;
+	return lm_clock_us() >= follow->press_us &&
+	       lm_clock_wall_us() + CALENDAR_LATEST_US >= follow->next->from_s * SECOND_US;
 }
 
 bool follow_resolve_or_lose(void *neighbours, struct frame_way *way, const struct frame_self *self,
@@ -101,7 +107,7 @@ static int make_and_add(bool *wait, struct follow *follow, const struct lm_topol
 			struct lm_error *err)
 {
 	struct gen_setup *setup = follow->setup;
-	bool now = pressing(follow->next);
+	bool now = pressing(follow);
 	struct view *view =
 		view_make(follow->next, self, follow->self, NULL, setup->links,
 			  now ? follow_resolve_or_lose : neighbours_resolve, follow->neighbours);

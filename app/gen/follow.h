@@ -26,7 +26,7 @@ struct follow {
 	/* private */
 	struct stat seen;         /* the file that was looked at last */
 	struct lm_topology *next; /* a document whose first layer is not resolved yet */
-	uint64_t look_us, resolve_us;
+	uint64_t look_us, resolve_us, press_us;
 	bool retiring; /* keys, once the poller has passed `retire_round` */
 	uint64_t retire_round;
 	bool linked;        /* `next` has its peers */

@@ -15,12 +15,12 @@ RATE = 200
 
 @unittest.skipIf(fabric.why_not(), fabric.why_not())
 class Follow(unittest.TestCase):
-    def publish(self, nodes, document, **change):
+    def publish(self, nodes, document, name="topology.json", **change):
         for node in document["nodes"]:
             node.pop("mac", None)
         document.update(change)
         text = json.dumps(document)
-        nodes.net.publish(text)
+        nodes.net.publish(text, name)
         return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
     def test_a_mix_that_comes_in_has_a_session_and_its_packets(self):
@@ -32,13 +32,16 @@ class Follow(unittest.TestCase):
         first["nodes"] = [node for node in first["nodes"] if node["id"] != NEW]
         before = self.publish(nodes, first)
         self.start(nodes, OLD)
+        self.publish(nodes, second, previous=before, name="coming.json")
+        config = net.path / f"node-{NEW}.yaml"
+        config.write_text(config.read_text().replace("topology.json", "coming.json"))
+        self.start(nodes, NEW)
         line = nodes.gen_line("run", "--count", 12 * RATE, "--rate", RATE)
         sending = subprocess.Popen([str(word) for word in line], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
         self.addCleanup(sending.kill)
         nodes.live[OLD].wait(lambda: nodes.stats(OLD).get("sent", 0) > 0)
         self.publish(nodes, second, previous=before)
-        self.start(nodes, NEW)
         output, said = sending.communicate(timeout=60)
         self.assertTrue(output, said)
         report = json.loads(output)
