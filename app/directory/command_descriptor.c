@@ -172,6 +172,10 @@ static int make(struct descriptor_options *options, struct lm_error *err)
 		rc = lm_keyfile_load(secret + 32, descriptor->link.b, LM_KEYFILE_LINK,
 				     options->link, err);
 	if (rc == 0)
+		lm_link_prove(&descriptor->link_proof, &descriptor->link,
+			      (const struct lm_secret *)(secret + 32), descriptor->id,
+			      &descriptor->identity);
+	if (rc == 0)
 		rc = lm_epoch_each_waiting(options->keys, descriptor->id, LM_EPOCH_KEYS_MAX,
 					   take_key, options, err);
 	if (rc == 0)

@@ -35,6 +35,9 @@ int publish_open(struct publish *publish, const struct relay_config *config, str
 	if (rc == 0)
 		rc = lm_keyfile_load(link->b, publish->link.b, LM_KEYFILE_LINK,
 				     config->node.link.key, err);
+	if (rc == 0)
+		lm_link_prove(&publish->link_proof, &publish->link, link,
+			      (uint32_t)config->node.node, &publish->public);
 	lm_secret_free(link);
 	if (rc != 0)
 		publish_close(publish);
@@ -190,7 +193,10 @@ static int describe(struct lm_descriptor *descriptor, const struct publish *publ
 
 	descriptor->id = (uint32_t)config->node.node;
 	descriptor->identity = publish->public;
-	descriptor->link = publish->link;
+	if (memcmp(&descriptor->link, &publish->link, sizeof(publish->link)) != 0) {
+		descriptor->link = publish->link;
+		descriptor->link_proof = publish->link_proof;
+	}
 	descriptor->capacity = config->publish.capacity > 0 ? (uint32_t)config->publish.capacity
 			       : node                       ? node->capacity
 				      : (uint32_t)config->node.limits.max_packets_per_second;

@@ -21,9 +21,10 @@ struct publish {
 	struct lm_signer *identity; /* NULL: this relay publishes nothing */
 	struct lm_verifier public;
 	struct lm_point link;
+	struct lm_key_proof link_proof;
 };
 
-/* Loads the identity, and the link key for its public half. -errno and a message. */
+/* Loads the identity, and the link key to prove it. -errno and a message. */
 LM_MUST_CHECK int publish_open(struct publish *publish, const struct relay_config *config,
 			       struct lm_error *err);
 void publish_close(struct publish *publish);

@@ -313,9 +313,10 @@ int lm_build(struct lm_build *built, const struct lm_plan *plan, const struct lm
 
 	memset(built, 0, sizeof(*built));
 	building.candidate = calloc((size_t)plan->members + 1, sizeof(*building.candidate));
-	if (!building.candidate)
-		return lm_error_set(err, ENOMEM, "no memory for the document");
-	rc = make(&building, err);
+	if (building.candidate && lm_build_find_places(&building))
+		rc = make(&building, err);
+	else
+		rc = lm_error_set(err, ENOMEM, "no memory for the document");
 	if (built->line)
 		qsort(built->line, built->lines, sizeof(*built->line), compare_lines);
 	if (rc) {
@@ -324,6 +325,7 @@ int lm_build(struct lm_build *built, const struct lm_plan *plan, const struct lm
 		built->len = 0;
 	}
 	free(building.candidate);
+	free(building.place);
 	return rc;
 }
 

@@ -26,6 +26,8 @@ struct building {
 	unsigned files;
 	struct candidate *candidate; /* by rising id */
 	unsigned candidates;
+	struct lm_build_place *place; /* prefixes of the plan's members */
+	uint32_t places;
 	struct lm_build *built;
 	bool no_memory; /* sticks: looked at once, at the end */
 };
@@ -36,6 +38,15 @@ void lm_build_say(struct building *building, enum lm_build_verdict verdict, uint
 
 /* Fills building->candidate, and says which descriptors were refused. */
 void lm_build_choose(struct building *building);
+
+/* Fills building->place, which is for free(); false without memory. */
+bool lm_build_find_places(struct building *building);
+
+/* May the member be where its descriptor says? -EPERM and a message. */
+LM_MUST_CHECK int lm_build_check_places(const struct building *building,
+					const struct lm_member *member,
+					const struct lm_descriptor *descriptor,
+					struct lm_error *err);
 
 /* Marks as out, and says of, all candidates that lose a contest for something that has one owner.
  */

@@ -158,26 +158,31 @@ static int check_keys(struct candidate *candidate, const struct building *buildi
 static int examine(struct candidate *candidate, const struct building *building,
 		   const struct lm_build_file *file, struct lm_error *err)
 {
+	const struct lm_member *member;
 	struct lm_descriptor descriptor;
 	struct lm_signed parts;
 	int rc = lm_descriptor_read(&descriptor, &parts, file->text, file->len, file->name, err);
 
-	if (rc == 0 && descriptor.made_s > lm_plan_until(building->plan, building->epoch))
+	if (rc != 0)
+		return rc;
+	member = lm_plan_find(building->plan, descriptor.id);
+	if (descriptor.made_s > lm_plan_until(building->plan, building->epoch))
 		rc = lm_error_set(err, EINVAL,
 				  "made: after the end of epoch %" PRIu32 "; set the node's clock",
 				  building->epoch);
 	if (rc == 0)
 		rc = lm_descriptor_verify(&descriptor, &parts, file->name, err);
 	if (rc == 0)
+		rc = lm_build_check_places(building, member, &descriptor, err);
+	if (rc == 0)
 		rc = check_keys(candidate, building, &descriptor, err);
 	if (rc != 0)
 		return rc;
-	candidate->member = lm_plan_find(building->plan, descriptor.id);
+	candidate->member = member;
 	candidate->file = file->name;
 	candidate->link = descriptor.link;
-	candidate->capacity = descriptor.capacity < candidate->member->capacity
-				      ? descriptor.capacity
-				      : candidate->member->capacity;
+	candidate->capacity =
+		descriptor.capacity < member->capacity ? descriptor.capacity : member->capacity;
 	candidate->addresses = descriptor.addresses;
 	memcpy(candidate->address, descriptor.address, sizeof(candidate->address));
 	return 0;

@@ -32,19 +32,20 @@ static bool parse_epoch(uint32_t *epoch, const char *label)
 	return value <= LM_TOPOLOGY_EPOCH_MAX + LM_TOPOLOGY_KEYS - 1;
 }
 
-static int read_key(struct lm_descriptor_key *key, const struct reader *reader,
-		    const struct place *keys, const char *label)
+/* A public key with the proof of its secret half. */
+static int read_key(struct lm_point *pk, struct lm_key_proof *proof, const struct reader *reader,
+		    const struct place *inside, const char *field)
 {
 	static const char *const fields[] = {"public", "proof", NULL};
 	struct place place;
-	int rc = lm_topology_read_object(&place, reader, keys, label);
+	int rc = lm_topology_read_object(&place, reader, inside, field);
 
 	if (rc)
 		return rc;
 	rc = lm_topology_read_only(reader, &place, fields);
-	rc = lm_topology_both(rc, lm_topology_read_point(&key->pk, reader, &place, "public"));
-	return lm_topology_both(rc, lm_topology_read_hex(key->proof.b, sizeof(key->proof.b), reader,
-							 &place, "proof"));
+	rc = lm_topology_both(rc, lm_topology_read_point(pk, reader, &place, "public"));
+	return lm_topology_both(rc, lm_topology_read_hex(proof->b, sizeof(proof->b), reader, &place,
+							 "proof"));
 }
 
 /* The first epoch of those that are named. */
@@ -113,7 +114,9 @@ static int read_keys(struct lm_descriptor *descriptor, const struct reader *read
 		if (!json_object_get(keys.json, label))
 			return lm_topology_fail(reader, &keys, label,
 						"is missing; epochs without a gap");
-		rc = lm_topology_both(rc, read_key(&descriptor->key[i], reader, &keys, label));
+		rc = lm_topology_both(rc,
+				      read_key(&descriptor->key[i].pk, &descriptor->key[i].proof,
+					       reader, &keys, label));
 		descriptor->key[i].epoch = first + i;
 		descriptor->keys = i + 1;
 	}
@@ -148,7 +151,7 @@ static int read_document(struct lm_descriptor *descriptor, const struct reader *
 	static const char *const fields[] = {"format",   "id",        "made", "identity", "link",
 					     "capacity", "addresses", "keys", NULL};
 	uint64_t id = 0, capacity = 0;
-	int rc = lm_topology_read_format(reader, top, "linemix-descriptor-v1");
+	int rc = lm_topology_read_format(reader, top, "linemix-descriptor-v2");
 
 	if (rc) /* another document: nothing else about it would be true */
 		return rc;
@@ -158,7 +161,8 @@ static int read_document(struct lm_descriptor *descriptor, const struct reader *
 	rc = lm_topology_both(rc, lm_topology_read_hex(descriptor->identity.b,
 						       sizeof(descriptor->identity.b), reader, top,
 						       "identity"));
-	rc = lm_topology_both(rc, lm_topology_read_point(&descriptor->link, reader, top, "link"));
+	rc = lm_topology_both(rc, read_key(&descriptor->link, &descriptor->link_proof, reader, top,
+					   "link"));
 	rc = lm_topology_both(rc, lm_topology_read_uint(&capacity, reader, top, "capacity", 1,
 							UINT32_MAX));
 	descriptor->id = (uint32_t)id;
@@ -210,6 +214,12 @@ static int check_proofs(const struct lm_descriptor *descriptor, const struct rea
 {
 	int rc = 0;
 
+	if (!lm_link_proved(&descriptor->link_proof, &descriptor->link, descriptor->id,
+			    &descriptor->identity))
+		rc = lm_topology_fail_file(reader, EBADMSG,
+					   "%s: link.proof: is wrong; made from the secret for "
+					   "this id and identity",
+					   reader->file);
 	for (unsigned i = 0; i < descriptor->keys; i++) {
 		const struct lm_descriptor_key *key = &descriptor->key[i];
 

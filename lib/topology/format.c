@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "lm_topology_build.h"
+#include "prefix.h"
 #include "write.h"
 
 /* A stream into *text, which is NULL without memory. */
@@ -93,6 +94,13 @@ static void write_member(FILE *to, const struct lm_member *member)
 		fputs(", \"mac\": ", to);
 		lm_write_mac(to, member->mac);
 	}
+	for (unsigned i = 0; i < member->prefixes; i++) {
+		char text[LM_PREFIX_TEXT];
+
+		lm_prefix_format(text, &member->prefix[i]);
+		fprintf(to, "%s\"%s\"", i ? ", " : ", \"prefixes\": [", text);
+	}
+	fputs(member->prefixes > 0 ? "]" : "", to);
 	fputs(member->retired ? ", \"retired\": true}" : "}", to);
 }
 
@@ -117,6 +125,15 @@ int lm_plan_format(char **text, size_t *len, const struct lm_plan *plan)
 
 /* ---- Descriptors ---- */
 
+static void write_proved(FILE *to, const struct lm_point *pk, const struct lm_key_proof *proof)
+{
+	fputs("{\"public\": ", to);
+	lm_write_hex(to, pk->b, sizeof(pk->b));
+	fputs(", \"proof\": ", to);
+	lm_write_hex(to, proof->b, sizeof(proof->b));
+	fputc('}', to);
+}
+
 static int format_descriptor(char **text, size_t *len, const struct lm_descriptor *descriptor)
 {
 	FILE *to = open_text(text, len);
@@ -124,24 +141,21 @@ static int format_descriptor(char **text, size_t *len, const struct lm_descripto
 	if (!to)
 		return -ENOMEM;
 	fprintf(to,
-		"{\n  \"format\": \"linemix-descriptor-v1\",\n  \"id\": %" PRIu32 ", \"made\": ",
+		"{\n  \"format\": \"linemix-descriptor-v2\",\n  \"id\": %" PRIu32 ", \"made\": ",
 		descriptor->id);
 	lm_write_time(to, descriptor->made_s);
 	fputs(",\n  \"identity\": ", to);
 	lm_write_hex(to, descriptor->identity.b, sizeof(descriptor->identity.b));
 	fputs(",\n  \"link\": ", to);
-	lm_write_hex(to, descriptor->link.b, sizeof(descriptor->link.b));
+	write_proved(to, &descriptor->link, &descriptor->link_proof);
 	fprintf(to, ",\n  \"capacity\": %" PRIu32 ",\n  \"addresses\": ", descriptor->capacity);
 	lm_write_addresses(to, descriptor->address, descriptor->addresses);
 	fputs(",\n  \"keys\": {", to);
 	for (unsigned i = 0; i < descriptor->keys; i++) {
 		const struct lm_descriptor_key *key = &descriptor->key[i];
 
-		fprintf(to, "%s\n    \"%" PRIu32 "\": {\"public\": ", i ? "," : "", key->epoch);
-		lm_write_hex(to, key->pk.b, sizeof(key->pk.b));
-		fputs(", \"proof\": ", to);
-		lm_write_hex(to, key->proof.b, sizeof(key->proof.b));
-		fputc('}', to);
+		fprintf(to, "%s\n    \"%" PRIu32 "\": ", i ? "," : "", key->epoch);
+		write_proved(to, &key->pk, &key->proof);
 	}
 	fputs("\n  }\n}\n", to);
 	return lm_write_done(to, text);

@@ -7,8 +7,9 @@
  * Descriptors are hostile. What is wrong with one costs its node its place and nobody else's:
  *
  * - A descriptor counts if it is well-formed, signed by the identity that the plan gives to its id,
- *   not made after the epoch's end, has good proofs and keys for the epoch and the next two, and
- *   keeps every key that the document before has promised for them. Of a member's descriptors that
+ *   not made after the epoch's end, has good proofs and keys for the epoch and the next two, keeps
+ *   every key that the document before has promised for them, and claims no address that the plan
+ *   gives to others. Of a member's descriptors that
  *   count the latest is taken; of two made in one second the one with the lesser hash.
  * - Of nodes that claim one address, link key or mix key, the one that has it in the document
  *   before stays and the others are left out; if none has it, all are.

@@ -3,10 +3,10 @@
  * Descriptors: what a node says of itself, signed by its identity key, from which authorities make
  * topologies. FORMAT.md beside this file describes the document.
  *
- * Each mix key stands with a proof that who signs has its secret half: an Ed25519 signature (RFC
- * 8032, the nonce drawn and not derived) under the Edwards form of the key, over the node's id,
- * identity and the epoch. So nobody can list another node's key as its own. The proof is the one
- * use that a mix key's secret has beside X25519; what is signed can be no packet.
+ * Each key stands with a proof that who signs has its secret half: an Ed25519 signature (RFC 8032,
+ * the nonce drawn and not derived) under the Edwards form of the key, over the node's id, identity
+ * and, of a mix key, the epoch. So nobody can list another node's key as its own. The proof is the
+ * one use that such a secret has beside X25519; what is signed can be no packet or handshake.
  */
 #pragma once
 
@@ -30,6 +30,7 @@ struct lm_descriptor {
 	uint64_t made_s; /* UTC; of two of one node the later counts */
 	struct lm_verifier identity;
 	struct lm_point link;
+	struct lm_key_proof link_proof;
 	uint32_t capacity; /* packets a second */
 	unsigned addresses;
 	struct lm_topology_address address[LM_TOPOLOGY_ADDRESSES];
@@ -42,6 +43,12 @@ void lm_key_prove(struct lm_key_proof *proof, struct lm_point *pk, const struct 
 		  uint32_t id, const struct lm_verifier *identity, uint32_t epoch);
 LM_MUST_CHECK bool lm_key_proved(const struct lm_key_proof *proof, const struct lm_point *pk,
 				 uint32_t id, const struct lm_verifier *identity, uint32_t epoch);
+
+/* The same of a link key, which is of no epoch. */
+void lm_link_prove(struct lm_key_proof *proof, struct lm_point *pk, const struct lm_secret *secret,
+		   uint32_t id, const struct lm_verifier *identity);
+LM_MUST_CHECK bool lm_link_proved(const struct lm_key_proof *proof, const struct lm_point *pk,
+				  uint32_t id, const struct lm_verifier *identity);
 
 /*
  * The signed file of a descriptor: *text is for free(). The same descriptor gives the same bytes.

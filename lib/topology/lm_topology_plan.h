@@ -12,8 +12,16 @@
 
 #include "lm_topology.h"
 
-#define LM_PLAN_MEMBERS 262144 /* at most, of which LM_TOPOLOGY_NODES are not retired */
-#define LM_PLAN_LAST_S  UINT64_C(253402300799) /* 9999-12-31T23:59:59Z: no epoch ends later */
+#define LM_PLAN_MEMBERS  262144 /* at most, of which LM_TOPOLOGY_NODES are not retired */
+#define LM_PLAN_PREFIXES 8      /* of a member, at most */
+#define LM_PLAN_LAST_S   UINT64_C(253402300799) /* 9999-12-31T23:59:59Z: no epoch ends later */
+
+/* The addresses that begin with the first `len` bits of ip. */
+struct lm_prefix {
+	bool ipv6;
+	uint8_t len;    /* 1 .. 32, or .. 128 */
+	uint8_t ip[16]; /* IPv4: the first 4; zeros behind len bits */
+};
 
 struct lm_member {
 	uint32_t id;
@@ -24,7 +32,9 @@ struct lm_member {
 	struct lm_verifier identity;
 	uint32_t capacity; /* the most that the document says; UINT32_MAX: what the node says */
 	bool has_mac;
-	uint8_t mac[6]; /* laboratories only */
+	uint8_t mac[6];    /* laboratories only */
+	unsigned prefixes; /* in which its addresses lie; 0: the plan does not say */
+	struct lm_prefix *prefix;
 	bool retired;
 };
 

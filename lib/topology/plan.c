@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "document.h"
+#include "prefix.h"
 
 /* ---- Members ---- */
 
@@ -18,10 +18,11 @@ static int read_optional(struct lm_member *member, const struct reader *reader,
 			 const struct place *place)
 {
 	uint64_t capacity = UINT32_MAX;
-	int rc = 0;
+	int rc = lm_topology_read_prefixes(member->prefix, &member->prefixes, reader, place);
 
 	if (json_object_get(place->json, "capacity"))
-		rc = lm_topology_read_uint(&capacity, reader, place, "capacity", 1, UINT32_MAX);
+		rc = lm_topology_both(rc, lm_topology_read_uint(&capacity, reader, place,
+								"capacity", 1, UINT32_MAX));
 	if (json_object_get(place->json, "retired"))
 		rc = lm_topology_both(rc, lm_topology_read_bool(&member->retired, reader, place,
 								"retired"));
@@ -34,7 +35,7 @@ static int read_member(struct lm_member *member, const struct reader *reader,
 {
 	static const char *const fields[] = {"id",           "role",     "layer",    "operator",
 					     "jurisdiction", "identity", "capacity", "mac",
-					     "retired",      NULL};
+					     "prefixes",     "retired",  NULL};
 	struct lm_topology_node node = {0};
 	int rc = lm_topology_read_only(reader, place, fields);
 
@@ -110,30 +111,48 @@ static int check_members(const struct lm_plan *plan, const struct reader *reader
 	return check_identities(plan, reader);
 }
 
-static int read_members(struct lm_plan **out, const struct reader *reader, const struct place *top,
-			const struct lm_plan *head)
+/* A plan with room for these members and their prefixes, in one piece; NULL without memory. */
+static struct lm_plan *make_room(const struct lm_plan *head, const json_t *list)
 {
+	size_t n = json_array_size(list), prefixes = 0;
 	struct lm_plan *plan;
-	json_t *list = NULL;
-	int rc = lm_topology_read_list(&list, reader, top, "members", 1, LM_PLAN_MEMBERS);
-	size_t n = rc ? 0 : json_array_size(list);
 
-	if (rc)
-		return rc;
-	plan = calloc(1, sizeof(*plan) + n * sizeof(*plan->member));
+	for (size_t i = 0; i < n; i++)
+		prefixes += lm_topology_count_prefixes(json_array_get(list, i));
+	plan = calloc(1, sizeof(*plan) + n * sizeof(*plan->member) +
+				 prefixes * sizeof(struct lm_prefix));
 	if (!plan)
-		return lm_error_set(reader->err, ENOMEM, "%s: out of memory", reader->file);
+		return NULL;
 	*plan = *head;
 	plan->member = (struct lm_member *)(plan + 1);
 	plan->members = (unsigned)n;
-	for (unsigned i = 0; i < n; i++) {
+	return plan;
+}
+
+static int read_members(struct lm_plan **out, const struct reader *reader, const struct place *top,
+			const struct lm_plan *head)
+{
+	struct lm_prefix *prefix;
+	struct lm_plan *plan;
+	json_t *list = NULL;
+	int rc = lm_topology_read_list(&list, reader, top, "members", 1, LM_PLAN_MEMBERS);
+
+	if (rc)
+		return rc;
+	plan = make_room(head, list);
+	if (!plan)
+		return lm_error_set(reader->err, ENOMEM, "%s: out of memory", reader->file);
+	prefix = (struct lm_prefix *)(plan->member + plan->members);
+	for (unsigned i = 0; i < plan->members; i++) {
 		struct place place = lm_topology_place_in_list(top, "members", list, i);
 
+		plan->member[i].prefix = prefix;
 		rc = lm_topology_both(rc,
 				      read_member(&plan->member[i], reader, &place, plan->layers));
+		prefix += plan->member[i].prefixes;
 	}
 	if (!rc) {
-		qsort(plan->member, n, sizeof(*plan->member), compare_ids);
+		qsort(plan->member, plan->members, sizeof(*plan->member), compare_ids);
 		rc = check_members(plan, reader);
 	}
 	if (rc)

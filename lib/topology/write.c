@@ -85,7 +85,7 @@ static size_t format_ipv6(char *text, const uint8_t ip[16])
 	return (size_t)(end - text);
 }
 
-static size_t format_ip(char *text, const struct lm_topology_address *address)
+size_t lm_write_ip(char *text, const struct lm_topology_address *address)
 {
 	const uint8_t *ip = address->ip;
 
@@ -99,7 +99,7 @@ void lm_topology_format_address(char text[LM_TOPOLOGY_ADDRESS],
 {
 	if (address->ipv6)
 		*text++ = '[';
-	text += format_ip(text, address);
+	text += lm_write_ip(text, address);
 	sprintf(text, "%s:%u", address->ipv6 ? "]" : "", address->port);
 }
 
@@ -109,7 +109,7 @@ void lm_write_addresses(FILE *to, const struct lm_topology_address *address, uns
 	for (unsigned i = 0; i < n; i++) {
 		char ip[LM_TOPOLOGY_ADDRESS];
 
-		format_ip(ip, &address[i]);
+		lm_write_ip(ip, &address[i]);
 		fprintf(to, "%s{\"ip\": \"%s\", \"port\": %u}", i ? ", " : "", ip, address[i].port);
 	}
 	fputc(']', to);

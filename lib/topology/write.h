@@ -13,6 +13,7 @@
 void lm_write_text(FILE *to, const char *text); /* with its quotes */
 void lm_write_hex(FILE *to, const uint8_t *bytes, size_t n);
 void lm_write_time(FILE *to, uint64_t utc_s);
+size_t lm_write_ip(char *text, const struct lm_topology_address *address); /* bytes */
 void lm_write_addresses(FILE *to, const struct lm_topology_address *address, unsigned n);
 void lm_write_mac(FILE *to, const uint8_t mac[6]);
 

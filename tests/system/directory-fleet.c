@@ -72,7 +72,8 @@ static void add_node(struct fleet *fleet, unsigned index)
 		.keys = fleet->count,
 	};
 	lm_rand(&secret, sizeof(secret));
-	lm_x25519_base_burst(&descriptor.link, &secret, 1);
+	lm_link_prove(&descriptor.link_proof, &descriptor.link, &secret, descriptor.id,
+		      &descriptor.identity);
 	for (unsigned i = 0; i < fleet->count; i++) {
 		struct lm_descriptor_key *key = &descriptor.key[i];
 

@@ -355,7 +355,7 @@ class Check(unittest.TestCase):
             mistakes = net.check("bad")
             self.assertIn("the signature is wrong", mistakes[0])
             self.assertEqual([m.split(": ")[1] for m in mistakes[1:]],
-                             ["keys.2.proof", "keys.3.proof", "keys.4.proof"])
+                             ["link.proof", "keys.2.proof", "keys.3.proof"])
 
     def test_a_successor_that_is_none(self):
         with Authorities() as net:

@@ -28,17 +28,25 @@ void net_set_key(struct net *net, unsigned index, unsigned i, uint32_t number)
 		     &descriptor->identity, descriptor->key[i].epoch);
 }
 
+void net_set_link(struct net *net, unsigned index, uint32_t number)
+{
+	struct lm_descriptor *descriptor = &net->node[index].descriptor;
+	struct lm_secret secret;
+
+	derive(secret.b, 2, number);
+	lm_link_prove(&descriptor->link_proof, &descriptor->link, &secret, descriptor->id,
+		      &descriptor->identity);
+}
+
 static void add_node(struct net *net, uint32_t id, unsigned layer, uint32_t first)
 {
 	unsigned index = net->plan.members++;
 	struct lm_member *member = &net->member[index];
 	struct net_node *node = &net->node[index];
 	struct lm_descriptor *descriptor = &node->descriptor;
-	struct lm_secret link;
 
 	assert_true(index < NET_NODES);
 	derive(node->identity.b, 1, id);
-	derive(link.b, 2, id);
 	*member = (struct lm_member){
 		.id = id,
 		.role = layer ? LM_TOPOLOGY_MIX : LM_TOPOLOGY_GATEWAY,
@@ -60,7 +68,7 @@ static void add_node(struct net *net, uint32_t id, unsigned layer, uint32_t firs
 		.keys = NET_KEYS,
 	};
 	lm_store_u32(descriptor->address[1].ip + 12, id);
-	lm_x25519_base_burst(&descriptor->link, &link, 1);
+	net_set_link(net, index, id);
 	for (unsigned i = 0; i < NET_KEYS; i++) {
 		descriptor->key[i].epoch = first + i;
 		net_set_key(net, index, i, id * 1000 + first + i);

@@ -37,6 +37,9 @@ unsigned net_index(const struct net *net, uint32_t id);
 /* Gives the node the key of a number, and its proof, for descriptor.key[i]. */
 void net_set_key(struct net *net, unsigned index, unsigned i, uint32_t number);
 
+/* The same of the link key. */
+void net_set_link(struct net *net, unsigned index, uint32_t number);
+
 /* The node's signed descriptor as a file for the builder; file->text is for free(). */
 void net_write(struct lm_build_file *file, const struct net *net, unsigned index, const char *name);
 

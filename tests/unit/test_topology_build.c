@@ -337,8 +337,8 @@ static void bad_descriptors_are_refused_with_the_reason(void **state)
 		 "capacity: 0 is out of range; a number from 1 to 4294967295"},
 		{"2026-11-25T09:50:00Z", "2026-11-25T11:40:01Z", 1001,
 		 "made: after the end of epoch 4; set the node's clock"},
-		{"linemix-descriptor-v1", "linemix-descriptor-v2", 0,
-		 "format: \"linemix-descriptor-v2\" is no known format; linemix-descriptor-v1"},
+		{"linemix-descriptor-v2", "linemix-descriptor-v1", 0,
+		 "format: \"linemix-descriptor-v1\" is no known format; linemix-descriptor-v2"},
 		{"{\n", "[", 0, "1: not JSON: ']' expected near ':'; correct the syntax"},
 	};
 
@@ -469,6 +469,7 @@ static void id_keeps_its_identity(void **state)
 	world.net->node[index].identity.b[0] ^= 1;
 	lm_signer_public(&world.net->member[index].identity, &world.net->node[index].identity);
 	world.net->node[index].descriptor.identity = world.net->member[index].identity;
+	net_set_link(world.net, index, 2002);
 	for (unsigned i = 0; i < NET_KEYS; i++)
 		net_set_key(world.net, index, i, 2002 * 1000 + EPOCH - 1 + i);
 	write_again(&world, 2002);
@@ -531,10 +532,10 @@ static void copy_thing(struct world *world, enum thing thing, uint32_t to, uint3
 	case ADDRESS:
 		descriptor_of(world, to)->address[1] = descriptor_of(world, from)->address[0];
 		break;
-	case LINK_KEY:
-		descriptor_of(world, to)->link = descriptor_of(world, from)->link;
+	case LINK_KEY: /* of keys it must have the secrets */
+		net_set_link(world->net, net_index(world->net, to), from);
 		break;
-	default: /* of EPOCH + 2; it must have the secret for that */
+	default: /* of EPOCH + 2 */
 		net_set_key(world->net, net_index(world->net, to), 3, from * 1000 + EPOCH + 2);
 	}
 	write_again(world, to);
@@ -605,6 +606,230 @@ static void loser_takes_nobody_along(void **state)
 		    "claims the address of node 9001, which has it already");
 	assert_line(&world, 2002, LM_BUILD_IN, "");
 	free_world(&world);
+}
+
+/* ---- Copies of what is another's ---- */
+
+/* A network in which 2002 is new; 1001 copies from it, or from who is there already. */
+static struct world make_world_with_a_newcomer(void)
+{
+	struct world world = make_world();
+
+	world.net->member[net_index(world.net, 2002)].retired = true;
+	build_previous(&world);
+	world.net->member[net_index(world.net, 2002)].retired = false;
+	return world;
+}
+
+/* Public keys and proofs are there for everybody to copy; proofs of another's node are none. */
+static void copied_link_key_harms_its_copier_alone(void **state)
+{
+	static const uint32_t victims[] = {2002, 9001};
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(victims); i++) {
+		struct world world = make_world_with_a_newcomer();
+		struct lm_descriptor *copier = descriptor_of(&world, 1001);
+
+		copier->link = descriptor_of(&world, victims[i])->link;
+		copier->link_proof = descriptor_of(&world, victims[i])->link_proof;
+		write_again(&world, 1001);
+		build(&world);
+		assert_refused(&world, 1001,
+			       "link.proof: is wrong; made from the secret for this id and "
+			       "identity");
+		assert_line(&world, victims[i], LM_BUILD_IN, "");
+		assert_int_equal(world.built.in, 10);
+		free_world(&world);
+	}
+}
+
+static void give_prefix(struct world *world, uint32_t id, struct lm_prefix *prefix, unsigned n)
+{
+	struct lm_member *member = &world->net->member[net_index(world->net, id)];
+
+	member->prefix = prefix;
+	member->prefixes = n;
+}
+
+/* 10.0.7.210 is 2002's, and 2001:db8::d207:0. */
+static struct lm_prefix of_2002[2] = {
+	{.len = 32, .ip = {10, 0, 7, 210}},
+	{.ipv6 = true, .len = 112, .ip = {0x20, 1, 0xd, 0xb8, [12] = 0xd2, 7}},
+};
+
+static void copied_address_that_the_plan_gives_harms_its_copier_alone(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct world world = make_world_with_a_newcomer();
+		struct lm_topology_address *copy = &descriptor_of(&world, 1001)->address[i];
+
+		give_prefix(&world, 2002, of_2002, 2);
+		*copy = descriptor_of(&world, 2002)->address[i];
+		copy->port++; /* nor at another port: it is the host that is another's */
+		write_again(&world, 1001);
+		build(&world);
+		assert_refused(&world, 1001,
+			       i == 0 ? "addresses[0]: 10.0.7.210:7001 is in 10.0.7.210/32, which "
+					"the plan gives to 2002"
+				      : "addresses[1]: [2001:db8::d207:0]:7001 is in "
+					"2001:db8::d207:0/112, which the plan gives to 2002");
+		assert_line(&world, 2002, LM_BUILD_IN, "");
+		assert_int_equal(world.built.in, 10);
+		free_world(&world);
+	}
+}
+
+/* Who took an address before its owner came leaves it when the plan says whose it is. */
+static void squatter_has_to_go(void **state)
+{
+	struct world world = make_world();
+
+	(void)state;
+	world.net->member[net_index(world.net, 2002)].retired = true;
+	copy_thing(&world, ADDRESS, 1001, 2002);
+	build_previous(&world);
+	world.net->member[net_index(world.net, 2002)].retired = false;
+	build(&world);
+	assert_line(&world, 2002, LM_BUILD_OUT,
+		    "claims the address of node 1001, which has it already");
+	give_prefix(&world, 2002, of_2002, 2);
+	build(&world);
+	assert_line(&world, 2002, LM_BUILD_IN, "");
+	assert_line(&world, 1001, LM_BUILD_OUT, "none of its descriptors counts, or there is none");
+	free_world(&world);
+}
+
+static void member_with_prefixes_has_no_other_address(void **state)
+{
+	struct world world = make_world();
+
+	(void)state;
+	give_prefix(&world, 2002, of_2002, 1); /* but its second address is IPv6 */
+	build(&world);
+	assert_refused(&world, 2002,
+		       "addresses[1]: [2001:db8::d207:0]:7000 is in none of the prefixes that the "
+		       "plan gives to 2002");
+	assert_int_equal(world.built.in, 10);
+	free_world(&world);
+}
+
+/* 10/8 and 2001:db8::/32 are everybody's here: to 1001 alone, to both, or more closely to another.
+ */
+static void longest_prefix_decides(void **state)
+{
+	static struct lm_prefix wide[2] = {
+		{.len = 8, .ip = {10}},
+		{.ipv6 = true, .len = 32, .ip = {0x20, 1, 0xd, 0xb8}},
+	};
+	static struct lm_prefix odd[3] = {
+		{.len = 31, .ip = {10, 0, 7, 210}}, /* and .211, which is 2003's */
+		{.len = 29, .ip = {10, 0, 7, 208}}, /* and .209, 2001's */
+		{.ipv6 = true, .len = 112, .ip = {0x20, 1, 0xd, 0xb8, [12] = 0xd2, 7}},
+	};
+	struct world world = make_world();
+
+	(void)state;
+	give_prefix(&world, 1001, wide, 2);
+	assert_int_equal(build_at(&world, EPOCH), -EINVAL);
+	assert_line(&world, 1001, LM_BUILD_IN, "");
+	assert_int_equal(world.built.refused, 10); /* all others lie in there too */
+	for (unsigned i = 0; i < world.net->plan.members; i++)
+		give_prefix(&world, world.net->member[i].id, wide, 2);
+	build(&world);
+	assert_int_equal(world.built.in, 11);
+	give_prefix(&world, 2002, odd, 3);
+	build(&world);
+	assert_refused(&world, 2003,
+		       "addresses[0]: 10.0.7.211:7000 is in 10.0.7.210/31, which the plan gives to "
+		       "2002");
+	assert_refused(&world, 2001,
+		       "addresses[0]: 10.0.7.209:7000 is in 10.0.7.208/29, which the plan gives to "
+		       "2002");
+	assert_int_equal(world.built.in, 9);
+	world.net->member[net_index(world.net, 2002)].retired =
+		true; /* and gives its places back */
+	build(&world);
+	assert_line(&world, 2003, LM_BUILD_IN, "");
+	free_world(&world);
+}
+
+/* Against the rule itself, with prefixes and addresses at random in a small space. */
+static unsigned longest(const struct lm_member *member, const struct lm_topology_address *address)
+{
+	unsigned len = 0;
+
+	for (unsigned i = 0; i < member->prefixes; i++) {
+		uint32_t mask = ~UINT32_C(0) << (32 - member->prefix[i].len), is = 0, was = 0;
+
+		for (unsigned b = 0; b < 4; b++) {
+			is = is << 8 | address->ip[b];
+			was = was << 8 | member->prefix[i].ip[b];
+		}
+		if (((is ^ was) & mask) == 0 && member->prefix[i].len > len)
+			len = member->prefix[i].len;
+	}
+	return len;
+}
+
+static uint32_t draw(uint32_t bound)
+{
+	uint32_t number;
+
+	lm_rand(&number, sizeof(number));
+	return number % bound;
+}
+
+static void random_prefixes_are_as_the_rule_says(void **state)
+{
+	static struct lm_prefix prefix[11][3];
+	unsigned allowed = 0, refused = 0;
+
+	(void)state;
+	testing_rand_seed(11);
+	for (unsigned round = 0; round < 40; round++) {
+		struct world world = make_world();
+		struct lm_member *member = world.net->member;
+
+		for (unsigned i = 0; i < 11; i++) {
+			struct lm_descriptor *descriptor = &world.net->node[i].descriptor;
+
+			give_prefix(&world, member[i].id, prefix[i], draw(3));
+			for (unsigned p = 0; p < member[i].prefixes; p++) {
+				unsigned len = 26 + draw(7);
+
+				prefix[i][p] = (struct lm_prefix){
+					.len = (uint8_t)len,
+					.ip = {10, 0, 0, (uint8_t)(draw(64) & ~0u << (32 - len))},
+				};
+			}
+			descriptor->addresses = 1;
+			descriptor->address[0] =
+				(struct lm_topology_address){.ip = {10, 0, 0, (uint8_t)draw(64)},
+							     .port = (uint16_t)(i + 1)};
+			write_again(&world, member[i].id);
+		}
+		if (build_at(&world, EPOCH) == -ENOMEM)
+			fail_msg("%s", world.err.text);
+		for (unsigned i = 0; i < 11; i++) {
+			const struct lm_topology_address *address =
+				&world.net->node[i].descriptor.address[0];
+			unsigned most = 0, own = longest(&member[i], address);
+			const struct lm_build_line *line = line_of(&world, member[i].id);
+			bool good;
+
+			for (unsigned j = 0; j < 11; j++)
+				if (longest(&member[j], address) > most)
+					most = longest(&member[j], address);
+			good = own == most && (own > 0 || member[i].prefixes == 0);
+			assert_int_equal(strncmp(line->why, "none of", 7) != 0, good);
+			*(good ? &allowed : &refused) += 1;
+		}
+		free_world(&world);
+	}
+	testing_rand_restore();
+	assert_true(allowed > 50 && refused > 50);
 }
 
 /* ---- Paths ---- */
@@ -726,6 +951,12 @@ int main(void)
 		cmocka_unit_test(owner_keeps_what_another_claims),
 		cmocka_unit_test(what_nobody_had_costs_all_their_place),
 		cmocka_unit_test(loser_takes_nobody_along),
+		cmocka_unit_test(copied_link_key_harms_its_copier_alone),
+		cmocka_unit_test(copied_address_that_the_plan_gives_harms_its_copier_alone),
+		cmocka_unit_test(squatter_has_to_go),
+		cmocka_unit_test(member_with_prefixes_has_no_other_address),
+		cmocka_unit_test(longest_prefix_decides),
+		cmocka_unit_test(random_prefixes_are_as_the_rule_says),
 		cmocka_unit_test(gateway_without_a_path_is_left_out),
 		cmocka_unit_test(no_gateway_with_a_path_makes_no_document),
 		cmocka_unit_test(layer_without_a_mix_makes_no_document),

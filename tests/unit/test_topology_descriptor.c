@@ -55,6 +55,7 @@ static void descriptor_comes_back_as_it_was(void **state)
 	assert_int_equal(is.made_s, was->made_s);
 	assert_memory_equal(&is.identity, &was->identity, 32);
 	assert_memory_equal(&is.link, &was->link, 32);
+	assert_memory_equal(&is.link_proof, &was->link_proof, sizeof(is.link_proof));
 	assert_int_equal(is.capacity, was->capacity);
 	assert_int_equal(is.addresses, 2);
 	assert_memory_equal(is.address, was->address, sizeof(is.address));
@@ -125,8 +126,12 @@ struct mistake {
 static void mistakes_are_refused_by_name(void **state)
 {
 	static const struct mistake mistakes[] = {
-		{"linemix-descriptor-v1", "linemix-topology-v2",
-		 "format: \"linemix-topology-v2\" is no known format; linemix-descriptor-v1"},
+		{"linemix-descriptor-v2", "linemix-topology-v2",
+		 "format: \"linemix-topology-v2\" is no known format; linemix-descriptor-v2"},
+		{"\"link\": {", "\"link\": {\"x\": 1, ",
+		 "link: unknown field \"x\"; see FORMAT.md for the fields"},
+		{"\"link\": {\"public\"", "\"link\": \"00\", \"lank\": {\"public\"",
+		 "unknown field \"lank\"; see FORMAT.md for the fields"},
 		{"\"id\": 1001", "\"id\": 0",
 		 "id: 0 is out of range; a number from 1 to 4294967294"},
 		{"\"id\": 1001, ", "", "id: is missing; a number from 1 to 4294967294"},

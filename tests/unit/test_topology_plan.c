@@ -20,6 +20,12 @@ static char *format(const struct lm_plan *plan)
 
 static void plan_comes_back_as_it_was(void **state)
 {
+	static struct lm_prefix prefix[] = {
+		{.len = 32, .ip = {192, 0, 2, 1}},
+		{.len = 1, .ip = {128}},
+		{.ipv6 = true, .len = 47, .ip = {0x20, 1, 0xd, 0xb8, 0, 2}},
+		{.ipv6 = true, .len = 128, .ip = {0x20, 1, 0xd, 0xb8, [15] = 1}},
+	};
 	struct net *net = net_make(2, 2, 1, 0);
 	struct lm_plan *plan;
 	struct lm_error err = {""};
@@ -39,6 +45,10 @@ static void plan_comes_back_as_it_was(void **state)
 	net->member[2].has_mac = true;
 	memcpy(net->member[2].mac, "\x02\0\0\0\0\x07", 6);
 	strcpy(net->member[2].operator, "A \"b\" \\c, Ltd.");
+	net->member[2].prefixes = 3;
+	net->member[2].prefix = prefix;
+	net->member[3].prefixes = 1;
+	net->member[3].prefix = prefix + 3;
 	text = format(&net->plan);
 	if (lm_plan_parse(&plan, text, strlen(text), "plan", &err) != 0)
 		fail_msg("%s", err.text);
@@ -64,6 +74,10 @@ static void plan_comes_back_as_it_was(void **state)
 		assert_int_equal(is->capacity, was->capacity);
 		assert_int_equal(is->has_mac, was->has_mac);
 		assert_memory_equal(is->mac, was->mac, 6);
+		assert_int_equal(is->prefixes, was->prefixes);
+		if (was->prefixes > 0)
+			assert_memory_equal(is->prefix, was->prefix,
+					    was->prefixes * sizeof(*was->prefix));
 		assert_int_equal(is->retired, was->retired);
 	}
 	free(text);
@@ -122,9 +136,40 @@ static void members_stand_in_any_order(void **state)
 	free(net);
 }
 
+#define BAD_PREFIX(text)                                                            \
+	{                                                                           \
+		"\"id\": 1002", "\"id\": 1002, \"prefixes\": [\"" text "\"]",       \
+			"members[1].prefixes[0]: \"" text                           \
+			"\" is no prefix; as \"192.0.2.0/24\" or \"2001:db8::/48\"" \
+	}
+
 struct mistake {
 	const char *what, *with, *message;
 };
+
+/* Each in an otherwise good plan. */
+static void refuse_each(const struct mistake *mistake, size_t n)
+{
+	struct net *net = net_make(2, 2, 1, 0);
+	char *good = format(&net->plan);
+
+	for (size_t i = 0; i < n; i++) {
+		char *text = replaced(good, mistake[i].what, mistake[i].with);
+		struct lm_plan *plan = (struct lm_plan *)net;
+		struct lm_error err = {""};
+		char expected[512];
+
+		snprintf(expected, sizeof(expected), "plan: %s",
+			 mistake[i].message ? mistake[i].message : "");
+		assert_int_equal(lm_plan_parse(&plan, text, strlen(text), "plan", &err), -EINVAL);
+		if (mistake[i].message && strcmp(err.text, expected) != 0)
+			fail_msg("%s: \"%s\"", mistake[i].with, err.text);
+		assert_null(plan);
+		free(text);
+	}
+	free(good);
+	free(net);
+}
 
 static void mistakes_are_refused_by_name(void **state)
 {
@@ -165,26 +210,44 @@ static void mistakes_are_refused_by_name(void **state)
 		 NULL}, /* a field twice: the parser's own words */
 		{"\"members\": [", "\"members\": [3,", "members[0]: is no object; write {...}"},
 	};
-	struct net *net = net_make(2, 2, 1, 0);
-	char *good = format(&net->plan);
 
 	(void)state;
-	for (size_t i = 0; i < LM_COUNT(mistakes); i++) {
-		char *text = replaced(good, mistakes[i].what, mistakes[i].with);
-		struct lm_plan *plan = (struct lm_plan *)net;
-		struct lm_error err = {""};
-		char expected[512];
+	refuse_each(mistakes, LM_COUNT(mistakes));
+}
 
-		snprintf(expected, sizeof(expected), "plan: %s",
-			 mistakes[i].message ? mistakes[i].message : "");
-		assert_int_equal(lm_plan_parse(&plan, text, strlen(text), "plan", &err), -EINVAL);
-		if (mistakes[i].message && strcmp(err.text, expected) != 0)
-			fail_msg("%s: \"%s\"", mistakes[i].with, err.text);
-		assert_null(plan);
-		free(text);
-	}
-	free(good);
-	free(net);
+static void mistakes_in_prefixes_are_refused_by_name(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"\"id\": 1002", "\"id\": 1002, \"prefixes\": []",
+		 "members[1].prefixes: is no list of 1 to 8"},
+		{"\"id\": 1002", "\"id\": 1002, \"prefixes\": \"10.0.0.0/8\"",
+		 "members[1].prefixes: is no list of 1 to 8"},
+		{"\"id\": 1002", "\"id\": 1002, \"prefixes\": [1, 2, 3, 4, 5, 6, 7, 8, 9]",
+		 "members[1].prefixes: is no list of 1 to 8"},
+		{"\"id\": 1002", "\"id\": 1002, \"prefixes\": [\"10.0.0.0/8\", 3]",
+		 "members[1].prefixes[1]: is no text; as \"192.0.2.0/24\" or \"2001:db8::/48\""},
+		BAD_PREFIX("10.0.0.0"),
+		BAD_PREFIX("10.0.0.0/"),
+		BAD_PREFIX("10.0.0.0/0"),
+		BAD_PREFIX("10.0.0.0/08"),
+		BAD_PREFIX("10.0.0.0/33"),
+		BAD_PREFIX("10.0.0.0/8 "),
+		BAD_PREFIX("10.0.0/8"),
+		BAD_PREFIX("/8"),
+		BAD_PREFIX("2001:db8::/129"),
+		BAD_PREFIX("2001:db8::/4294967312"),
+		BAD_PREFIX("2001:db8::g/48"),
+		BAD_PREFIX("[2001:db8::]/48"),
+		BAD_PREFIX("2001:db8::1234567890123456789012345/4"),
+		{"\"id\": 1002", "\"id\": 1002, \"prefixes\": [\"192.0.2.65/26\"]",
+		 "members[1].prefixes[0]: 192.0.2.65/26 has digits behind its length; zeros there"},
+		{"\"id\": 1002", "\"id\": 1002, \"prefixes\": [\"2001:db8::1/127\"]",
+		 "members[1].prefixes[0]: 2001:db8::1/127 has digits behind its length; zeros "
+		 "there"},
+	};
+
+	(void)state;
+	refuse_each(mistakes, LM_COUNT(mistakes));
 }
 
 /* Not even that of a member who has left. */
@@ -237,6 +300,7 @@ int main(void)
 		cmocka_unit_test(all_strategies_come_back),
 		cmocka_unit_test(members_stand_in_any_order),
 		cmocka_unit_test(mistakes_are_refused_by_name),
+		cmocka_unit_test(mistakes_in_prefixes_are_refused_by_name),
 		cmocka_unit_test(identity_is_of_one_member),
 		cmocka_unit_test(epochs_begin_where_the_plan_says),
 	};

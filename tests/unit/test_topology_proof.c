@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lib/topology: proofs of possession of mix keys. What is proved is checked against libsodium's
- * Ed25519 with the formulas of FORMAT.md written out again, and every way to a false proof fails.
+ * lib/topology: proofs of possession of mix and link keys. What is proved is checked against
+ * libsodium's Ed25519 with the formulas of FORMAT.md written out again, and every way to a false
+ * proof fails.
  */
 #include <sodium.h>
 #include <string.h>
@@ -244,6 +245,47 @@ static void nonce_is_drawn_afresh(void **state)
 	assert_memory_not_equal(first.proof.b + 32, second.proof.b + 32, 32);
 }
 
+static void link_key_is_proved_for_one_node(void **state)
+{
+	struct lm_secret secret = {{12}};
+	struct lm_verifier identity = {{13}}, other = {{14}};
+	struct lm_key_proof proof, second;
+	struct lm_point pk, montgomery;
+	uint8_t message[52] = "linemix-linkey-1";
+
+	(void)state;
+	lm_link_prove(&proof, &pk, &secret, 0x01020304, &identity);
+	assert_true(lm_link_proved(&proof, &pk, 0x01020304, &identity));
+	assert_int_equal(crypto_scalarmult_curve25519_base(montgomery.b, secret.b), 0);
+	assert_memory_equal(montgomery.b, pk.b, 32);
+	memcpy(message + 16, "\x04\x03\x02\x01", 4);
+	memcpy(message + 20, identity.b, 32);
+	assert_int_equal(crypto_sign_verify_detached(proof.b + 32, message, sizeof(message),
+						     proof.b),
+			 0);
+	assert_false(lm_link_proved(&proof, &pk, 0x01020305, &identity));
+	assert_false(lm_link_proved(&proof, &pk, 0x01020304, &other));
+	for (unsigned bit = 0; bit < 8 * sizeof(proof); bit++) {
+		second = proof;
+		second.b[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_false(lm_link_proved(&second, &pk, 0x01020304, &identity));
+	}
+}
+
+/* One secret in both places: what is proved for one is nothing for the other. */
+static void proofs_of_link_and_mix_keys_are_no_proofs_of_each_other(void **state)
+{
+	struct proved proved = prove(15);
+	struct lm_key_proof proof;
+	struct lm_point pk;
+
+	(void)state;
+	lm_link_prove(&proof, &pk, &proved.secret, proved.id, &proved.identity);
+	assert_memory_equal(&pk, &proved.pk, sizeof(pk));
+	assert_false(lm_key_proved(&proof, &pk, proved.id, &proved.identity, proved.epoch));
+	assert_false(lm_link_proved(&proved.proof, &pk, proved.id, &proved.identity));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +298,8 @@ int main(void)
 		cmocka_unit_test(key_of_small_order_is_refused),
 		cmocka_unit_test(stuck_generator_gives_no_nonce_twice),
 		cmocka_unit_test(nonce_is_drawn_afresh),
+		cmocka_unit_test(link_key_is_proved_for_one_node),
+		cmocka_unit_test(proofs_of_link_and_mix_keys_are_no_proofs_of_each_other),
 	};
 
 	if (lm_base_init(NULL) != 0)
