@@ -101,6 +101,9 @@ uint64_t round_pause_ms(const struct round *round);
 /* Hands the descriptors of one attempt to the signer: PREFIX/descriptors as at its revision. */
 LM_MUST_CHECK int round_hand_in(struct round *round, unsigned attempt, struct lm_error *err);
 
+/* Removes what was handed in, which the signer needs no more. */
+void round_forget_attempt(const struct round *round, unsigned attempt);
+
 /* Puts a signed document and our vote for it where everybody finds them. */
 LM_MUST_CHECK int round_publish(struct round *round, const struct attempt *attempt,
 				const struct lm_signature *signature, struct lm_error *err);

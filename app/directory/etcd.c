@@ -13,6 +13,7 @@
 #define BASE64      sodium_base64_VARIANT_ORIGINAL
 #define TOKEN_LEN   1024
 #define SMALL       (64u << 10) /* bytes of an answer without values, at most */
+#define LARGEST     (9u << 18)  /* bytes of a value as large as etcd has, in base64 */
 #define LEFT_OUT_US 5000000     /* after a failure */
 
 /* gRPC's codes that mean something here */
@@ -253,9 +254,10 @@ int etcd_get(struct etcd_value *value, struct etcd *etcd, const char *const *key
 {
 	struct wanted_values wanted = {value, key, n, most};
 	json_t *gets = json_array();
-	struct request request = {"/v3/kv/txn", NULL, ETCD_ANSWER};
+	struct request request = {.path = "/v3/kv/txn"};
 
 	LM_ASSERT(n >= 1 && n <= ETCD_KEYS && revision >= 0);
+	request.limit = SMALL + n * LARGEST < ETCD_ANSWER ? SMALL + n * LARGEST : ETCD_ANSWER;
 	for (unsigned i = 0; i < n; i++)
 		json_array_append_new(gets, json_pack("{s:{s:o, s:I}}", "request_range", "key",
 						      base64_text(key[i]), "revision",

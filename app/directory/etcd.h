@@ -17,7 +17,7 @@
 
 #define ETCD_KEYS      32          /* keys in one call */
 #define ETCD_VALUE_MAX (1u << 20)  /* bytes that a put takes: etcd refuses requests of 1.5 MiB */
-#define ETCD_ANSWER    (48u << 20) /* bytes of an answer at most: 16 values as large as etcd has */
+#define ETCD_ANSWER    (48u << 20) /* bytes of an answer at most */
 #define ETCD_KEY_LEN   255
 
 struct etcd_options {

@@ -8,11 +8,30 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define BASE64 sodium_base64_VARIANT_ORIGINAL
+#define BASE64    sodium_base64_VARIANT_ORIGINAL
+#define PARTS_MAX 8192 /* of an answer: twice what any that we ask for has */
+
+/*
+ * Each object, list, name and value costs the parser far more memory than the two or three bytes
+ * that it may have, so their number is bounded before it reads them. Base64, which is what honest
+ * answers are long of, has none of these bytes.
+ */
+static bool has_few_parts(const char *text, size_t len)
+{
+	size_t parts = 0;
+
+	for (size_t i = 0; i < len; i++)
+		parts += text[i] == ',' || text[i] == ':' || text[i] == '[' || text[i] == '{';
+	return parts <= PARTS_MAX;
+}
 
 json_t *answer_parse(const char *text, size_t len)
 {
-	json_t *answer = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+	json_t *answer;
+
+	if (!has_few_parts(text, len))
+		return NULL;
+	answer = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 
 	if (json_is_object(answer))
 		return answer;

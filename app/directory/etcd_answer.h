@@ -11,7 +11,7 @@
 
 #include "etcd.h"
 
-/* A whole answer, for json_decref; NULL if it is no JSON object. */
+/* A whole answer, for json_decref; NULL if it is no JSON object, or one of more parts than any. */
 json_t *answer_parse(const char *text, size_t len);
 
 /* The message of an error, in words that may stand in a log, and its gRPC code (-1: none). */

@@ -10,14 +10,12 @@
 
 #define LAYOUT_PREFIX 96  /* bytes of a prefix, at most */
 #define LAYOUT_KEY    256 /* room for a key */
-#define LAYOUT_CHUNK                                                                     \
-	(512u << 10)      /* bytes of a document in one value; the last has what is left \
-			   */
-#define LAYOUT_ATTEMPTS 8 /* at the document of one epoch */
-#define LAYOUT_DESCRIPTOR                                                          \
-	(64u << 10)     /* bytes of a descriptor, at most (lib/topology/FORMAT.md) \
-			 */
-#define LAYOUT_VOTE 224 /* room for a vote as text */
+#define LAYOUT_CHUNK                                                                       \
+	(512u << 10)        /* bytes of a document in one value; the last has what is left \
+			     */
+#define LAYOUT_ATTEMPTS   8 /* at the document of one epoch */
+#define LAYOUT_DESCRIPTOR LM_DESCRIPTOR_BYTES /* of a descriptor, at most */
+#define LAYOUT_VOTE       224                 /* room for a vote as text */
 
 void layout_descriptor(char key[LAYOUT_KEY], const char *prefix, uint32_t id);
 void layout_round(char key[LAYOUT_KEY], const char *prefix, uint32_t epoch, unsigned attempt);

@@ -260,6 +260,7 @@ static int propose(struct round *round, unsigned number, struct lm_error *err)
 				 LM_SIGNED_BYTES, &ignored) != 0)
 			return 0; /* not yet; what keeps the signer from it, it says itself */
 		lm_hash_bytes(&attempt->hash, attempt->text, attempt->len);
+		round_forget_attempt(round, number);
 	}
 	layout_proposal(key, round->config->prefix, round->epoch, number,
 			&round->config->authority.public);

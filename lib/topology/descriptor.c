@@ -171,21 +171,29 @@ static int read_document(struct lm_descriptor *descriptor, const struct reader *
 	return lm_topology_both(rc, read_keys(descriptor, reader, top));
 }
 
-static int read_form(struct lm_descriptor *descriptor, struct lm_signed *file,
-		     const struct reader *reader, const char *text, size_t len)
+static int take_apart(struct lm_signed *file, const struct reader *reader, const char *text,
+		      size_t len)
 {
-	struct place top;
 	struct lm_error err;
 	int rc;
 
-	memset(descriptor, 0, sizeof(*descriptor));
 	if (len > LM_DESCRIPTOR_BYTES)
 		return lm_topology_fail_file(reader, EFBIG,
 					     "%s: larger than %u bytes; no descriptor is",
 					     reader->file, LM_DESCRIPTOR_BYTES);
 	rc = lm_signed_parse(file, text, len, reader->file, &err);
+	return rc ? lm_topology_fail_file(reader, -rc, "%s", err.text) : 0;
+}
+
+static int read_form(struct lm_descriptor *descriptor, struct lm_signed *file,
+		     const struct reader *reader, const char *text, size_t len)
+{
+	struct place top;
+	int rc = take_apart(file, reader, text, len);
+
+	memset(descriptor, 0, sizeof(*descriptor));
 	if (rc)
-		return lm_topology_fail_file(reader, -rc, "%s", err.text);
+		return rc;
 	rc = lm_topology_read_json(&top, reader, file->bytes, file->len);
 	if (!rc)
 		rc = read_document(descriptor, reader, &top);
@@ -195,11 +203,10 @@ static int read_form(struct lm_descriptor *descriptor, struct lm_signed *file,
 
 /* ---- Signature and proofs ---- */
 
-static int check_signature(const struct lm_descriptor *descriptor, const struct lm_signed *file,
+static int check_signature(const struct lm_verifier *identity, const struct lm_signed *file,
 			   const struct reader *reader)
 {
-	if (file->n != 1 ||
-	    memcmp(file->by[0].b, descriptor->identity.b, sizeof(file->by[0].b)) != 0)
+	if (file->n != 1 || memcmp(file->by[0].b, identity->b, sizeof(file->by[0].b)) != 0)
 		return lm_topology_fail_file(
 			reader, EBADMSG, "%s: is not signed by its identity; one signature, by it",
 			reader->file);
@@ -250,7 +257,7 @@ int lm_descriptor_verify(const struct lm_descriptor *descriptor, const struct lm
 {
 	struct mistakes mistakes = {0};
 	struct reader reader = {.file = name, .err = err, .mistakes = &mistakes};
-	int rc = check_signature(descriptor, file, &reader);
+	int rc = check_signature(&descriptor->identity, file, &reader);
 
 	return rc ? rc : check_proofs(descriptor, &reader);
 }
@@ -264,6 +271,29 @@ int lm_descriptor_parse(struct lm_descriptor *descriptor, const char *text, size
 	return rc ? rc : lm_descriptor_verify(descriptor, &file, name, err);
 }
 
+int lm_descriptor_glance(uint32_t id, const struct lm_verifier *identity, const char *text,
+			 size_t len, const char *name, struct lm_error *err)
+{
+	struct mistakes mistakes = {0};
+	struct reader reader = {.file = name, .err = err, .mistakes = &mistakes};
+	struct lm_descriptor descriptor;
+	struct lm_signed file;
+	int rc = take_apart(&file, &reader, text, len);
+
+	if (!rc)
+		rc = check_signature(identity, &file, &reader);
+	if (!rc)
+		rc = read_form(&descriptor, &file, &reader, text, len);
+	if (rc)
+		return rc;
+	if (descriptor.id != id || memcmp(&descriptor.identity, identity, sizeof(*identity)) != 0)
+		return lm_topology_fail_file(&reader, EBADMSG,
+					     "%s: is of %" PRIu32 " or another identity; not of "
+					     "this node",
+					     name, descriptor.id);
+	return 0;
+}
+
 int lm_descriptor_explain(const char *text, size_t len, const char *name, lm_mistake_fn *take,
 			  void *context)
 {
@@ -274,7 +304,7 @@ int lm_descriptor_explain(const char *text, size_t len, const char *name, lm_mis
 	int rc = read_form(&descriptor, &file, &reader, text, len);
 
 	if (!rc) {
-		rc = check_signature(&descriptor, &file, &reader);
+		rc = check_signature(&descriptor.identity, &file, &reader);
 		rc = lm_topology_both(rc, check_proofs(&descriptor, &reader));
 	}
 	return lm_topology_explained(&reader, rc);

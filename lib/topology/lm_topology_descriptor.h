@@ -13,7 +13,7 @@
 #include "lm_topology.h"
 
 #define LM_DESCRIPTOR_KEYS  64    /* epochs in one descriptor, at most */
-#define LM_DESCRIPTOR_BYTES 65536 /* a larger signed file is refused unread */
+#define LM_DESCRIPTOR_BYTES 32768 /* a larger signed file is refused unread */
 
 struct lm_key_proof {
 	uint8_t b[96]; /* the key's Edwards form || R || s */
@@ -63,3 +63,12 @@ LM_MUST_CHECK int lm_descriptor_format(char **text, size_t *len,
  */
 LM_MUST_CHECK int lm_descriptor_parse(struct lm_descriptor *descriptor, const char *text,
 				      size_t len, const char *name, struct lm_error *err);
+
+/*
+ * What a descriptor must be before it is passed on to whoever verifies all of it: well-formed, of
+ * this id, and signed by this identity. The signature comes first, so that a stranger's bytes cost
+ * little; proofs, which cost most, are not looked at. -EBADMSG and so on, with a message as above.
+ */
+LM_MUST_CHECK int lm_descriptor_glance(uint32_t id, const struct lm_verifier *identity,
+				       const char *text, size_t len, const char *name,
+				       struct lm_error *err);

@@ -35,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	LM_ASSERT(descriptor.keys <= LM_DESCRIPTOR_KEYS);
+	LM_ASSERT(lm_descriptor_glance(descriptor.id, &descriptor.identity, text, len, "fuzz",
+				       &err) == 0);
 	LM_ASSERT(lm_descriptor_format(&other, &other_len, &descriptor, &signer, &err) == 0);
 	LM_ASSERT(lm_descriptor_parse(&again, other, other_len, "again", &err) == 0);
 	LM_ASSERT(memcmp(&again, &descriptor, sizeof(again)) == 0);

@@ -75,6 +75,10 @@ class FakeEtcd:
         return {"key": text64(key.encode()), "create_revision": "7", "mod_revision": "7",
                 "version": "1", "value": text64(self.store[key])}
 
+    def put(self, asked):
+        self.store[base64.b64decode(asked["key"]).decode()] = base64.b64decode(asked["value"])
+        return {"header": {"revision": "9"}}
+
     def range(self, asked):
         key = base64.b64decode(asked["key"]).decode()
         if "range_end" not in asked:
@@ -84,7 +88,16 @@ class FakeEtcd:
         return [self.kv(name) for name in found[:int(asked.get("limit", 1000))]]
 
     def answer(self, handler):
-        """What an honest etcd says to gets; nothing here writes."""
+        """What an honest etcd says. What is written once stays; leases do not end."""
+        if handler.path == "/v3/lease/grant":
+            return {"header": {"revision": "9"}, "ID": "5", "TTL": str(handler.asked["TTL"])}
+        if handler.path == "/v3/kv/put":
+            return self.put(handler.asked)
+        if "compare" in handler.asked:
+            put = handler.asked["success"][0]["request_put"]
+            is_new = base64.b64decode(put["key"]).decode() not in self.store
+            return {**(self.put(put) if is_new else {"header": {"revision": "9"}}),
+                    "succeeded": is_new}
         if handler.path == "/v3/kv/txn":
             return {"header": {"revision": "9"}, "succeeded": True, "responses": [
                 {"response_range": {"header": {"revision": "9"},

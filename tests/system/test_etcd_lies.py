@@ -2,6 +2,9 @@
 """A hostile etcd costs an agent freshness, and nothing else: whatever it answers, the topology file
 stays the last good document; once it is honest again the agent takes the next one."""
 import json
+import pathlib
+import re
+import shutil
 import time
 import unittest
 
@@ -9,9 +12,10 @@ import etcd
 import fleet
 import tap
 from fake_etcd import FakeEtcd, text64
-from fleet import DIRECTORY, Fleet, signed_parts, wait
+from fleet import DIRECTORY, SANITIZED, Fleet, signed_parts, wait
 
 SPAN_S = 3600
+MEMORY_KB = (1000 if SANITIZED else 60) << 10  # that an agent has, whatever it is answered
 NOW = 6  # the epoch in which we are: the follower begins with the document before
 
 
@@ -67,6 +71,9 @@ def headers(fake, handler):
 ANSWERS = {
     "garbage": lambda fake, handler: fake.send(handler, b"\x00\xff{{{"),
     "nothing": lambda fake, handler: fake.send(handler, b""),
+    "many parts": lambda fake, handler: fake.send(handler, b'{"a":[' + b"{}," * 700000 + b"{}]}"),
+    "many parts in an error": lambda fake, handler: fake.send(
+        handler, b'{"a":[' + b"{}," * 20000 + b"{}]}", 500),
     "a list": lambda fake, handler: fake.send(handler, b"[1]"),
     "deep": lambda fake, handler: fake.send(handler, b'{"a":' + b"[" * 100000),
     "an error": lambda fake, handler: fake.send(handler, b'{"error":"\x1b[31m no","code":2}', 500),
@@ -110,7 +117,7 @@ class Lies(unittest.TestCase):
     def setUp(self):
         self.fake = FakeEtcd()
         self.directory = etcd.Directory(DIRECTORY, self.fleet.path, [self.fake.url],
-                                        self.fleet.authorities, 2, poll_ms=50, timeout_ms=400)
+                                        self.fleet.authorities, 2, poll_ms=50, timeout_ms=800)
         self.topology = self.fleet.path / "topology"
 
     def tearDown(self):
@@ -136,8 +143,13 @@ class Lies(unittest.TestCase):
     def comes(self, document):
         """The file becomes this document: the same bytes signed, by any of its authorities."""
         wanted = signed_parts(document)[1]
-        wait(lambda: signed_parts(self.topology)[1] == wanted, 30,
+        wait(lambda: signed_parts(self.topology)[1] == wanted, 60,
              lambda: self.directory.said("agent"))
+
+    def most_memory_kb(self):
+        """The most that the agent has had."""
+        status = pathlib.Path(f"/proc/{self.directory.processes['agent'].pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1))
 
     def heals(self):
         """Once etcd is honest, the next document comes."""
@@ -160,6 +172,7 @@ class Lies(unittest.TestCase):
                 self.fake.lie = lambda handler, lie=lie: lie(self.fake, handler)
                 self.start(self.before)
                 self.stays(self.before, 2)
+                self.assertLess(self.most_memory_kb(), MEMORY_KB)
                 self.heals()
         said = self.directory.said("agent")
         self.assertIn("the document in force serves for", said)
@@ -249,6 +262,76 @@ class Lies(unittest.TestCase):
         agent = self.directory.agent("agent", self.topology)
         self.assertEqual(agent.wait(20), 1)
         self.assertEqual(self.topology.read_text(), "linemix-signed-v1\n\n{}")
+
+
+class Descriptors(unittest.TestCase):
+    """An authority's agent hands in what members have signed, and nothing that others have put there."""
+    SPAN_S, LEAD_S = 20, 15  # an attempt in a third of the lead
+    JUNK = 32000  # bytes: as large as a descriptor may be, nearly
+
+    def setUp(self):
+        self.fleet = self.enterContext(Fleet(8, self.SPAN_S, int(time.time()) + self.LEAD_S))
+        self.fake = FakeEtcd()
+        self.addCleanup(self.fake.close)
+        self.directory = etcd.Directory(DIRECTORY, self.fleet.path, [self.fake.url],
+                                        self.fleet.authorities, 2, poll_ms=50, timeout_ms=2000)
+        self.addCleanup(self.directory.close)
+        self.inbox = self.fleet.path / "signer-1/inbox"
+
+    def put(self, node, bytes_):
+        """Somebody writes to the place of a node's descriptor."""
+        self.fake.store[f"/linemix/test/descriptors/{node:010}"] = bytes_
+
+    def said(self):
+        return self.directory.said("authority-1") + self.directory.said("signer-1")
+
+    def attempts(self):
+        """Folders with what was handed in, or is about to be."""
+        return [path for path in self.inbox.iterdir() if path.is_dir()]
+
+    def test_strangers_values_fill_no_disk(self):
+        good = {node: self.fleet.descriptor(node).read_bytes() for node in range(1, 9)}
+        for node in (1, 2, 3, 4):
+            self.put(node, good[node])
+        self.put(5, b"x" * self.JUNK)
+        self.put(6, good[7])
+        self.put(7, good[7].replace(b'"capacity": 1000', b'"capacity": 1001'))
+        self.put(8, good[8] + b" " * self.JUNK)
+        self.directory.signer(1, self.fleet.key(1), self.fleet.plan)
+        self.directory.kill("signer-1")  # so that all that is handed in lies there
+        shutil.rmtree(self.fleet.path / "signer-1/outbox")
+        (self.fleet.path / "signer-1/outbox").mkdir()
+        most = 0
+        self.start_agent()
+        limit = time.monotonic() + 60
+        while not any(self.inbox.glob("*-2")) and time.monotonic() < limit:
+            most = max(most, len(self.attempts()))
+            time.sleep(0.02)
+        self.assertIn("etcd has 4 values that are no descriptors of their nodes; the first: "
+                      "0000000005:1: is no signed file", self.said())
+        self.assertEqual(most, 2)
+        kept = self.attempts()
+        self.assertEqual(sorted(path.name[-2:] for path in kept), ["-1", "-2"], self.said())
+        for attempt in kept:
+            names = sorted(path.name for path in attempt.iterdir())
+            self.assertEqual(names, [f"{node:010}" for node in (1, 2, 3, 4)])
+            for node in (1, 2, 3, 4):
+                self.assertEqual((attempt / f"{node:010}").read_bytes(), good[node])
+
+    def start_agent(self):
+        extra = (f"authority: {{key: \"{self.fleet.authorities[0]}\", "
+                 f"signer: {self.fleet.path}/signer-1, plan: {self.fleet.plan}, "
+                 f"lead_seconds: {self.LEAD_S}}}\n")
+        self.directory.agent("authority-1", self.fleet.path / "authority-1.topology", extra)
+
+    def test_what_was_built_is_no_longer_kept(self):
+        for node in range(1, 9):
+            self.put(node, self.fleet.descriptor(node).read_bytes())
+        self.directory.signer(1, self.fleet.key(1), self.fleet.plan)
+        self.start_agent()
+        wait(lambda: [key for key in list(self.fake.store) if "/proposals/" in key], 30, self.said)
+        self.assertIn("built from 8 descriptors", self.said())
+        self.assertEqual(self.attempts(), [])
 
 
 if __name__ == "__main__":

@@ -227,6 +227,29 @@ static void errors_are_words_that_a_log_may_hold(void **state)
 	assert_int_equal(code, -1);
 }
 
+/* Millions of empty objects in an answer of allowed size would fill memory. */
+static void number_of_parts_is_bounded(void **state)
+{
+	static const unsigned counts[] = {4095, 4096, 1000000}; /* of {}, and of commas behind */
+	static const char head[] = "{\"k\":[", tail[] = "{}]}"; /* 4 parts */
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(counts); i++) {
+		char *text = malloc(sizeof(head) + 3 * counts[i] + sizeof(tail)), *at = text;
+		json_t *answer;
+
+		assert_non_null(text);
+		at += sprintf(at, "%s", head);
+		for (unsigned n = 0; n < counts[i] - 1; n++)
+			at += sprintf(at, "{},");
+		at += sprintf(at, "%s", tail);
+		answer = answer_parse(text, (size_t)(at - text));
+		assert_int_equal(answer != NULL, 2 * counts[i] + 2 <= 8192);
+		json_decref(answer);
+		free(text);
+	}
+}
+
 static void names_are_bounded(void **state)
 {
 	static const char text[] = "{\"kvs\":[{\"key\":\"aw==\"},{\"key\":\"YQBi\"},{\"key\":"
@@ -426,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_value_is_read),
 		cmocka_unit_test(answers_of_another_form_are_none),
 		cmocka_unit_test(errors_are_words_that_a_log_may_hold),
+		cmocka_unit_test(number_of_parts_is_bounded),
 		cmocka_unit_test(names_are_bounded),
 		cmocka_unit_test_setup_teardown(files_come_whole, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(what_is_no_regular_file_is_not_read, make_folder,

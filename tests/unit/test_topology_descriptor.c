@@ -302,6 +302,60 @@ static void larger_files_are_refused_unread(void **state)
 	free(text);
 }
 
+static void assert_glance(int expected, const struct made *made, uint32_t id, unsigned identity,
+			  const char *text, size_t len)
+{
+	struct lm_error err = {""};
+	int rc = lm_descriptor_glance(id, &made->net->node[identity].descriptor.identity, text, len,
+				      "net", &err);
+
+	if (rc != expected)
+		fail_msg("%d: %s", rc, err.text);
+	if (rc != 0)
+		assert_memory_equal(err.text, "net: ", 5);
+}
+
+/* What is passed on: the member's own word, be it right or wrong, and nobody else's. */
+static void at_a_glance_strangers_words_are_refused(void **state)
+{
+	struct made made = make();
+	char *bytes, *text;
+	size_t len;
+
+	(void)state;
+	assert_glance(0, &made, 1001, 0, made.text, made.len);
+	assert_glance(-EBADMSG, &made, 9001, 0, made.text, made.len);
+	assert_glance(-EBADMSG, &made, 1001, 1, made.text, made.len);
+	for (size_t cut = 0; cut < made.len; cut += 17)
+		assert_int_not_equal(lm_descriptor_glance(1001,
+							  &made.net->node[0].descriptor.identity,
+							  made.text, cut, "net", NULL),
+				     0);
+	/* signed by the node's identity, but without form, or in the name of another */
+	text = net_sign(&len, &made.net->node[0].identity, "{}");
+	assert_glance(-EINVAL, &made, 1001, 0, text, len);
+	free(text);
+	bytes = replaced(made.bytes, "\"id\": 1001", "\"id\": 9001");
+	text = net_sign(&len, &made.net->node[0].identity, bytes);
+	assert_glance(-EBADMSG, &made, 1001, 0, text, len);
+	assert_glance(0, &made, 9001, 0, text, len); /* proofs are for who builds */
+	free(bytes);
+	free(text);
+	bytes = replaced(made.bytes, "\"identity\": \"", "\"identity\": \"00");
+	strcpy(strstr(bytes, "\"identity\": \"00") + 15, strstr(made.bytes, "\"identity\"") + 15);
+	text = net_sign(&len, &made.net->node[0].identity, bytes);
+	assert_glance(-EBADMSG, &made, 1001, 0, text, len);
+	free(bytes);
+	free(text);
+	made.text[made.len - 2] ^= 1;
+	assert_glance(-EBADMSG, &made, 1001, 0, made.text, made.len);
+	text = calloc(1, LM_DESCRIPTOR_BYTES + 1);
+	assert_non_null(text);
+	assert_glance(-EFBIG, &made, 1001, 0, text, LM_DESCRIPTOR_BYTES + 1);
+	free(text);
+	free_made(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +368,7 @@ int main(void)
 		cmocka_unit_test(signatures_of_others_are_refused),
 		cmocka_unit_test(cut_and_damaged_files_are_refused),
 		cmocka_unit_test(larger_files_are_refused_unread),
+		cmocka_unit_test(at_a_glance_strangers_words_are_refused),
 	};
 
 	if (lm_base_init(NULL) != 0)
