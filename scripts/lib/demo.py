@@ -65,6 +65,13 @@ memory:
 file_prefix: {prefix}
 """
 
+# A relay of which no file says anything yet: it makes its own mix keys, and describes itself.
+PUBLISHING = """\
+identity: identity-{node}.key
+state: state-{node}
+publish: {{addresses: [{addresses}], capacity: {capacity}, epochs: {epochs}}}
+"""
+
 
 class DemoError(Exception):
     """Why the demo could not run, in words for the user."""
@@ -112,23 +119,33 @@ class Demo:
                 node=node, port=netns.PORT, cpu=cpus[place % len(cpus)], prefix=prefix(node),
                 runtime=self.runtime and f"{self.runtime.name}/{node}" or "none",
                 replay=self.replay, topology=self.topology(node),
-                **self.profile) + authorities)
+                **self.profile) + authorities + self.publishing(node))
+
+    def publishing(self, node):
+        """What makes a relay describe itself: with etcd, mixes do."""
+        if not self.directory or node == GATEWAY:
+            return ""
+        (self.folder / f"keys-{node}.json").unlink()  # it makes its own
+        addresses = ", ".join(f'"{text}"' for text in self.directory.addresses(node))
+        return PUBLISHING.format(node=node, addresses=addresses, capacity=directory.CAPACITY,
+                                 epochs=directory.EPOCHS)
 
     def for_directory(self):
         """What the made-up network needs so that a directory can carry it."""
         if not self.options.etcd:
             return []
-        return ["--authorities", str(directory.AUTHORITIES), "--from",
-                directory.first_epoch_begins(),
-                "--epoch-seconds", str(self.options.epoch_seconds)]
+        return ["--authorities", str(directory.AUTHORITIES), "--epoch", "0", "--epochs-ahead",
+                str(directory.EPOCHS), "--epoch-seconds", str(self.options.epoch_seconds)]
 
     def topology(self, node):
         return self.directory.topology(node) if self.directory else "topology.json"
 
     def start_directory(self):
+        say("waiting for the relays' descriptors")
+        self.wait_for(MIXES, lambda node: self.directory.descriptor(node).exists())
         say(f"starting etcd, {directory.AUTHORITIES} authorities, each an agent and a signer, and an "
             "agent for every node")
-        self.directory.start()
+        self.directory.start(GATEWAY)
         self.directory.wait()
 
     def config(self, node):
@@ -148,18 +165,27 @@ class Demo:
             self.relays[node] = self.start(
                 node, [self.program("linemix-relay"), "--config", self.config(node)],
                 stdout=subprocess.PIPE)
-        waiting = {node: telemetry.Telemetry(prefix(node)) for node in MIXES}
+
+    def wait_for(self, nodes, is_done):
+        """Until it is done for each of these relays, which must not end before."""
+        waiting = set(nodes)
         limit = time.monotonic() + START_SECONDS
         while waiting:
-            for node in list(waiting):
+            for node in sorted(waiting):
                 if self.relays[node].poll() is not None:
                     raise DemoError(f"relay {node} ended at its start:\n{self.last_words(node)}")
-                if waiting[node].stats():
-                    waiting.pop(node).close()
-            if time.monotonic() > limit:
-                raise DemoError(f"relay {min(waiting)} does not answer after {START_SECONDS} s:\n"
+                if is_done(node):
+                    waiting.remove(node)
+            if waiting and time.monotonic() > limit:
+                raise DemoError(f"relay {min(waiting)} is not ready after {START_SECONDS} s:\n"
                                 + self.last_words(min(waiting)))
             time.sleep(0.05)
+
+    def wait_for_relays(self):
+        sockets = {node: telemetry.Telemetry(prefix(node)) for node in MIXES}
+        self.wait_for(MIXES, lambda node: sockets[node].stats())
+        for socket in sockets.values():
+            socket.close()
 
     def last_words(self, node):
         return "\n".join(self.log(node).read_text(errors="replace").splitlines()[-10:])
@@ -325,9 +351,10 @@ def arguments():
 
 def play(demo):
     demo.make_network()
+    demo.start_relays()
     if demo.directory:
         demo.start_directory()
-    demo.start_relays()
+    demo.wait_for_relays()
     whole = show_report(demo.send())
     if demo.directory:
         show_documents(demo.directory.documents())

@@ -14,6 +14,7 @@ PREFIX = "/linemix/demo"
 AUTHORITIES, THRESHOLD = 3, 2
 LEAD_SECONDS = 12  # from now to the first epoch: in which the authorities agree on its document
 CAPACITY = 10000
+EPOCHS = 57  # for which keys are made ahead: 60 with the first one and its two next
 FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -21,23 +22,17 @@ class DirectoryError(Exception):
     """Why there is no document, in words for the user."""
 
 
-def first_epoch_begins():
-    """When the first epoch is to begin, as text in UTC."""
-    begin = datetime.datetime.now(datetime.timezone.utc)
-    return (begin + datetime.timedelta(seconds=LEAD_SECONDS + 1)).strftime(FORM)
-
-
-def make_plan(topology):
-    """The plan that a made-up topology could have come from."""
-    begins, ends = (datetime.datetime.strptime(topology[key], FORM) for key in ("from", "until"))
-    span = ends - begins
+def make_plan(topology, begins):
+    """The plan that a made-up topology could have come from; epoch 0 begins in that second."""
+    first, last = (datetime.datetime.strptime(topology[key], FORM) for key in ("from", "until"))
     kept = ("profile", "mixing", "cover", "paths", "layers")
     of_node = ("id", "role", "layer", "operator", "jurisdiction", "identity", "mac")
-    return {"format": "linemix-plan-v1",
-            "start": (begins - topology["epoch"] * span).strftime(FORM),
-            "epoch_seconds": int(span.total_seconds()),
+    return {"format": "linemix-plan-v1", "start": time.strftime(FORM, time.gmtime(begins)),
+            "epoch_seconds": int((last - first).total_seconds()),
             **{key: topology[key] for key in kept},
-            "members": [{key: node[key] for key in of_node if key in node}
+            "members": [{**{key: node[key] for key in of_node if key in node},
+                         "prefixes": [f"{address['ip']}/{128 if ':' in address['ip'] else 32}"
+                                      for address in node["addresses"]]}
                         for node in topology["nodes"]]}
 
 
@@ -48,10 +43,9 @@ class Directory:
         self.program, self.folder = program, folder
         topology = folder / "topology.json"
         self.network = json.loads(topology.read_bytes().split(b"\n\n", 1)[1])
-        self.begins = datetime.datetime.strptime(self.network["from"], FORM).replace(
-            tzinfo=datetime.timezone.utc).timestamp()
+        self.nodes = {node["id"]: node for node in self.network["nodes"]}
+        self.begins = None  # when the first epoch does, in seconds since 1970
         self.plan = folder / "plan.json"
-        self.plan.write_text(json.dumps(make_plan(self.network), indent=1))
         self.namespace = netns.Namespace()
         self.etcd = etcd.Server(folder / "etcd", inside=self.namespace.inside)
         self.parts = etcd.Directory(
@@ -68,33 +62,44 @@ class Directory:
 
     def topology(self, node):
         """The file that a node reads, and its agent keeps."""
-        return self.folder / f"topology-{node}.json"
+        return self.folder / f"topology-of-{node}.json"
+
+    def addresses(self, node):
+        """Where a node is, as text."""
+        return [f"[{address['ip']}]:{address['port']}" if ":" in address["ip"] else
+                f"{address['ip']}:{address['port']}" for address in self.nodes[node]["addresses"]]
+
+    def descriptor(self, node):
+        """The file that a relay keeps of itself."""
+        return self.folder / f"state-{node}" / "descriptor"
 
     def describe(self, node):
-        """Writes a node's descriptor, as a relay does itself; gives its path."""
-        out = self.folder / f"descriptor-{node['id']}"
-        place = {"folder": self.folder, "id": node["id"]}
-        addresses = [f"[{address['ip']}]:{address['port']}" if ":" in address["ip"] else
-                     f"{address['ip']}:{address['port']}" for address in node["addresses"]]
+        """Writes the descriptor of a node that does not write its own."""
+        out = self.descriptor(node)
+        out.parent.mkdir()
         netns.command([
-            str(self.program), "descriptor", "--id", str(node["id"]),
-            "--identity", "{folder}/identity-{id}.key".format(**place),
-            "--link", "{folder}/link-{id}.key".format(**place),
-            "--keys", "{folder}/keys-{id}.json".format(**place), "--capacity", str(CAPACITY),
-            *[word for address in addresses for word in ("--address", address)],
+            str(self.program), "descriptor", "--id", str(node),
+            "--identity", str(self.folder / f"identity-{node}.key"),
+            "--link", str(self.folder / f"link-{node}.key"),
+            "--keys", str(self.folder / f"keys-{node}.json"), "--capacity", str(CAPACITY),
+            *[word for address in self.addresses(node) for word in ("--address", address)],
             "--out", str(out)])
-        return out
 
-    def start(self):
+    def start(self, *silent):
+        """silent: nodes that do not describe themselves; the others have."""
+        self.begins = int(time.time()) + LEAD_SECONDS + 1
+        self.plan.write_text(json.dumps(make_plan(self.network, self.begins), indent=1))
+        for node in silent:
+            self.describe(node)
         self.etcd.start(wait=False)
         for number in range(1, AUTHORITIES + 1):
             self.parts.authority(number, self.key(number), self.plan, LEAD_SECONDS)
-        for node in self.network["nodes"]:
-            self.parts.relay(f"agent-{node['id']}", self.topology(node["id"]), self.describe(node))
+        for node in self.nodes:
+            self.parts.relay(f"agent-{node}", self.topology(node), self.descriptor(node))
 
     def wait(self):
         """Until every node's agent has the first document and its epoch has begun."""
-        files = [self.topology(node["id"]) for node in self.network["nodes"]]
+        files = [self.topology(node) for node in self.nodes]
         while not all(file.exists() for file in files):
             if time.time() > self.begins + LEAD_SECONDS:
                 raise DirectoryError("the authorities have made no document:\n" +
