@@ -169,6 +169,18 @@ static struct calendar_span span_at(const struct calendar *calendar, uint64_t du
 	return span;
 }
 
+/*
+ * Of a packet that is due after the end of its document: when the epoch begins in which it is due,
+ * as far as epochs can be counted from that document. Each may still get one of its own.
+ */
+static uint64_t epoch_begins_us(const struct calendar_span *span, uint64_t due_us)
+{
+	const struct lm_topology *topology = span->document->topology;
+	uint64_t until_us = topology->until_s * US, span_us = until_us - topology->from_s * US;
+
+	return due_us - (due_us - lm_topology_skew_us(topology) - until_us) % span_us;
+}
+
 static bool same_span(const struct calendar_span *a, const struct calendar_span *b)
 {
 	return a->document == b->document && a->epoch == b->epoch && a->phase == b->phase;
@@ -183,8 +195,7 @@ bool calendar_ready(struct calendar *calendar, uint32_t seq, uint64_t due_ns, ui
 		return true;
 	span = span_at(calendar, due_us);
 	if (span.epoch > span.document->topology->epoch &&
-	    now_us + CALENDAR_LATEST_US < span.document->topology->until_s * US +
-						  lm_topology_skew_us(span.document->topology))
+	    now_us + CALENDAR_LATEST_US < epoch_begins_us(&span, due_us))
 		return false;
 	if (same_span(&span, last))
 		return true;

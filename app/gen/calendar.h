@@ -5,8 +5,9 @@
  *
  * Document e is in force in epoch e and, while no next one has come, in epoch e + 1
  * (lib/topology/FORMAT.md). A packet that is due in an epoch whose document may still come waits to
- * be built until that has come, or until CALENDAR_LATEST_US before it is needed; then the document
- * before it goes on.
+ * be built until that has come, or until CALENDAR_LATEST_US before its epoch's first are needed;
+ * then the document before it goes on, for that epoch alone: those of the epochs behind it wait for
+ * theirs.
  *
  * Clocks differ. What an epoch c's beginning brings is kid c + 1, which a relay that is still in
  * c - 1 refuses, and what its end takes away is kid c - 1. So a sender goes over to c

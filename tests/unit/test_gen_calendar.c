@@ -93,11 +93,38 @@ static void packets_wait_for_the_document_of_their_epoch(void **state)
 	assert_true(calendar_ready(years.calendar, 2, due_ns, until_us));
 	assert_int_equal(calendar_find(years.calendar, 2)->epoch, EPOCH + 1);
 	assert_int_equal(calendar_find(years.calendar, 2)->document->topology->epoch, EPOCH);
+	/* for that epoch alone: what is due behind it may still get the document of its own */
+	for (unsigned i = 1; i < 4; i++) {
+		uint64_t later_ns = due_ns + i * SECONDS * US * 1000;
+		uint64_t need_us = until_us + i * SECONDS * US;
+
+		assert_true(
+			calendar_ready(years.calendar, 3, later_ns - 1000, need_us - SECONDS * US));
+		assert_false(calendar_ready(years.calendar, 3, later_ns, need_us - 1));
+	}
 	/* and the new one is used as soon as it is there */
 	calendar_restart(years.calendar, now_us, US);
 	add(&years, EPOCH + 1);
 	assert_true(calendar_ready(years.calendar, 0, due_ns, now_us));
 	assert_int_equal(calendar_find(years.calendar, 0)->document->topology->epoch, EPOCH + 1);
+	free_world(years.world);
+}
+
+/* Relays go over to epoch c + 1 though the document of c has not come to us: then b = c in time. */
+static void epoch_without_a_document_ends_too(void **state)
+{
+	struct years years = make_years();
+	uint64_t start_us = years.from_us + 2 * SECONDS * US - 10 * US;
+
+	(void)state;
+	calendar_restart(years.calendar, start_us, 3 * US);
+	for (uint32_t seq = 0; seq < 10; seq++)
+		assert_true(calendar_ready(years.calendar, seq, seq * US * 1000, start_us));
+	for (uint32_t seq = 0; seq < 10; seq++) {
+		assert_int_equal(calendar_find(years.calendar, seq)->epoch, EPOCH + 1);
+		assert_int_equal(calendar_find(years.calendar, seq)->phase == LM_TOPOLOGY_ENDING,
+				 seq > 6);
+	}
 	free_world(years.world);
 }
 
@@ -300,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documents_are_in_force_for_their_epoch_and_one_more),
 		cmocka_unit_test(packets_wait_for_the_document_of_their_epoch),
+		cmocka_unit_test(epoch_without_a_document_ends_too),
 		cmocka_unit_test(spans_say_what_a_packet_was_built_for),
 		cmocka_unit_test(brief_epochs_have_little_skew),
 		cmocka_unit_test(first_document_has_a_beginning),
