@@ -12,7 +12,7 @@ import netns
 
 PREFIX = "/linemix/demo"
 AUTHORITIES, THRESHOLD = 3, 2
-LEAD_SECONDS = 12  # from now to the first epoch: in which the authorities agree on its document
+LEAD_SECONDS = 12  # before an epoch, in which the authorities agree on its document
 CAPACITY = 10000
 EPOCHS = 57  # for which keys are made ahead: 60 with the first one and its two next
 FORM = "%Y-%m-%dT%H:%M:%SZ"
@@ -39,8 +39,8 @@ def make_plan(topology, begins):
 class Directory:
     """Made from the folder that linemix-gen network has written, of three authorities."""
 
-    def __init__(self, program, folder):
-        self.program, self.folder = program, folder
+    def __init__(self, program, folder, lead_seconds=LEAD_SECONDS):
+        self.program, self.folder, self.lead_seconds = program, folder, lead_seconds
         topology = folder / "topology.json"
         self.network = json.loads(topology.read_bytes().split(b"\n\n", 1)[1])
         self.nodes = {node["id"]: node for node in self.network["nodes"]}
@@ -85,23 +85,25 @@ class Directory:
             *[word for address in self.addresses(node) for word in ("--address", address)],
             "--out", str(out)])
 
-    def start(self, *silent):
-        """silent: nodes that do not describe themselves; the others have."""
+    def start(self, *silent, authorities=AUTHORITIES):
+        """silent: nodes that do not describe themselves; the others have. authorities: how many of
+        them are there."""
         self.begins = int(time.time()) + LEAD_SECONDS + 1
         self.plan.write_text(json.dumps(make_plan(self.network, self.begins), indent=1))
         for node in silent:
             self.describe(node)
         self.etcd.start(wait=False)
-        for number in range(1, AUTHORITIES + 1):
-            self.parts.authority(number, self.key(number), self.plan, LEAD_SECONDS)
+        for number in range(1, authorities + 1):
+            self.parts.authority(number, self.key(number), self.plan, self.lead_seconds)
         for node in self.nodes:
             self.parts.relay(f"agent-{node}", self.topology(node), self.descriptor(node))
 
-    def wait(self):
-        """Until every node's agent has the first document and its epoch has begun."""
+    def wait(self, seconds=LEAD_SECONDS):
+        """Until every node's agent has a document and the first epoch has begun; `seconds` longer
+        than that at most."""
         files = [self.topology(node) for node in self.nodes]
         while not all(file.exists() for file in files):
-            if time.time() > self.begins + LEAD_SECONDS:
+            if time.time() > self.begins + seconds:
                 raise DirectoryError("the authorities have made no document:\n" +
                                      self.parts.said("authority-1") + self.parts.said("signer-1"))
             time.sleep(0.1)

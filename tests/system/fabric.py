@@ -55,12 +55,18 @@ class Fabric:
     def start(self, *nodes):
         """Starts these relays, or all, and waits until they poll. Those of the last layer find the
         generator when it runs."""
+        self.launch(*nodes)
+        self.wait_until_they_poll(*nodes)
+
+    def launch(self, *nodes):
         for node in nodes or self.mixes:
             self.live[node] = self.closing.enter_context(network.Live(
                 self.net.path / f"node-{node}.yaml", inside=self.hosts.nodes[node].inside([])))
+
+    def wait_until_they_poll(self, *nodes, seconds=30):
         for node in nodes or self.mixes:
             live = self.live[node]
-            live.wait(lambda live=live: "next hops resolved" in live.said())
+            live.wait(lambda live=live: "next hops resolved" in live.said(), seconds)
 
     def stats(self, node):
         return network.stats(self.net, node)
