@@ -18,6 +18,7 @@ import urllib.request
 PROGRAM = "etcd"
 START_SECONDS = 30
 REQUEST_SECONDS = 10
+TXN_OPERATIONS = 128  # in one request, by etcd's default
 
 
 class EtcdError(Exception):
@@ -145,6 +146,14 @@ class Server:
 
     def put(self, key, value):
         self.post("kv/put", key=text64(key), value=base64.b64encode(value).decode())
+
+    def put_all(self, values):
+        """{key: value}, in as few requests as etcd allows."""
+        left = [{"requestPut": {"key": text64(key), "value": base64.b64encode(value).decode()}}
+                for key, value in values.items()]
+        while left:
+            self.post("kv/txn", success=left[:TXN_OPERATIONS])
+            left = left[TXN_OPERATIONS:]
 
     def delete(self, key):
         self.post("kv/deleterange", key=text64(key))

@@ -1,46 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The directory over Debian's etcd-server: descriptors under leases, documents that authorities agree
-on, and what happens when parts of it fail."""
+"""The directory over Debian's etcd-server: descriptors under leases, passwords and certificates, and a
+fleet of a thousand."""
 import shutil
 import subprocess
-import threading
 import time
-import unittest
 
 import etcd
-import fleet
 import tap
-from fleet import DIRECTORY, Fleet, note, signed_parts, wait
-
-PREFIX = "/linemix/test"
-EPOCH_S = 6
-LEAD_S = 5
-
-
-class WithEtcd(unittest.TestCase):
-    def setUp(self):
-        if not etcd.installed():
-            self.skipTest("etcd-server is not installed; scripts/setup does it")
-        self.closers = []
-
-    def tearDown(self):
-        for close in reversed(self.closers):
-            close()
-
-    def fleet(self, *arguments, **options):
-        made = Fleet(*arguments, **options)
-        self.closers.append(made.__exit__)
-        return made
-
-    def server(self, folder, **options):
-        server = etcd.Server(folder, **options)
-        self.closers.append(server.close)
-        return server.start()
-
-    def directory(self, net, *urls, **options):
-        directory = etcd.Directory(DIRECTORY, net.path, urls, net.authorities, 2, **options)
-        self.closers.append(directory.close)
-        return directory
+from fleet import Fleet, note, signed_parts, wait
+from with_etcd import PREFIX, WithEtcd
 
 
 class Descriptors(WithEtcd):
@@ -106,132 +74,6 @@ class Descriptors(WithEtcd):
         wait(lambda: "etcd is back" in self.dir.said("relay"))
         self.assertIn(self.dir.said("relay").count(" agent: etcd: "), (1, 2, 3))
         self.is_there(None)
-
-
-class Watched:
-    """Looks at a topology file all the time: what was in it, in order."""
-
-    def __init__(self, path):
-        self.path, self.seen, self.stopped = path, [], False
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while not self.stopped:
-            try:
-                bytes_ = self.path.read_bytes()
-                if not self.seen or self.seen[-1] != bytes_:
-                    self.seen.append(bytes_)
-            except FileNotFoundError:
-                pass
-            time.sleep(0.02)
-
-    def stop(self):
-        self.stopped = True
-        self.thread.join()
-        if not self.seen or self.seen[-1] != self.path.read_bytes():
-            self.seen.append(self.path.read_bytes())
-
-
-class Documents(WithEtcd):
-    def setUp(self):
-        super().setUp()
-        self.net = self.fleet(8, EPOCH_S, int(time.time()) + LEAD_S + 3, count=24)
-        self.data = self.net.path / "etcd"
-        self.etcd = self.server(self.data)
-        self.dir = self.directory(self.net, self.etcd.url)
-        self.publish()
-        for number in (1, 2, 3):
-            self.start(number)
-        self.topology = self.net.path / "topology"
-        self.dir.agent("follower", self.topology)
-        self.watched = Watched(self.topology)
-        self.closers.append(self.watched.stop)
-
-    def publish(self):
-        for node in range(1, self.net.nodes + 1):
-            self.etcd.put(f"{PREFIX}/descriptors/{node:010}",
-                          self.net.descriptor(node).read_bytes())
-
-    def start(self, number):
-        self.dir.authority(number, self.net.key(number), self.net.plan, LEAD_S)
-
-    def everything_said(self):
-        return "\n".join(f"== {name}\n{self.dir.said(name)}" for name in
-                         ("follower", "authority-1", "authority-2", "authority-3", "signer-1"))
-
-    def comes(self, epoch, seconds=60):
-        """A document of this epoch or a later one; gives its epoch."""
-        return wait(lambda: (found := fleet.epoch(self.topology)) >= epoch and found + 1, seconds,
-                    self.everything_said) - 1
-
-    def now(self):
-        return (time.time() - self.net.begin) / EPOCH_S
-
-    def check_all_that_was_seen(self):
-        self.watched.stop()
-        epochs = []
-        for bytes_ in self.watched.seen:
-            path = self.net.path / "seen"
-            path.write_bytes(bytes_)
-            epochs.append(self.net.check(path)["epoch"])
-        self.assertEqual(epochs, sorted(set(epochs)))
-        return epochs
-
-    def check_that_each_signed_once(self):
-        for number in (1, 2, 3):
-            signed = [line for line in self.dir.said(f"signer-{number}").splitlines()
-                      if line.endswith(": signed")]
-            self.assertEqual(len(signed), len(set(signed)), signed)
-
-    def test_authorities_agree_while_parts_of_the_network_fail(self):
-        self.comes(0)
-        self.assertEqual(len(signed_parts(self.topology)[0]), 2)
-        self.assertEqual(len(fleet.content(self.topology)["nodes"]), 8)
-        last = self.comes(1)
-        # one authority is dead
-        self.dir.kill("authority-3")
-        self.dir.kill("signer-3")
-        last = self.comes(last + 2)
-        # etcd is dead, for longer than an epoch
-        self.etcd.kill()
-        old = self.net.path / "etcd-old"
-        shutil.copytree(self.data, old)
-        time.sleep(1.2 * EPOCH_S)
-        self.assertIn("the document in force serves for", self.dir.said("follower"))
-        self.etcd.start()
-        last = self.comes(last + 2)
-        # one that was dead comes back, and another one dies
-        self.start(3)
-        self.dir.kill("authority-1")
-        self.dir.kill("signer-1")
-        last = self.comes(last + 2)
-        # etcd comes back with what it had long ago: a stale one
-        self.etcd.kill()
-        shutil.rmtree(self.data / "data")
-        shutil.copytree(old / "data", self.data / "data")
-        self.etcd.start()
-        last = self.comes(last + 2)
-        self.assertGreaterEqual(last, self.now() - 1)
-        epochs = self.check_all_that_was_seen()
-        self.check_that_each_signed_once()
-        note(f"documents of epochs {epochs}, of {last + 1}")
-
-    def test_a_node_comes_and_goes_and_plans_may_differ_for_a_while(self):
-        self.etcd.delete(f"{PREFIX}/descriptors/{8:010}")
-        last = self.comes(0)
-        self.etcd.put(f"{PREFIX}/descriptors/{8:010}", self.net.descriptor(8).read_bytes())
-        last = self.comes(last + 2)
-        self.assertEqual(len(fleet.content(self.topology)["nodes"]), 8)
-        # somebody who may write there puts what is no descriptor
-        self.etcd.put(f"{PREFIX}/descriptors/{8:010}", b"x" * 100000)
-        self.etcd.put(f"{PREFIX}/descriptors/{99:010}", b"x")
-        last = self.comes(last + 2)
-        self.assertEqual(len(fleet.content(self.topology)["nodes"]), 7)
-        # and takes part in rounds that are to come: they cost an attempt
-        self.etcd.put(f"{PREFIX}/rounds/{last + 2:010}/0", b"early")
-        self.comes(last + 3)
-        self.check_all_that_was_seen()
 
 
 def make_certificates(folder):
@@ -360,8 +202,8 @@ class Large(WithEtcd):
         net = self.fleet(nodes, span_s, int(time.time()) + ahead_s, count=3)
         server = self.server(net.path / "etcd")
         directory = self.directory(net, server.url)
-        for node in range(1, nodes + 1):
-            server.put(f"{PREFIX}/descriptors/{node:010}", net.descriptor(node).read_bytes())
+        server.put_all({f"{PREFIX}/descriptors/{node:010}": net.descriptor(node).read_bytes()
+                        for node in range(1, nodes + 1)})
         began = time.monotonic()
         for number in (1, 2, 3):
             directory.authority(number, net.key(number), net.plan, 2 * ahead_s)
