@@ -231,9 +231,10 @@ class Refused(unittest.TestCase):
 
 
 class Fed(unittest.TestCase):
-    """A relay that is fed with sealed packets, and garbage among them."""
+    """A relay that is fed with sealed packets, and garbage among them: all at once, and no more
+    than the backlog of one sender takes, so that nothing depends on how fast the machine is."""
 
-    def feed(self, *options, count=4000, workers=(0,)):
+    def feed(self, *options, count=1000, workers=(0,)):
         with Network("--layers", "1", "--interval-us", "10000") as net:
             capture = net.make("in.pcap", count=count)
             config = net.config(11, links=True, held=8192, workers=workers)
@@ -243,17 +244,17 @@ class Fed(unittest.TestCase):
 
     def test_every_packet_of_a_feed_is_sealed_opened_and_sent(self):
         for workers in ((0,), (0, 0)):
-            feed, books = self.feed("--feed-rate", 4000, workers=workers)
-            self.assertEqual((feed["missed"], books["received"], books["sent"]), (0, 4000, 4000))
+            feed, books = self.feed(workers=workers)
+            self.assertEqual((feed["missed"], books["received"], books["sent"]), (0, 1000, 1000))
             self.assertTrue(books["closed"])
 
     def test_garbage_among_packets_costs_none_of_them(self):
         feed, books = self.feed("--feed-unknown", 4, "--feed-forged", 2, "--feed-handshakes", 1,
-                                "--feed-rate", 4000)
-        self.assertEqual((feed["missed"], books["sent"]), (0, 4000))
+                                count=300)
+        self.assertEqual((feed["missed"], books["sent"]), (0, 300))
         self.assertEqual(books["drops"]["link_index"] + books["drops"]["link_tag"] +
-                         feed["garbage_missed"] + 4000, feed["garbage"])
-        self.assertEqual(books["drops"]["link_index"], 16000)
+                         feed["garbage_missed"] + 300, feed["garbage"])
+        self.assertIn(books["drops"]["link_index"], range(300, 1201))
         self.assertTrue(books["closed"])
 
 
