@@ -7,7 +7,7 @@
  * This is no protection of its own: addresses can be forged, and every frame that comes in is
  * looked at as if there were no rules. It keeps floods from foreign addresses off the CPUs.
  *
- * There is no moment at which a neighbour's packets are dropped: of a new set the rules that pass
+ * No packet of a neighbour in both sets is dropped for the change: of a new set the rules that pass
  * are made first and those that drop last; of an old set the rules that pass go last. If the NIC
  * refuses a rule all of them go, those that drop first, and the relay goes on without.
  *

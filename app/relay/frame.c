@@ -15,6 +15,8 @@ enum {
 	IPV4_LEN = 20,
 	IPV6_LEN = 40,
 	UDP_LEN = 8,
+	ICMP_LEN = 8,
+	HOP_BY_HOP_LEN = 8,
 	TYPE_IPV4 = 0x0800,
 	TYPE_ARP = 0x0806,
 	TYPE_VLAN = 0x8100,
@@ -24,6 +26,12 @@ enum {
 	PROTO_UDP = 17,
 	PROTO_FRAGMENT = 44,
 	PROTO_ICMPV6 = 58,
+	ICMP_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_ECHO = 8,
+	ICMPV6_TOO_BIG = 2,
+	ICMPV6_ECHO = 128,
+	ICMPV6_REPLY = 129,
 	HOP_LIMIT = 64,
 };
 
@@ -227,6 +235,17 @@ static bool bad_source_ipv4(const uint8_t address[4])
 	return address[0] == 0 || address[0] == 127 || address[0] >= 224;
 }
 
+/*
+ * Ping and its answer, and a router's word on what is too large. What would change routes or
+ * addresses anybody can forge (redirects, RFC 792): the kernel does not get it.
+ */
+static bool takes_icmp(const struct rest *ip)
+{
+	uint8_t type = ip->len >= IPV4_LEN + ICMP_LEN ? ip->at[IPV4_LEN] : 0xff;
+
+	return type == ICMP_REPLY || type == ICMP_ECHO || type == ICMP_UNREACHABLE;
+}
+
 static struct frame_parsed parse_ipv4(const struct frame_self *self, struct rest ip, bool my_mac,
 				      struct frame_checked checked)
 {
@@ -247,23 +266,50 @@ static struct frame_parsed parse_ipv4(const struct frame_self *self, struct rest
 		return drop(LM_DROP_IP);
 	if (load_be16(ip.at + 6) & 0x3fff)
 		return drop(LM_DROP_FRAGMENT);
+	ip.len = total;
 	if (ip.at[9] == PROTO_ICMP)
-		return to_kernel();
+		return takes_icmp(&ip) ? to_kernel() : drop(LM_DROP_FOREIGN);
 	if (ip.at[9] != PROTO_UDP)
 		return drop(LM_DROP_FOREIGN);
 
-	ip.len = total;
 	skip(&ip, IPV4_LEN);
 	return parse_udp(self, false, destination, ip, checked.udp);
 }
 
-/* Link-local traffic that keeps addresses working: neighbour discovery and multicast listening. */
-static bool is_icmpv6(const struct rest *ip)
+/* The type of ICMPv6, also behind the one hop-by-hop header that multicast listening has; 0: none.
+ */
+static uint8_t icmpv6_type(const struct rest *ip, size_t payload)
 {
-	if (ip->at[6] == PROTO_ICMPV6)
+	size_t at = IPV6_LEN;
+
+	if (ip->at[6] == PROTO_HOP_BY_HOP && payload > HOP_BY_HOP_LEN &&
+	    ip->at[at] == PROTO_ICMPV6 && ip->at[at + 1] == 0)
+		at += HOP_BY_HOP_LEN;
+	else if (ip->at[6] != PROTO_ICMPV6)
+		return 0;
+	return IPV6_LEN + payload >= at + ICMP_LEN ? ip->at[at] : 0;
+}
+
+/*
+ * As for IPv4, and what keeps addresses working on the link: neighbour discovery (RFC 4861) without
+ * redirects and without routers' advertisements, and multicast listening (RFC 2710, 3810).
+ */
+static bool takes_icmpv6(const struct rest *ip, size_t payload)
+{
+	switch (icmpv6_type(ip, payload)) {
+	case ICMPV6_TOO_BIG:
+	case ICMPV6_ECHO:
+	case ICMPV6_REPLY:
+	case 130: /* multicast listening: query, */
+	case 131: /* report, */
+	case 132: /* done, */
+	case 143: /* report of version 2 */
+	case 135: /* neighbour solicitation, */
+	case 136: /* advertisement */
 		return true;
-	return ip->at[6] == PROTO_HOP_BY_HOP && ip->len > IPV6_LEN &&
-	       ip->at[IPV6_LEN] == PROTO_ICMPV6;
+	default:
+		return false;
+	}
 }
 
 static struct frame_parsed parse_ipv6(const struct frame_self *self, struct rest ip, bool my_mac,
@@ -284,7 +330,7 @@ static struct frame_parsed parse_ipv6(const struct frame_self *self, struct rest
 	bool link_local = (my_mac && destination[0] == 0xfe && (destination[1] & 0xc0) == 0x80) ||
 			  (multicast_mac && destination[0] == 0xff && destination[1] == 0x02);
 
-	if ((mine || link_local) && is_icmpv6(&ip))
+	if ((mine || link_local) && takes_icmpv6(&ip, payload))
 		return to_kernel();
 	if (!mine)
 		return drop(LM_DROP_FOREIGN);
@@ -296,6 +342,18 @@ static struct frame_parsed parse_ipv6(const struct frame_self *self, struct rest
 	ip.len = IPV6_LEN + payload;
 	skip(&ip, IPV6_LEN);
 	return parse_udp(self, true, destination, ip, checked.udp);
+}
+
+bool frame_is_word(const uint8_t *frame, size_t len)
+{
+	const uint8_t *ip = frame + ETHER_LEN;
+
+	if (len <= ETHER_LEN + IPV4_LEN)
+		return false;
+	if (load_be16(frame + 12) == TYPE_IPV4)
+		return ip[9] == PROTO_ICMP && ip[IPV4_LEN] == ICMP_UNREACHABLE;
+	return load_be16(frame + 12) == TYPE_IPV6 && len > ETHER_LEN + IPV6_LEN &&
+	       ip[6] == PROTO_ICMPV6 && ip[IPV6_LEN] == ICMPV6_TOO_BIG;
 }
 
 struct frame_parsed frame_parse(const struct frame_self *self, const uint8_t *frame, size_t len,

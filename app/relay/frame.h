@@ -28,7 +28,7 @@ LM_MUST_CHECK bool frame_has_family(const struct frame_self *self, bool ipv6);
 
 enum frame_class {
 	FRAME_PACKET, /* UDP for this node: the payload is at [offset, offset + len) */
-	FRAME_KERNEL, /* ARP, neighbour discovery, ping: for the kernel behind the TAP */
+	FRAME_KERNEL, /* ARP, neighbour discovery, ping, words on MTUs: for the TAP and control */
 	FRAME_DROP,   /* for the named reason */
 };
 
@@ -47,6 +47,12 @@ struct frame_checked {
 /* Classifies len bytes from the wire. Reads nothing past them, whatever they hold. */
 struct frame_parsed frame_parse(const struct frame_self *self, const uint8_t *frame, size_t len,
 				struct frame_checked checked);
+
+/*
+ * True if an untagged frame that was FRAME_KERNEL is a router's word on what is too large. Control
+ * reads it (mtu.h); the kernel, which would believe it of any route, does not get it.
+ */
+LM_MUST_CHECK bool frame_is_word(const uint8_t *frame, size_t len);
 
 /* Everything in front of the payload, complete but for lengths and checksums of one packet. */
 struct frame_header {

@@ -7,14 +7,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 int netlink_open(struct netlink *netlink, unsigned groups, struct lm_error *err)
 {
+	static const struct timeval patience = {.tv_sec = 1};
+
 	netlink->sequence = 0;
 	netlink->socket =
 		mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | (groups ? SOCK_NONBLOCK : 0));
 	if (!netlink->socket)
 		return lm_error_set(err, errno, "no netlink socket: %s", strerror(errno));
+	/* the kernel answers at once or has lost the question */
+	int ignored = setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO,
+				 &patience, sizeof(patience));
+
+	(void)ignored;
 	if (mnl_socket_bind(netlink->socket, groups, MNL_SOCKET_AUTOPID) == 0)
 		return 0;
 
@@ -61,8 +70,14 @@ int netlink_ask(struct netlink *netlink, struct netlink_request *request, mnl_cb
 	while (rc > MNL_CB_STOP) {
 		ssize_t n = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
 			return -errno;
+		/* the answer to a question that was given up */
+		if (n >= (ssize_t)sizeof(struct nlmsghdr) &&
+		    ((struct nlmsghdr *)answer)->nlmsg_seq != netlink->sequence)
+			continue;
 		rc = mnl_cb_run(answer, (size_t)n, netlink->sequence, port, each, context);
 		if (rc < 0)
 			return -errno;

@@ -111,6 +111,9 @@ static const struct {
 } settings[] = {
 	{"ipv4/conf/%s/arp_notify", "1"},
 	{"ipv6/conf/%s/ndisc_notify", "1"},
+	{"ipv6/conf/%s/accept_ra", "0"}, /* routes are the operator's */
+	{"ipv6/conf/%s/accept_redirects", "0"},
+	{"ipv4/conf/%s/accept_redirects", "0"},
 	{"ipv4/neigh/%s/base_reachable_time_ms", "5000"},
 	{"ipv6/neigh/%s/base_reachable_time_ms", "5000"},
 	{"ipv4/neigh/%s/delay_first_probe_time", "1"},
@@ -192,10 +195,12 @@ static void write_frame(const struct tap *tap, struct rte_mbuf *mbuf)
 	}
 	if (tap->show)
 		tap->show(tap->show_context, frame, rte_pktmbuf_data_len(mbuf));
-	/* a full TAP loses the frame, as a wire would */
-	ssize_t ignored = write(tap->fd, frame, rte_pktmbuf_data_len(mbuf));
+	if (!frame_is_word(frame, rte_pktmbuf_data_len(mbuf))) {
+		/* a full TAP loses the frame, as a wire would */
+		ssize_t ignored = write(tap->fd, frame, rte_pktmbuf_data_len(mbuf));
 
-	(void)ignored;
+		(void)ignored;
+	}
 	rte_pktmbuf_free(mbuf);
 }
 

@@ -419,9 +419,11 @@ static void the_kernel_gets_arp_ping_and_neighbour_discovery(void **state)
 	assert_drop(arp, sizeof(arp), LM_DROP_FOREIGN);
 
 	v4.frame[v4.ip + 9] = 1; /* ping */
+	v4.frame[v4.ip + 20] = 8;
 	fix_ipv4(&v4);
 	assert_int_equal(class_of(v4.frame, v4.len), FRAME_KERNEL);
 	v6.frame[v6.ip + 6] = 58;
+	v6.frame[v6.ip + 40] = 135;
 	assert_int_equal(class_of(v6.frame, v6.len), FRAME_KERNEL);
 
 	/* a neighbour solicitation goes to a multicast address of both layers */
@@ -432,6 +434,45 @@ static void the_kernel_gets_arp_ping_and_neighbour_discovery(void **state)
 	assert_int_equal(class_of(v6.frame, v6.len), FRAME_KERNEL);
 	/* only with link scope */
 	v6.frame[v6.ip + 25] = 0x0e;
+	assert_drop(v6.frame, v6.len, LM_DROP_FOREIGN);
+	unmake(&v4);
+	unmake(&v6);
+}
+
+/* What changes routes or addresses on anybody's word is dropped: redirects, routers'
+ * advertisements. */
+static void the_kernel_gets_no_words_that_change_routes(void **state)
+{
+	static const uint8_t good4[] = {0, 3, 8},
+			     good6[] = {2, 128, 129, 130, 131, 132, 135, 136, 143};
+	struct sample v4 = make(false), v6 = make(true);
+
+	(void)state;
+	v4.frame[v4.ip + 9] = 1;
+	fix_ipv4(&v4);
+	v6.frame[v6.ip + 6] = 58;
+	for (unsigned type = 0; type < 256; type++) {
+		bool takes4 = memchr(good4, (int)type, sizeof(good4)) != NULL;
+		bool takes6 = memchr(good6, (int)type, sizeof(good6)) != NULL;
+
+		v4.frame[v4.ip + 20] = (uint8_t)type;
+		v6.frame[v6.ip + 40] = (uint8_t)type;
+		assert_int_equal(class_of(v4.frame, v4.len), takes4 ? FRAME_KERNEL : FRAME_DROP);
+		assert_int_equal(class_of(v6.frame, v6.len), takes6 ? FRAME_KERNEL : FRAME_DROP);
+		/* what is too large control alone hears of */
+		assert_int_equal(frame_is_word(v4.frame, v4.len), type == 3);
+		assert_int_equal(frame_is_word(v6.frame, v6.len), type == 2);
+	}
+	/* behind a hop-by-hop header too */
+	v6.frame[v6.ip + 6] = 0;
+	v6.frame[v6.ip + 40] = 58;
+	v6.frame[v6.ip + 41] = 0;
+	v6.frame[v6.ip + 48] = 143;
+	assert_int_equal(class_of(v6.frame, v6.len), FRAME_KERNEL);
+	v6.frame[v6.ip + 48] = 134;
+	assert_drop(v6.frame, v6.len, LM_DROP_FOREIGN);
+	v6.frame[v6.ip + 48] = 143;
+	v6.frame[v6.ip + 41] = 1;
 	assert_drop(v6.frame, v6.len, LM_DROP_FOREIGN);
 	unmake(&v4);
 	unmake(&v6);
@@ -528,6 +569,7 @@ int main(void)
 		cmocka_unit_test(zero_udp_checksum_is_for_ipv4_only),
 		cmocka_unit_test(vlan_tags_are_taken_as_configured),
 		cmocka_unit_test(the_kernel_gets_arp_ping_and_neighbour_discovery),
+		cmocka_unit_test(the_kernel_gets_no_words_that_change_routes),
 		cmocka_unit_test(checksum_offload_gets_the_pseudo_header_sum),
 		cmocka_unit_test(an_answer_goes_where_the_frame_came_from),
 		cmocka_unit_test(noise_is_never_taken),
