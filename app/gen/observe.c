@@ -8,20 +8,10 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "datagram.h"
 #include "lm_packet.h"
 
-enum {
-	ETHER_LEN = 14,
-	VLAN_LEN = 4,
-	IPV4_LEN = 20,
-	IPV6_LEN = 40,
-	UDP_LEN = 8,
-	TYPE_IPV4 = 0x0800,
-	TYPE_IPV6 = 0x86dd,
-	TYPE_VLAN = 0x8100,
-	PROTO_UDP = 17,
-	FIRST_ROOM = 4096,
-};
+#define FIRST_ROOM 4096
 
 struct sighting {
 	uint8_t id[16];
@@ -30,142 +20,12 @@ struct sighting {
 	bool leaves;
 };
 
-/* One end of a datagram: an IPv4 address is ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
-struct end {
-	uint8_t address[16];
-	uint16_t port;
-};
-
-struct entry {
-	struct end end;
-	uint32_t node;
-};
-
-struct observer_book {
-	uint32_t n;
-	struct entry entry[];
-};
-
-struct datagram {
-	struct end from, to;
-	const uint8_t *payload;
-	size_t len;
-};
-
-/* ---- Addresses ---- */
-
-static struct end make_end(const uint8_t *address, size_t len, uint16_t port)
-{
-	struct end end = {.address = {[10] = 0xff, [11] = 0xff}, .port = port};
-
-	memcpy(end.address + sizeof(end.address) - len, address, len);
-	return end;
-}
-
-static int compare_ends(const struct end *a, const struct end *b)
-{
-	int order = memcmp(a->address, b->address, sizeof(a->address));
-
-	return order ? order : (a->port > b->port) - (a->port < b->port);
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-	const struct entry *left = a, *right = b;
-
-	return compare_ends(&left->end, &right->end);
-}
-
-static struct observer_book *make_book(const struct lm_topology *topology)
-{
-	struct observer_book *book =
-		calloc(1, sizeof(*book) + LM_TOPOLOGY_ADDRESSES * (size_t)topology->nodes *
-						  sizeof(book->entry[0]));
-
-	if (!book)
-		return NULL;
-	for (uint32_t i = 0; i < topology->nodes; i++) {
-		const struct lm_topology_node *node = &topology->node[i];
-
-		for (unsigned j = 0; j < node->addresses; j++) {
-			const struct lm_topology_address *at = &node->address[j];
-
-			book->entry[book->n++] =
-				(struct entry){make_end(at->ip, at->ipv6 ? 16 : 4, at->port), i};
-		}
-	}
-	qsort(book->entry, book->n, sizeof(book->entry[0]), compare_entries);
-	return book;
-}
-
-/* The node at one end, or NULL. */
-static const struct lm_topology_node *find_node(const struct observer *observer,
-						const struct end *end)
-{
-	const struct entry key = {.end = *end};
-	const struct entry *found = bsearch(&key, observer->book->entry, observer->book->n,
-					    sizeof(key), compare_entries);
-
-	return found ? &observer->topology->node[found->node] : NULL;
-}
-
-/* ---- Frames ---- */
-
-static uint16_t load_be16(const uint8_t *bytes)
-{
-	return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
-static bool parse_udp(struct datagram *datagram, const uint8_t *udp, size_t len)
-{
-	if (len < UDP_LEN || load_be16(udp + 4) < UDP_LEN || load_be16(udp + 4) > len)
-		return false;
-	datagram->from.port = load_be16(udp);
-	datagram->to.port = load_be16(udp + 2);
-	datagram->payload = udp + UDP_LEN;
-	datagram->len = load_be16(udp + 4) - (size_t)UDP_LEN;
-	return true;
-}
-
-/* What is no whole UDP datagram over IPv4 without options, or over IPv6, is none of the network's.
- */
-static bool parse_frame(struct datagram *datagram, const uint8_t *frame, size_t len)
-{
-	size_t at = ETHER_LEN;
-
-	if (len >= ETHER_LEN && load_be16(frame + 12) == TYPE_VLAN)
-		at += VLAN_LEN;
-	if (len < at)
-		return false;
-
-	const uint8_t *ip = frame + at;
-
-	len -= at;
-	switch (load_be16(ip - 2)) {
-	case TYPE_IPV4:
-		if (len < IPV4_LEN || ip[0] != 0x45 || ip[9] != PROTO_UDP ||
-		    load_be16(ip + 6) & 0x3fff)
-			return false;
-		datagram->from = make_end(ip + 12, 4, 0);
-		datagram->to = make_end(ip + 16, 4, 0);
-		return parse_udp(datagram, ip + IPV4_LEN, len - IPV4_LEN);
-	case TYPE_IPV6:
-		if (len < IPV6_LEN || ip[6] != PROTO_UDP)
-			return false;
-		datagram->from = make_end(ip + 8, 16, 0);
-		datagram->to = make_end(ip + 24, 16, 0);
-		return parse_udp(datagram, ip + IPV6_LEN, len - IPV6_LEN);
-	default:
-		return false;
-	}
-}
-
 /* ---- Sightings ---- */
 
 int observer_make(struct observer *observer, const struct lm_topology *topology,
 		  struct lm_error *err)
 {
-	*observer = (struct observer){.topology = topology, .book = make_book(topology)};
+	*observer = (struct observer){.topology = topology, .book = datagram_book_make(topology)};
 	observer->mix_of = calloc(topology->nodes, sizeof(*observer->mix_of));
 	observer->layer = calloc(topology->nodes, sizeof(*observer->layer));
 	observer->mix_node = calloc(topology->nodes, sizeof(*observer->mix_node));
@@ -222,11 +82,11 @@ int observer_frame(struct observer *observer, const struct lm_topology_node *mix
 	struct datagram datagram;
 	int rc;
 
-	if (!parse_frame(&datagram, frame, len) ||
+	if (!datagram_parse(&datagram, frame, len) ||
 	    datagram.len != lm_packet_len(observer->topology->profile))
 		return 0;
-	from = find_node(observer, &datagram.from);
-	to = find_node(observer, &datagram.to);
+	from = datagram_node(observer->book, &datagram.from);
+	to = datagram_node(observer->book, &datagram.to);
 	if (to != mix && (from != mix || !to))
 		return 0;
 	rc = make_room(observer, err);

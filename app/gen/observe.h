@@ -13,7 +13,7 @@
 
 struct observer {
 	const struct lm_topology *topology;
-	struct observer_book *book; /* of all nodes' addresses */
+	struct datagram_book *book; /* of all nodes' addresses */
 	uint32_t mixes;
 	uint32_t *mix_of;   /* by place in the topology; ENTROPY_OUTSIDE for a gateway */
 	unsigned *layer;    /* of each mix */
