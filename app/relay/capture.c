@@ -4,6 +4,10 @@
  * virtual clock that follows the capture's times. State is throwaway, sockets and interfaces are
  * not touched, and what would have left the port, or gone to a service, is written to another
  * capture.
+ *
+ * With made-up links the capture's packets are sealed by the other ends of feed_link.h before they
+ * come, and frames that are no packet of a neighbour's come as they are; what leaves is link
+ * frames.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -15,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "feed_link.h"
 #include "relay.h"
 #include "signals.h"
 
@@ -35,6 +40,8 @@ struct replay {
 	uint64_t now_us; /* the virtual clock */
 	uint64_t frames; /* read so far */
 	uint64_t next_progress_us;
+	struct feed_link *link; /* NULL: links carry bare packets */
+	uint8_t *sealed;        /* a frame of one */
 };
 
 static void read_frame(struct replay *replay)
@@ -164,6 +171,9 @@ static void settle(struct replay *replay)
 			write_delivery(replay, mbuf);
 		while (rte_ring_dequeue(relay->tap.to_kernel, (void **)&mbuf) == 0)
 			rte_pktmbuf_free(mbuf);
+		/* nobody answers a handshake: all links have sessions */
+		while (replay->link && rte_ring_dequeue(relay->handshakes.in, (void **)&mbuf) == 0)
+			rte_pktmbuf_free(mbuf);
 	} while (moved > 0);
 }
 
@@ -181,22 +191,37 @@ static void advance(struct replay *replay, uint64_t until_us)
 		replay->now_us = until_us;
 }
 
-/* Puts a frame of the capture on the receive ring of the next worker in turn. */
-static void receive(struct replay *replay, const struct pcap_pkthdr *header, const u_char *bytes)
+/* The frame that was read last, or the link frame that carries its packet; returns its length. */
+static size_t frame_that_comes(struct replay *replay, const uint8_t **bytes)
+{
+	unsigned lane;
+	size_t len = replay->link
+			     ? feed_link_seal(replay->link, replay->sealed, &lane, replay->bytes,
+					      replay->header->caplen, replay->relay->node->id)
+			     : 0;
+
+	*bytes = len > 0 ? replay->sealed : replay->bytes;
+	return len > 0 ? len : replay->header->caplen;
+}
+
+/* Puts the frame that was read last on the receive ring of the next worker in turn. */
+static void receive(struct replay *replay)
 {
 	struct relay *relay = replay->relay;
 	unsigned queue = (unsigned)(replay->frames++ % relay->workers);
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(relay->port.pool);
 	struct worker *worker = relay->worker[queue];
+	const uint8_t *bytes;
+	size_t len = frame_that_comes(replay, &bytes);
 
-	if (!mbuf || header->caplen > rte_pktmbuf_tailroom(mbuf)) {
+	if (!mbuf || len > rte_pktmbuf_tailroom(mbuf)) {
 		/* larger than any frame that a NIC would take at this MTU */
 		rte_pktmbuf_free(mbuf);
 		count_add(&worker->count.received, 1);
 		count_add(&worker->count.drop[LM_DROP_FRAME], 1);
 		return;
 	}
-	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)header->caplen), bytes, header->caplen);
+	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), bytes, len);
 	if (rte_ring_enqueue(relay->rings.rx[queue], mbuf) == 0)
 		return;
 	settle(replay);
@@ -233,7 +258,7 @@ static int run_capture(struct replay *replay, struct lm_error *err)
 		if (stopped(replay))
 			return lm_error_set(err, EINTR, "interrupted after %llu frames",
 					    (unsigned long long)replay->frames);
-		receive(replay, replay->header, replay->bytes);
+		receive(replay);
 		show_progress(replay);
 	}
 	settle(replay);
@@ -244,6 +269,22 @@ static int run_capture(struct replay *replay, struct lm_error *err)
 		return 0;
 	return lm_error_set(err, EIO, "the capture breaks off after %llu frames: %s",
 			    (unsigned long long)replay->frames, pcap_geterr(replay->in));
+}
+
+/* The other ends of the links; before relay_build. */
+static int make_links(struct replay *replay, struct lm_error *err)
+{
+	if (replay->relay->topology->cover.link_interval_us > 0)
+		return lm_error_set(
+			err, EINVAL,
+			"--replay: links that pad send for ever, and so the replay of a "
+			"capture never ends; take a topology without "
+			"cover.link_interval_us, or set link.mode to none");
+	replay->link = feed_link_make(replay->relay, err);
+	if (!replay->link)
+		return -EINVAL;
+	replay->sealed = malloc(feed_link_room(replay->link));
+	return replay->sealed ? 0 : lm_error_set(err, ENOMEM, "too little memory");
 }
 
 static int start(struct replay *replay, const char *in_path, const char *out_path,
@@ -268,23 +309,27 @@ static int start(struct replay *replay, const char *in_path, const char *out_pat
 				    lm_packet_len(relay->topology->profile), SOCKET_ID_ANY, err);
 	if (rc == 0)
 		rc = ring_port_open(&relay->rings, &relay->port, &config, relay->node, err);
-	if (rc == 0)
-		rc = set_view(replay, err);
+	if (rc == 0 && config.link.mode != CONFIG_LINK_NONE)
+		rc = make_links(replay, err);
 	if (rc == 0)
 		rc = relay_build(relay, SOCKET_ID_ANY, replay->now_us, err);
+	if (rc == 0)
+		rc = set_view(replay, err);
+	if (rc == 0 && replay->link)
+		rc = feed_link_connect(replay->link, err);
 	/* time stands still while a burst is peeled: there is no overload */
 	for (unsigned i = 0; rc == 0 && i < relay->workers; i++)
 		relay->worker[i]->look = LM_BURST;
 	return rc;
 }
 
-int relay_replay(struct relay *relay, const char *in_path, const char *out_path,
+int relay_replay(struct relay *relay, const char *in_path, const char *out_path, bool made_up_links,
 		 struct lm_error *err)
 {
 	struct replay replay = {.relay = relay};
 	int rc;
 
-	if (relay->config->node.link.mode != CONFIG_LINK_NONE)
+	if (!made_up_links && relay->config->node.link.mode != CONFIG_LINK_NONE)
 		return lm_error_set(
 			err, EINVAL,
 			"--replay: a capture holds bare packets, and the sessions of links "
@@ -303,5 +348,7 @@ int relay_replay(struct relay *relay, const char *in_path, const char *out_path,
 		pcap_close(replay.out_type);
 	if (replay.in)
 		pcap_close(replay.in);
+	feed_link_free(replay.link);
+	free(replay.sealed);
 	return rc;
 }

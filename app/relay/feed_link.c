@@ -107,7 +107,7 @@ static int make_ends(struct feed_link *link, struct lm_error *err)
 			continue;
 		if (link->n == FEED_LINK_ENDS)
 			return lm_error_set(err, E2BIG,
-					    "--feed: no more than %u neighbours with sessions; set "
+					    "links: no more than %u neighbours with sessions; set "
 					    "link.mode to none, or take a smaller network",
 					    FEED_LINK_ENDS);
 		link->end[link->n].id = node->id;
@@ -171,7 +171,7 @@ static int shake_hands(struct feed_link *link, struct end *end, struct lm_error 
 	}
 	if (back.result == LM_LINK_CONFIRMED && lm_link_peer_sending(end->peer))
 		return 0;
-	return lm_error_set(err, EPROTO, "--feed: no session with node %u: %s, %s", end->id,
+	return lm_error_set(err, EPROTO, "links: no session with node %u: %s, %s", end->id,
 			    lm_link_result_meaning(there.result),
 			    lm_link_result_meaning(back.result));
 }
@@ -265,7 +265,7 @@ int feed_link_connect(struct feed_link *link, struct lm_error *err)
 		lm_rand(&end->source, sizeof(end->source));
 		if (!address(link, end, end->id) || !address(link, &link->stranger, end->id))
 			return lm_error_set(err, EADDRNOTAVAIL,
-					    "--feed: node %u and this one share no address family",
+					    "links: node %u and this one share no address family",
 					    end->id);
 		rc = shake_hands(link, end, err);
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The other ends of a fed relay's links. A feed has no network: this makes up a link key for the
- * relay and for each of its neighbours, in memory and for this process alone, shakes hands with the
- * relay by direct calls, and seals a capture's packets as their senders would have. So what is
- * measured is what a relay on a NIC does, and nothing that it trusts is weakened: a feed's relay
- * has no port.
+ * The other ends of a fed relay's links, and of one that replays a capture with a seed. These have
+ * no network: this makes up a link key for the relay and for each of its neighbours, in memory and
+ * for this process alone, shakes hands with the relay by direct calls, and seals a capture's
+ * packets as their senders would have. So what is measured is what a relay on a NIC does, and
+ * nothing that it trusts is weakened: a feed's relay has no port.
  *
  * Garbage is of three kinds: frames under an index that nobody has, frames under a live index with
  * a forged tag, and initiations by a stranger that are well made for the relay's key.

@@ -73,7 +73,9 @@ static const struct argp_option option_list[] = {
 	 "The same: frames that the feeder makes and throws away, for comparison", 0},
 	{"json", OPTION_JSON, NULL, 0, "Print the balance as JSON", 0},
 #ifdef LM_TEST_BUILD
-	{"seed", OPTION_SEED, "HEX", 0, "With --replay: take all randomness from these 32 bytes",
+	{"seed", OPTION_SEED, "HEX", 0,
+	 "With --replay: take all randomness from these 32 bytes; with link.mode noise, make up "
+	 "the neighbours' link keys, and seal the capture's packets as they would",
 	 0},
 #endif
 	{0},
@@ -282,7 +284,7 @@ static int run(struct relay *relay, struct relay_config *config, const struct op
 		return rc == 0 ? check_keys(relay, err) : rc;
 	}
 	if (options->replay)
-		rc = relay_replay(relay, options->replay, options->out, err);
+		rc = relay_replay(relay, options->replay, options->out, options->seed != NULL, err);
 	else if (options->feed.path)
 		rc = run_feed(relay, options, err);
 	else

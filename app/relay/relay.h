@@ -99,9 +99,12 @@ void relay_drop_held(struct relay *relay);
 struct feed;
 LM_MUST_CHECK int relay_run(struct relay *relay, struct feed *feed, struct lm_error *err);
 
-/* Runs a capture through the stages on a virtual clock. */
+/*
+ * Runs a capture through the stages on a virtual clock. Where links have sessions, it must be told
+ * to make up their other ends: what leaves is then link frames that nobody can open.
+ */
 LM_MUST_CHECK int relay_replay(struct relay *relay, const char *in_path, const char *out_path,
-			       struct lm_error *err);
+			       bool made_up_links, struct lm_error *err);
 
 /* A table of services for workers, from a configuration; NULL: too little memory. For free(). */
 LM_MUST_CHECK struct services *relay_make_services(const struct relay_config *config);

@@ -45,6 +45,27 @@ class Seeded(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("64 hexadecimal digits", done.stderr)
 
+    def test_links_are_made_up_with_a_seed_and_not_without(self):
+        with Network() as net:
+            capture, config = net.make("a.pcap", "--seed", SEED, count=20), net.config(11, links=True)
+            outs = [net.replay(config, capture, f"out-{i}.pcap", "--seed", SEED)[1].read_bytes()
+                    for i in (0, 1)]
+            self.assertEqual(outs[0], outs[1])
+            bare = net.replay(net.config(11), capture, "bare.pcap", "--seed", SEED)[1].read_bytes()
+            self.assertEqual(len(outs[0]), len(bare) + 20 * 36)  # the overhead of link frames
+            done = network.run(network.RELAY, "--config", net.config(11, links=True), "--replay",
+                               capture, "--out", net.path / "x.pcap", ok=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("set link.mode to none", done.stderr)
+
+    def test_a_replay_that_would_never_end_is_refused(self):
+        with Network("--link-interval-us", "1000") as net:
+            capture = net.make("a.pcap", "--seed", SEED, count=20)
+            done = network.run(network.RELAY, "--config", net.config(11, links=True), "--replay",
+                               capture, "--out", net.path / "x.pcap", "--seed", SEED, ok=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("cover.link_interval_us", done.stderr)
+
 
 if __name__ == "__main__":
     tap.main()
