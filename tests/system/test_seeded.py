@@ -47,7 +47,8 @@ class Seeded(unittest.TestCase):
 
     def test_links_are_made_up_with_a_seed_and_not_without(self):
         with Network() as net:
-            capture, config = net.make("a.pcap", "--seed", SEED, count=20), net.config(11, links=True)
+            capture = net.make("a.pcap", "--seed", SEED, count=20)
+            config = net.config(11, links=True)
             outs = [net.replay(config, capture, f"out-{i}.pcap", "--seed", SEED)[1].read_bytes()
                     for i in (0, 1)]
             self.assertEqual(outs[0], outs[1])
