@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See packets.h. Freed places are used again first, the last one first: it is still in the cache.
+ */
+#include "packets.h"
+
+#define FIRST_ROOM 4096
+
+static const char *const kind_names[] = {
+	[PACKET_MESSAGE] = "message",         [PACKET_CLIENT_LOOP] = "client_loop",
+	[PACKET_CLIENT_DROP] = "client_drop", [PACKET_RELAY_LOOP] = "relay_loop",
+	[PACKET_RELAY_DROP] = "relay_drop",   [PACKET_DUMMY] = "dummy",
+};
+static const char *const end_names[] = {
+	[PACKET_ON_ITS_WAY] = "on_its_way",
+	[PACKET_DELIVERED] = "delivered",
+	[PACKET_ENDED] = "ended",
+	[PACKET_LOST] = "lost",
+};
+
+const char *packet_kind_name(enum packet_kind kind)
+{
+	LM_ASSERT((size_t)kind < LM_COUNT(kind_names));
+	return kind_names[kind];
+}
+
+const char *packet_end_name(enum packet_end end)
+{
+	LM_ASSERT((size_t)end < LM_COUNT(end_names));
+	return end_names[end];
+}
+
+void packets_init(struct packets *packets, uint32_t most)
+{
+	LM_ASSERT(most >= 1 && most < UINT32_C(1) << 31);
+	*packets = (struct packets){.most = most, .freed = PACKET_NONE};
+}
+
+void packets_free(struct packets *packets)
+{
+	free(packets->packet);
+	*packets = (struct packets){.freed = PACKET_NONE};
+}
+
+static bool grow(struct packets *packets)
+{
+	uint32_t room = packets->room > 0 ? packets->room * 2 : FIRST_ROOM;
+	struct packet *packet;
+
+	if (room > packets->most)
+		room = packets->most;
+	if (room == packets->room)
+		return false;
+	packet = aligned_alloc(LM_CACHE_LINE, (size_t)room * sizeof(*packet));
+	if (!packet)
+		return false;
+	if (packets->room > 0)
+		memcpy(packet, packets->packet, (size_t)packets->room * sizeof(*packet));
+	free(packets->packet);
+	packets->packet = packet;
+	packets->room = room;
+	return true;
+}
+
+uint32_t packets_add(struct packets *packets, uint64_t made_us)
+{
+	uint32_t place = packets->freed;
+
+	if (packets->made == UINT32_MAX)
+		return PACKET_NONE;
+	if (place != PACKET_NONE)
+		packets->freed = packets->packet[place].next;
+	else if (packets->fresh < packets->room || grow(packets))
+		place = packets->fresh++;
+	else
+		return PACKET_NONE;
+	packets->packet[place] =
+		(struct packet){.made_us = made_us, .number = packets->made++, .next = PACKET_NONE};
+	packets->live++;
+	return place;
+}
+
+void packets_remove(struct packets *packets, uint32_t place)
+{
+	packets->packet[place].kind = PACKET_KINDS;
+	packets->packet[place].next = packets->freed;
+	packets->freed = place;
+	packets->live--;
+}
+
+uint32_t packets_next(const struct packets *packets, uint32_t place)
+{
+	for (; place < packets->fresh; place++)
+		if (packets->packet[place].kind != PACKET_KINDS)
+			return place;
+	return PACKET_NONE;
+}

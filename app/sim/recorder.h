@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a run leaves behind: who saw which packet when, and beside it, in files of their own, the
+ * truth that no observer has. README.md describes the files.
+ *
+ * Places are numbered: nodes 0 .. nodes - 1 as they stand in the topology, by rising id; client c
+ * is nodes + c. A flight is one packet on one link, seen at both ends. What a recorder keeps in
+ * memory is for app/gen's entropy, which takes mixes alone: see recorder_seen.
+ */
+#pragma once
+
+#include "entropy.h"
+#include "records.h"
+
+/* Where own cover of a relay comes from that enters its mix: no link, so no line in the files. */
+#define RECORDER_NOWHERE UINT32_MAX
+
+struct flight {
+	uint64_t left_us, came_us;
+	uint32_t from, to;
+	uint32_t number; /* of the packet; PACKET_NONE: a dummy */
+	uint8_t kind;    /* enum packet_kind */
+	uint8_t hop;     /* links that the packet has crossed before */
+	bool ends;       /* cover of a relay that ends where it comes to, in front of the mix */
+};
+
+struct recorder {
+	bool writes;
+	struct records flights, truth, packets;
+	bool remembers;
+	bool failed; /* a write or an allocation; errno is `code` */
+	int code;
+	const struct lm_topology *topology;
+	uint32_t *mix_of; /* number of a mix by node; ENTROPY_OUTSIDE: a gateway */
+	unsigned *layer;  /* by mix */
+	uint32_t mixes;
+	struct entropy_flight *kept;
+	uint32_t kept_count, kept_room;
+};
+
+/*
+ * A recorder that writes into the folder, which it makes if it is missing (NULL: it writes
+ * nothing), and, with remembers, keeps what recorder_seen tells. -errno and a message.
+ */
+LM_MUST_CHECK int recorder_init(struct recorder *recorder, const struct lm_topology *topology,
+				const char *folder, bool remembers, struct lm_error *err);
+
+void recorder_flight(struct recorder *recorder, const struct flight *flight);
+
+/* What became of a packet; done_us is 0 while it is on its way. */
+void recorder_packet(struct recorder *recorder, const struct packet *packet, enum packet_end end,
+		     uint64_t done_us);
+
+/*
+ * What an observer of every link knows who is told of relays' own cover where it begins and ends:
+ * somebody who sees less is less sure, so the entropy is a lower bound, and exact without such
+ * cover. Valid until the recorder is freed.
+ */
+void recorder_seen(struct entropy_seen *seen, const struct recorder *recorder);
+
+/* Writes out and closes. -errno and a message if anything was not written or kept. */
+LM_MUST_CHECK int recorder_close(struct recorder *recorder, struct lm_error *err);
+void recorder_free(struct recorder *recorder);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See study.h.
+ */
+#include "study.h"
+
+#include <errno.h>
+
+static int check_measurable(const struct study *study, struct lm_error *err)
+{
+	const struct lm_topology *topology = study->topology;
+
+	if (topology->mix.strategy != LM_MIX_POISSON)
+		return lm_error_set(err, EINVAL,
+				    "the entropy is measured under poisson mixing only, and this "
+				    "is %s; leave --entropy out, or set mixing.strategy",
+				    lm_mix_strategy_name(topology->mix.strategy));
+	if (topology->cover.link_interval_us != 0)
+		return lm_error_set(err, EINVAL,
+				    "the entropy cannot be measured behind padded links; leave "
+				    "--entropy out, or set cover.link_interval_us to 0");
+	return 0;
+}
+
+int study_make(struct study *study, const struct config *config, const char *out, bool measures,
+	       struct lm_error *err)
+{
+	int rc;
+
+	*study = (struct study){.measures = measures};
+	rc = config_network(&study->topology, config, err);
+	if (rc == 0 && measures)
+		rc = check_measurable(study, err);
+	if (rc != 0)
+		return rc;
+	config_params(&study->params, config, study->topology);
+	rc = recorder_init(&study->recorder, study->topology, out, measures, err);
+	if (rc == 0)
+		rc = sim_make(&study->sim, &study->params, &study->recorder, err);
+	return rc;
+}
+
+static int measure(struct study *study, struct lm_error *err)
+{
+	struct entropy_seen seen;
+	int rc;
+
+	recorder_seen(&seen, &study->recorder);
+	rc = entropy_measure(&study->entropy, &seen);
+	LM_ASSERT(rc != -EDOM); /* no mix of ours sends what it has not received */
+	return rc == 0 ? 0 : lm_error_set(err, -rc, "no memory to trace %u flights", seen.flights);
+}
+
+int study_run(struct study *study, sim_progress_fn *progress, void *context, struct lm_error *err)
+{
+	uint64_t began_us = lm_clock_us();
+	int rc = sim_run(study->sim, progress, context, err);
+
+	study->run_s = (double)(lm_clock_us() - began_us) / 1e6;
+	if (rc == 0)
+		rc = recorder_close(&study->recorder, err);
+	if (rc == 0 && study->measures)
+		rc = measure(study, err);
+	return rc;
+}
+
+void study_free(struct study *study)
+{
+	sim_free(study->sim);
+	recorder_free(&study->recorder);
+	lm_topology_free(study->topology);
+	*study = (struct study){0};
+}
