@@ -87,7 +87,7 @@ static int write_run(const char *folder, const struct summary *summary,
 	char path[4096];
 	int rc = 0;
 
-	timeless.wall_s = -1; /* so that one seed gives the same bytes */
+	timeless.run_s = -1; /* so that one seed gives the same bytes */
 	for (unsigned i = 0; i < topology->nodes; i++)
 		json_array_append_new(nodes,
 				      json_pack("{sIsi}", "id", (json_int_t)topology->node[i].id,
@@ -110,14 +110,14 @@ static void show_progress(void *context, uint64_t done_us, uint64_t duration_us)
 	progress_show(context, done_us / 1000, duration_us / 1000);
 }
 
-static int show(const struct arguments *arguments, const struct study *study, double wall_s,
+static int show(const struct arguments *arguments, const struct study *study, double run_s,
 		struct lm_error *err)
 {
 	struct summary summary = {.params = &study->params,
 				  .results = sim_results(study->sim),
 				  .entropy = arguments->entropy ? &study->entropy : NULL,
 				  .start_us = sim_start_us(study->sim),
-				  .wall_s = wall_s};
+				  .run_s = run_s};
 	json_t *json;
 
 	if (arguments->out && write_run(arguments->out, &summary, study->topology, err) != 0)

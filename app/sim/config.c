@@ -81,7 +81,7 @@ static const struct lm_conf_key rows[] = {
 	       "mean time between two loops of a client; 0: none"),
 	NUMBER(clients.drop_interval_us, "clients.drop_interval_us", 0, UINT32_MAX, "0",
 	       "mean time between two more drop packets of a client; 0: none"),
-	NUMBER(links.latency_us, "links.latency_us", 1, 60000000, "1000",
+	NUMBER(links.latency_us, "links.latency_us", 1, 60000000, "10000",
 	       "least time on a link; short ones slow the simulation down"),
 	NUMBER(links.jitter_us, "links.jitter_us", 0, 60000000, "0",
 	       "and uniformly up to so much more; 1000 latencies at most"),

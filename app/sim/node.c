@@ -207,37 +207,59 @@ static void send_on(struct sim *sim, struct node *node, uint32_t place, uint64_t
 }
 
 /* Out of the mix: to the recipient, to the next node, or to where it waits for a slot. */
-static void leave(struct sim *sim, struct node *node, struct lm_mix_item *item, uint64_t now_us)
+static void leave(struct sim *sim, struct node *node, uint32_t place, uint64_t now_us)
 {
-	const struct packet *packet = &sim->packets.packet[place_in(item)];
+	const struct packet *packet = &sim->packets.packet[place];
+	struct lm_mix_item item = {.packet = place_of(place)};
 
 	sim->results.hops++;
 	node->left += now_us >= sim->settled_us;
 	if (packet->at == packet->hops) {
-		link_deliver(sim, &node->prng, place_in(item), node->number, now_us);
+		link_deliver(sim, &node->prng, place, node->number, now_us);
 		return;
 	}
 	if (!node->pacer) {
-		send_on(sim, node, place_in(item), now_us);
+		send_on(sim, node, place, now_us);
 		return;
 	}
-	item->to = (uint16_t)(sim->node[packet->path[packet->at]].rank + 1);
-	if (lm_pacer_push(node->pacer, item) != LM_DROP_NONE)
-		packet_done(sim, place_in(item), PACKET_LOST, now_us);
+	item.to = (uint16_t)(sim->node[packet->path[packet->at]].rank + 1);
+	if (lm_pacer_push(node->pacer, &item) != LM_DROP_NONE)
+		packet_done(sim, place, PACKET_LOST, now_us);
 }
 
+static void leave_all(struct sim *sim, struct node *node)
+{
+	struct leavers *leavers = &sim->leavers;
+
+	for (unsigned i = 0; i < leavers->n; i++)
+		leave(sim, node, leavers->place[i], leavers->at_us[i]);
+	leavers->n = 0;
+}
+
+/*
+ * What the mix gives. Packets are in memory that is not in the cache: they are fetched, and looked
+ * at when there is a burst of them, the window ends, or the pacer must know of them.
+ */
 static void take_due(struct sim *sim, struct node *node, uint64_t now_us)
 {
+	struct leavers *leavers = &sim->leavers;
 	struct lm_mix_item item[LM_BURST];
 	unsigned n;
 
 	do {
 		n = lm_mix_take(node->mix, item, LM_BURST, now_us);
-		for (unsigned i = 0; i < n; i++)
-			__builtin_prefetch(&sim->packets.packet[place_in(&item[i])], 1);
-		for (unsigned i = 0; i < n; i++)
-			leave(sim, node, &item[i], now_us);
-	} while (n > 0 || lm_mix_next_us(node->mix) <= now_us);
+		for (unsigned i = 0; i < n; i++) {
+			uint32_t place = place_in(&item[i]);
+
+			__builtin_prefetch(&sim->packets.packet[place], 1);
+			leavers->place[leavers->n] = place;
+			leavers->at_us[leavers->n++] = now_us;
+			if (leavers->n == LM_BURST)
+				leave_all(sim, node);
+		}
+	} while (n == LM_BURST);
+	if (node->pacer)
+		leave_all(sim, node);
 }
 
 static void use_slots(struct sim *sim, struct node *node, uint64_t now_us)
@@ -271,16 +293,24 @@ uint64_t node_next_us(const struct node *node)
 	return next_us;
 }
 
-void node_count(struct sim *sim, struct node *node, uint64_t now_us)
+void node_count(struct node *node, uint64_t now_us)
 {
 	double held = lm_mix_held(node->mix);
 
-	(void)sim;
 	if (now_us <= node->counted_us)
 		return;
 	node->held_sum += held * (double)(now_us - node->counted_us);
 	node->held_square += held * held * (double)(now_us - node->counted_us);
 	node->counted_us = now_us;
+}
+
+/* The mix and what it gives at now_us; it may have more to give at the same time. */
+static void run_mix(struct sim *sim, struct node *node, uint64_t now_us)
+{
+	if (lm_mix_next_us(node->mix) > now_us)
+		return;
+	take_due(sim, node, now_us);
+	add_company(sim, node, now_us);
 }
 
 void node_run(struct sim *sim, struct node *node, const struct arrival *arrival, uint32_t n,
@@ -295,13 +325,13 @@ void node_run(struct sim *sim, struct node *node, const struct arrival *arrival,
 			now_us = arrival[i].at_us;
 		if (now_us >= until_us)
 			break;
-		node_count(sim, node, now_us);
+		node_count(node, now_us);
 		while (i < n && arrival[i].at_us == now_us)
 			i += take_arrivals(sim, node, arrival + i, n - i, now_us);
 		add_due(sim, node, now_us);
-		take_due(sim, node, now_us);
-		add_company(sim, node, now_us);
+		run_mix(sim, node, now_us);
 		if (node->pacer)
 			use_slots(sim, node, now_us);
 	}
+	leave_all(sim, node);
 }

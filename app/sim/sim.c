@@ -168,7 +168,7 @@ static void sum_up(struct sim *sim)
 			&sim->results.layer[sim->topology->node[node->number].layer];
 		double mean;
 
-		node_count(sim, node, sim->end_us);
+		node_count(node, sim->end_us);
 		mean = node->held_sum / measured_us;
 		layer->nodes++;
 		layer->came += node->came;

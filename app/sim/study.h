@@ -14,7 +14,7 @@ struct study {
 	struct sim *sim;
 	bool measures;          /* the entropy */
 	struct entropy entropy; /* after the run; messages 0: too short a time */
-	double run_s;           /* real time that the simulation took, without the entropy */
+	double run_s;           /* processor time that the simulation took, without the entropy */
 };
 
 /*

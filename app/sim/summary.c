@@ -31,6 +31,15 @@ static double quantile_ms(const struct results *results, unsigned permille)
 	return (double)histogram_quantile(&results->latency_us, permille) / MS;
 }
 
+static double packets_made(const struct results *results)
+{
+	double made = 0;
+
+	for (unsigned kind = 0; kind < PACKET_DUMMY; kind++)
+		made += (double)results->made[kind];
+	return made;
+}
+
 /* ---- JSON ---- */
 
 static json_t *books_json(const struct results *results)
@@ -99,11 +108,13 @@ json_t *summary_json(const struct summary *summary)
 			  "layers", layers_json(summary), "latency_ms", latency_json(results),
 			  "entropy", entropy_json(summary->entropy));
 
-	if (json && summary->wall_s >= 0)
+	if (json && summary->run_s >= 0)
 		json_object_set_new(json, "run",
-				    json_pack("{sfsf}", "seconds", summary->wall_s,
+				    json_pack("{sfsfsf}", "seconds", summary->run_s,
+					      "packets_per_second",
+					      packets_made(results) / summary->run_s,
 					      "hops_per_second",
-					      (double)results->hops / summary->wall_s));
+					      (double)results->hops / summary->run_s));
 	return json;
 }
 
@@ -169,7 +180,10 @@ void summary_print(FILE *to, const struct summary *summary)
 			summary->entropy->least_bits, summary->entropy->law_bits);
 	else if (summary->entropy)
 		fputs("entropy: too short a time was simulated to tell\n", to);
-	if (summary->wall_s >= 0)
-		fprintf(to, "simulated in %.2f s: %.2f million hops a second\n", summary->wall_s,
-			(double)results->hops / summary->wall_s / 1e6);
+	if (summary->run_s >= 0)
+		fprintf(to,
+			"simulated in %.2f s of processor time: %.2f million packets, %.2f million "
+			"hops a second\n",
+			summary->run_s, packets_made(results) / summary->run_s / 1e6,
+			(double)results->hops / summary->run_s / 1e6);
 }

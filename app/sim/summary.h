@@ -15,7 +15,7 @@ struct summary {
 	const struct results *results;
 	const struct entropy *entropy; /* NULL: not measured */
 	uint64_t start_us;             /* the recorder's time at the beginning */
-	double wall_s;                 /* real time that it took; < 0: do not say */
+	double run_s;                  /* processor time that it took; < 0: do not say */
 };
 
 /* Bytes a second that one client sends, packets of its messages and its cover. */

@@ -41,6 +41,13 @@ struct clients {
 	uint32_t *first, *last; /* by client: messages that wait to be sent; NULL: none ever */
 };
 
+/* Packets that have left the mix of the node that runs, and when: they are being fetched. */
+struct leavers {
+	unsigned n;
+	uint32_t place[LM_BURST];
+	uint64_t at_us[LM_BURST];
+};
+
 struct sim {
 	struct sim_params params;
 	const struct lm_topology *topology;
@@ -51,6 +58,7 @@ struct sim {
 	unsigned nodes;
 	struct node *node;
 	uint64_t *next_us; /* by node, dense: looked at in every window */
+	struct leavers leavers;
 	struct recorder *recorder;
 	struct results results;
 	int rc; /* the first error; the run ends with the window */
@@ -67,7 +75,7 @@ void node_run(struct sim *sim, struct node *node, const struct arrival *arrival,
 uint64_t node_next_us(const struct node *node);
 
 /* Sums the occupancy up to now_us. */
-void node_count(struct sim *sim, struct node *node, uint64_t now_us);
+void node_count(struct node *node, uint64_t now_us);
 
 /* ---- clients.c ---- */
 
