@@ -15,6 +15,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"run", run_main, "simulate a network, and record who saw which packet when"},
+	{"plan", plan_main, "find delays and cover for a wanted entropy"},
 	{"show", show_main, "print the records of a run as CSV"},
 };
 

@@ -109,6 +109,21 @@ clients: {count: 100, contacts: 2, message_interval_us: 500000}
         self.assertIn("mixing.mean_delay_us", sim("run", "--help-config").stdout)
 
 
+    def test_a_plan_is_a_table_and_a_plot(self):
+        self.config.write_text("mixing: {strategy: poisson}\nclients: {count: 500}\n")
+        plan = ("plan", "--config", self.config, "--entropy", 8, "--cover", "0,2")
+        table = sim(*plan, "--latency", 200).stdout.splitlines()
+        self.assertRegex(table[1], "too slow$")
+        self.assertRegex(table[2], "fits$")
+        self.assertIn("2.00 packets of cover", table[3])
+        report = json.loads(sim(*plan, "--json", "--out", self.path / "plan").stdout)
+        self.assertEqual((report["best"], len(report["rows"])), (0, 2))
+        for name, start in (("plan.svg", b"<?xml"), ("plan.png", b"\x89PNG")):
+            self.assertTrue((self.path / "plan" / name).read_bytes().startswith(start), name)
+        done = sim(*plan, "--entropy", "x", ok=False)
+        self.assertEqual(done.returncode, 2)
+
+
 class LikeRelays(unittest.TestCase):
     COUNT = 4000
 

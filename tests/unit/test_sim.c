@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "lm_packet.h"
+#include "plan.h"
 #include "sim_testing.h"
 #include "summary.h"
 
@@ -373,6 +374,64 @@ static void a_seed_repeats_and_another_does_not(void **state)
 		study_free(&study[i]);
 }
 
+/* ---- Plans ---- */
+
+#define PLANNED "mixing: {strategy: poisson}\nclients: {count: 500, message_interval_us: 1000000}\n"
+
+/* log2(rate * mean) + 2.665 = 9 with 500 packets a second and as many of cover: 80.7 ms. */
+static void a_plan_finds_the_delay_of_the_law_and_what_it_costs(void **state)
+{
+	struct config config = sim_config(PLANNED);
+	struct plan_wish wish = {9, 400, 2 * 1.05 * (double)lm_packet_len(0)};
+	struct plan_row row[3] = {{.cover = 0}, {.cover = 1}, {.cover = 4}};
+	struct lm_error err;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		double mean_ms = 161.4 / (1 + row[i].cover);
+
+		assert_int_equal(plan_find(&row[i], &config, &wish, &err), 0);
+		assert_true(fabs(row[i].bits - 9) <= PLAN_TOLERANCE);
+		assert_true(fabs(row[i].mean_delay_us / 1e3 / mean_ms - 1) < 0.1);
+		assert_true(fabs(row[i].latency_ms / (4 * mean_ms + 60) - 1) < 0.15);
+		assert_true(row[i].p99_ms > row[i].latency_ms);
+		assert_true(row[i].hidden);
+	}
+	assert_false(row[0].fast);
+	assert_true(row[0].cheap);
+	assert_true(row[2].fast);
+	assert_false(row[2].cheap);
+	assert_ptr_equal(plan_best(row, 3), &row[1]);
+	assert_null(plan_best(row, 1));
+}
+
+static void what_cannot_be_planned_is_told(void **state)
+{
+	static const struct {
+		const char *text, *words;
+		double bits;
+	} wrong[] = {
+		{"mixing: {strategy: pool}", "planned for poisson", 9},
+		{"mixing: {strategy: poisson}\nclients: {count: 0}", "a plan is for messages", 9},
+		{"mixing: {strategy: poisson}\nclients: {send_interval_us: 9}", "leave at once", 9},
+		{"mixing: {strategy: poisson}\ncover: {link_interval_us: 9}", "padded", 9},
+		{PLANNED, "more cover or more clients", 30},
+		{"mixing: {strategy: poisson}\nclients: {count: 5000000}", "fewer clients", 25},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(wrong); i++) {
+		struct config config = sim_config(wrong[i].text);
+		struct plan_wish wish = {wrong[i].bits, INFINITY, INFINITY};
+		struct plan_row row = {.cover = 0};
+		struct lm_error err;
+
+		assert_true(plan_find(&row, &config, &wish, &err) < 0);
+		if (!strstr(err.text, wrong[i].words))
+			fail_msg("%s, not: %s", wrong[i].words, err.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +447,8 @@ int main(void)
 		cmocka_unit_test(padded_links_carry_the_same_with_and_without_packets),
 		cmocka_unit_test(a_full_mix_loses_and_the_books_say_so),
 		cmocka_unit_test(a_seed_repeats_and_another_does_not),
+		cmocka_unit_test(a_plan_finds_the_delay_of_the_law_and_what_it_costs),
+		cmocka_unit_test(what_cannot_be_planned_is_told),
 	};
 
 	return RUN_TESTS(tests);
