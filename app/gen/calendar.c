@@ -154,6 +154,14 @@ uint32_t calendar_epoch(const struct calendar *calendar, uint64_t at_us,
 	return (*document)->topology->epoch + (at_us >= (*document)->topology->until_s * US);
 }
 
+/* When an epoch ends that goes by a document, its own or, for want of one, the one before. */
+static uint64_t epoch_ends_us(const struct lm_topology *topology, uint32_t epoch)
+{
+	uint64_t span_s = topology->until_s - topology->from_s;
+
+	return (topology->until_s + (epoch > topology->epoch ? span_s : 0)) * US;
+}
+
 /* What is right for a packet that is due then. */
 static struct calendar_span span_at(const struct calendar *calendar, uint64_t due_us)
 {
@@ -162,10 +170,11 @@ static struct calendar_span span_at(const struct calendar *calendar, uint64_t du
 	uint64_t skew_us = lm_topology_skew_us(span.document->topology);
 
 	span.epoch = calendar_epoch(calendar, due_us - skew_us, &span.document);
-	span.phase = epoch == span.epoch
+	/* it may have ended, and not be gone over from yet */
+	span.phase = epoch == span.epoch && due_us < epoch_ends_us(span.document->topology, epoch)
 			     ? lm_topology_phase_at(span.document->topology, epoch, due_us,
 						    calendar->path_us + skew_us)
-			     : LM_TOPOLOGY_ENDING; /* it has ended, and is not gone over from yet */
+			     : LM_TOPOLOGY_ENDING;
 	return span;
 }
 
