@@ -75,9 +75,9 @@ class Fabric:
         """Stops these relays, or all, and gives the books of each."""
         return {node: self.live.pop(node).stop(**how) for node in nodes or list(self.live)}
 
-    def gen(self, command, *options, ok=True):
+    def gen(self, command, *options, ok=True, seconds=300):
         """Runs the generator to its end; what it reports."""
-        done = network.run(*self.gen_line(command, *options), ok=False)
+        done = network.run(*self.gen_line(command, *options), ok=False, seconds=seconds)
         if not done.stdout or (ok and done.returncode != 0):
             raise AssertionError(f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)

@@ -44,10 +44,10 @@ limits: {{held: {held}, ring: 256, replay: {replay}}}
 """
 
 
-def run(*command, ok=True, **options):
+def run(*command, ok=True, seconds=300, **options):
     """Runs a program to its end; unless `ok` is False, it must succeed."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                          timeout=300, **options)
+                          timeout=seconds, **options)
     if ok and done.returncode != 0:
         raise AssertionError(f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done

@@ -89,7 +89,7 @@ class Whole:
         return self.over.wait(max(0, when - time.time()))
 
     def find_rate(self, *options):
-        return self.nodes.gen("find-rate", "--rate", 200, *options)
+        return self.nodes.gen("find-rate", "--rate", 200, *options, seconds=1200)
 
     def books(self):
         """What each relay that runs has counted so far: by its process, to tell deaths."""
