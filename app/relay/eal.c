@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -13,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 64
@@ -162,6 +164,25 @@ static void add_extra(struct arguments *args, const char *extra)
 }
 
 static bool started;
+static int folder = -1; /* of DPDK's sockets, locked: one process has a file_prefix */
+
+static int take_folder(const struct node_config *config, struct lm_error *err)
+{
+	const char *path = rte_eal_get_runtime_dir();
+
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return lm_error_set(err, errno, "%s: %s", path, strerror(errno));
+	if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	close(folder);
+	folder = -1;
+	(void)rte_eal_cleanup();
+	return lm_error_set(err, EBUSY,
+			    "file_prefix: another process has %s; choose another one, and another "
+			    "runtime folder",
+			    config->file_prefix);
+}
 
 int eal_start(const struct node_config *config, const struct eal_plan *plan, const char *program,
 	      bool with_device, struct lm_error *err)
@@ -176,6 +197,8 @@ int eal_start(const struct node_config *config, const struct eal_plan *plan, con
 	if (config->memory.huge_pages) {
 		add(&args, "--in-memory");
 	} else {
+		add(&args,
+		    "--no-shconf"); /* no files, for whose end a relay would wait on a disk */
 		add(&args, "--no-huge");
 		add(&args, "-m");
 		add(&args, "%u", (unsigned)config->memory.megabytes);
@@ -192,8 +215,10 @@ int eal_start(const struct node_config *config, const struct eal_plan *plan, con
 	if (args.overflow)
 		return lm_error_set(err, E2BIG, "eal_args: too many arguments for the EAL");
 	if (rte_eal_init(args.n, args.at) >= 0) {
-		started = true;
-		return 0;
+		int rc = take_folder(config, err);
+
+		started = rc == 0;
+		return rc;
 	}
 	(void)rmdir(rte_eal_get_runtime_dir()); /* if nothing is in it: it may be another's */
 	if (config->memory.huge_pages)
@@ -209,19 +234,21 @@ int eal_start(const struct node_config *config, const struct eal_plan *plan, con
 			    rte_errno ? rte_strerror(rte_errno) : "no reason given");
 }
 
-/* DPDK leaves its sockets' folder behind; one that other processes' files are in stays. */
-static void remove_runtime_folder(const char *path)
+/* DPDK leaves its sockets' folder behind. */
+static void remove_folder(const char *path)
 {
-	DIR *folder = opendir(path);
+	DIR *entries = opendir(path);
 	struct dirent *entry;
 
-	while (folder && (entry = readdir(folder)) != NULL) {
+	while (entries && (entry = readdir(entries)) != NULL) {
 		if (entry->d_type != DT_DIR)
-			(void)unlinkat(dirfd(folder), entry->d_name, 0);
+			(void)unlinkat(folder, entry->d_name, 0);
 	}
-	if (folder)
-		closedir(folder);
+	if (entries)
+		closedir(entries);
 	(void)rmdir(path);
+	close(folder);
+	folder = -1;
 }
 
 void eal_stop(void)
@@ -232,6 +259,6 @@ void eal_stop(void)
 		return;
 	snprintf(path, sizeof(path), "%s", rte_eal_get_runtime_dir());
 	(void)rte_eal_cleanup();
-	remove_runtime_folder(path);
+	remove_folder(path);
 	started = false;
 }

@@ -293,6 +293,18 @@ class HandOver(unittest.TestCase):
                 self.assertIn("another process has this runtime folder", done.stderr)
                 live.stop()
 
+    def test_two_relays_do_not_share_a_file_prefix(self):
+        with Network("--per-layer", "2") as net:
+            relay = Restarts(net)
+            with relay.start() as live:
+                config = net.config(12, "net_null0")
+                config.write_text(config.read_text().replace(net.prefix(12), net.prefix(11)))
+                done = network.run(network.RELAY, "--config", config, ok=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("file_prefix: another process has", done.stderr)
+                self.assertGreaterEqual(relay.stats()["away_us"], 0)  # and it still answers
+                live.stop()
+
 
 class Drain(unittest.TestCase):
     def test_a_second_sigint_drops_what_is_left_at_once(self):
