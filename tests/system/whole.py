@@ -98,11 +98,12 @@ class Whole:
         return {(node, live.process.pid): self.nodes.stats(node)
                 for node, live in self.nodes.live.items()}
 
-    def run(self, rate, epochs, kill=None):
+    def run(self, rate, epochs, kill=None, every=1):
         """Sends over so many epochs from the beginning of the next one on; the generator's report.
-        kill: a signal that one relay gets in each epoch; then also what is known of each death."""
-        now = int((time.time() - self.began) / self.seconds)
-        self.sleep_until(self.starts(self.first + now + 1))
+        kill: a signal that one relay gets once in `every` epochs; then also what is known of each
+        death."""
+        begin = self.first + int((time.time() - self.began) / self.seconds) + 1
+        self.sleep_until(self.starts(begin))
         sending = subprocess.Popen(
             [str(word) for word in self.nodes.gen_line("run", "--rate", rate, "--stock", STOCK,
                                                        "--seconds", epochs * self.seconds)],
@@ -110,7 +111,9 @@ class Whole:
         deaths = []
         try:
             if kill:
-                deaths = [self.kill_one(epoch, kill) for epoch in range(epochs)]
+                for turn in range(-(-epochs // every)):
+                    self.sleep_until(self.starts(begin + (turn + 0.1) * every))
+                    deaths.append(self.kill_one(turn, kill))
             out, err = sending.communicate(timeout=epochs * self.seconds + 120)
         finally:
             sending.kill()
@@ -120,10 +123,8 @@ class Whole:
         return json.loads(out), deaths
 
     def kill_one(self, turn, number):
-        """Kills one relay in an epoch, the turn's in the run, and starts it again. With SIGKILL only
-        the middle layer's, as its neighbours' books must show what it lost."""
-        self.sleep_until(self.starts(self.first + int((time.time() - self.began) / self.seconds)) +
-                         (1.1 if turn else 0.1) * self.seconds)
+        """Kills one relay, the turn's in the run, and starts it again. With SIGKILL only the middle
+        layer's, as its neighbours' books must show what it lost."""
         victims = self.nodes.mixes if number != signal.SIGKILL else self.nodes.mixes[3:6]
         node = victims[(turn * 4) % len(victims)]
         live = self.nodes.live.pop(node)
