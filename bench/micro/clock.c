@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Timing by the time stamp counter on a pinned core. An operation and its baseline take turns, so
- * that both see the same clock frequency and the same neighbours.
+ * that both see the same clock frequency and the same neighbours, and their ratio is the median of
+ * the turns' ratios.
+ *
+ * Where other threads have run in between, the counter went on: such a sample counts by the
+ * thread's CPU time, which encloses what was timed and so is the larger of the two wherever nobody
+ * did.
  */
 #include <sched.h>
 #include <sodium.h>
@@ -17,6 +22,8 @@
 	100000 /* an operation without prepare is repeated until it takes this long \
 		*/
 #define BASELINE_RUNS 2
+
+static double tsc_hz;
 
 int pin_to_cpu(int cpu)
 {
@@ -42,7 +49,38 @@ double measure_tsc(void)
 	do
 		now_us = lm_clock_us();
 	while (now_us - start_us < 100000);
-	return (double)(__rdtsc() - start) * 1e6 / (double)(now_us - start_us);
+	tsc_hz = (double)(__rdtsc() - start) * 1e6 / (double)(now_us - start_us);
+	return tsc_hz;
+}
+
+/* One span of time. */
+struct span {
+	uint64_t cpu_ns, start;
+};
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec time;
+
+	LM_ASSERT(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static struct span span_begin(void)
+{
+	struct span span = {.cpu_ns = cpu_ns()};
+
+	span.start = __rdtsc();
+	return span;
+}
+
+/* Its cycles. */
+static double span_end(struct span span)
+{
+	double counted = (double)(__rdtsc() - span.start);
+	double ran = (double)(cpu_ns() - span.cpu_ns) * tsc_hz / 1e9;
+
+	return ran < counted ? ran : counted;
 }
 
 static void run_baseline(enum baseline which)
@@ -58,25 +96,25 @@ static void run_baseline(enum baseline which)
 
 static double time_baseline(enum baseline which)
 {
-	uint64_t start = __rdtsc();
+	struct span span = span_begin();
 
 	for (unsigned i = 0; i < BASELINE_RUNS; i++)
 		run_baseline(which);
-	return (double)(__rdtsc() - start) / BASELINE_RUNS;
+	return span_end(span) / BASELINE_RUNS;
 }
 
 /* Cycles an item of `repeat` runs. */
 static double time_operation(const struct benchmark *benchmark, void *context, unsigned n,
 			     unsigned repeat)
 {
-	uint64_t start;
+	struct span span;
 
 	if (benchmark->prepare)
 		benchmark->prepare(context, n);
-	start = __rdtsc();
+	span = span_begin();
 	for (unsigned i = 0; i < repeat; i++)
 		benchmark->run(context, n);
-	return (double)(__rdtsc() - start) / repeat / n;
+	return span_end(span) / repeat / n;
 }
 
 static int compare(const void *a, const void *b)
@@ -100,10 +138,11 @@ static double time_other(const struct benchmark *benchmark, void *other, unsigne
 	return time_baseline(benchmark->baseline);
 }
 
-void measure(struct figure *operation, struct figure *baseline, const struct benchmark *benchmark,
-	     void *context, void *other, unsigned n, unsigned samples)
+struct figure measure(double *ratio, const struct benchmark *benchmark, void *context, void *other,
+		      unsigned n, unsigned samples)
 {
 	double *taken = calloc(2 * samples, sizeof(*taken)), once = 0;
+	struct figure operation;
 	unsigned repeat = 1;
 
 	LM_ASSERT(taken);
@@ -115,11 +154,12 @@ void measure(struct figure *operation, struct figure *baseline, const struct ben
 		repeat = (unsigned)(SAMPLE_CYCLES / once) + 1;
 	for (unsigned i = 0; i < samples; i++) {
 		taken[i] = time_operation(benchmark, context, n, repeat);
-		taken[samples + i] = time_other(benchmark, other, n);
+		taken[samples + i] = time_other(benchmark, other, n) / taken[i];
 	}
-	*operation = middle(taken, samples);
-	*baseline = middle(taken + samples, samples);
+	operation = middle(taken, samples);
+	*ratio = middle(taken + samples, samples).median;
 	free(taken);
+	return operation;
 }
 
 struct figure measure_baseline(enum baseline which, unsigned samples)

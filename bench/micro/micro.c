@@ -21,7 +21,7 @@ struct options {
 	const char *filter, *backend;
 	bool json;
 	int cpu;
-	unsigned samples;
+	unsigned samples, burst;
 };
 
 static const struct argp_option option_table[] = {
@@ -30,6 +30,7 @@ static const struct argp_option option_table[] = {
 	{"json", 'j', NULL, 0, "One JSON object a line", 0},
 	{"cpu", 'c', "CPU", 0, "Pin to this CPU (default: the last allowed)", 0},
 	{"samples", 's', "N", 0, "Samples of each figure (default: 101)", 0},
+	{"burst", 'n', "N", 0, "Only bursts of N items: 1, 8, 16, 32 or 64", 0},
 	{0},
 };
 
@@ -55,6 +56,13 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		if (options->samples < 1 || options->samples > 1000000)
 			argp_error(state, "--samples %s: from 1 to 1000000", text);
 		return 0;
+	case 'n':
+		options->burst = (unsigned)strtoul(text, NULL, 10);
+		for (unsigned i = 0; i < LM_COUNT(burst_sizes); i++)
+			if (burst_sizes[i] == options->burst)
+				return 0;
+		argp_error(state, "--burst %s: 1, 8, 16, 32 or 64", text);
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -68,11 +76,14 @@ static void run_benchmark(const struct benchmark *benchmark, const char *backend
 	void *other = against_aead ? aead_baseline.setup(backend) : NULL;
 
 	for (unsigned i = 0; i < LM_COUNT(burst_sizes); i++) {
-		struct figure operation, baseline;
+		struct figure operation;
+		double ratio;
 
-		measure(&operation, &baseline, benchmark, context, other, burst_sizes[i],
-			options->samples);
-		report(options->json, benchmark, backend, burst_sizes[i], operation, baseline, tsc);
+		if (options->burst && options->burst != burst_sizes[i])
+			continue;
+		operation = measure(&ratio, benchmark, context, other, burst_sizes[i],
+				    options->samples);
+		report(options->json, benchmark, backend, burst_sizes[i], operation, ratio, tsc);
 	}
 	benchmark->teardown(context);
 	if (other)

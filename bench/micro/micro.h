@@ -52,10 +52,13 @@ struct figure {
 	double median, least;
 };
 
-/* Runs a benchmark on n items and its baseline in turns, after a warm-up; `other` is the context of
- * aead_baseline where that is the baseline. */
-void measure(struct figure *operation, struct figure *baseline, const struct benchmark *benchmark,
-	     void *context, void *other, unsigned n, unsigned samples);
+/*
+ * Runs a benchmark on n items and its baseline in turns, after a warm-up; `other` is the context of
+ * aead_baseline where that is the baseline. *ratio is items a second over the baseline's, the
+ * median of the turns.
+ */
+struct figure measure(double *ratio, const struct benchmark *benchmark, void *context, void *other,
+		      unsigned n, unsigned samples);
 
 /* The same of the baseline alone. */
 struct figure measure_baseline(enum baseline which, unsigned samples);
@@ -64,7 +67,7 @@ struct figure measure_baseline(enum baseline which, unsigned samples);
 
 void report_start(bool json, int cpu, double tsc);
 void report(bool json, const struct benchmark *benchmark, const char *backend, unsigned n,
-	    struct figure operation, struct figure baseline, double tsc);
+	    struct figure operation, double ratio, double tsc);
 
 /* ---- replay.c: benchmarks that time themselves; returns how many ran ---- */
 

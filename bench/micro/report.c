@@ -61,9 +61,9 @@ void report_start(bool json, int cpu, double tsc)
 }
 
 void report(bool json, const struct benchmark *benchmark, const char *backend, unsigned n,
-	    struct figure operation, struct figure baseline, double tsc)
+	    struct figure operation, double ratio, double tsc)
 {
-	double ns = operation.median / tsc * 1e9, ratio = baseline.median / operation.median;
+	double ns = operation.median / tsc * 1e9;
 
 	if (json)
 		print_json(json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f}", "name",
