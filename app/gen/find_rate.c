@@ -212,6 +212,10 @@ static void take_trial(struct rate_trial *trial, const struct live *live)
 	trial->late_us = live->sending.behind_us;
 	trial->port_missed = live->port_missed;
 	trial->damaged = live->tally.damaged;
+	trial->p50_ns = histogram_quantile(&live->tally.latency_ns, 500);
+	trial->p99_ns = histogram_quantile(&live->tally.latency_ns, 990);
+	trial->p999_ns = histogram_quantile(&live->tally.latency_ns, 999);
+	trial->max_ns = live->tally.latency_ns.max;
 	for (unsigned i = 0; i < GEN_CMDS; i++) {
 		trial->lost += tally_lost(&live->tally, (enum gen_cmd)i);
 		trial->damaged += live->tally.duplicated[i];

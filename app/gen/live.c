@@ -109,6 +109,7 @@ static int launch(struct live *live, struct lm_error *err)
 	if (schedule_make(&poller->schedule, &poller->run, err) != 0)
 		return -ENOMEM;
 	live->tally.sent_ns = poller->sent_ns;
+	live->tally.due = &poller->schedule;
 	if (tally_start(&live->tally, &poller->run, err) != 0)
 		return -ENOMEM;
 	poller->receiver = gen_receiver_make(&live->setup, &live->tally, err);
@@ -416,6 +417,7 @@ static int send_and_wait(struct live *live, uint64_t at_us, struct lm_error *err
 	live->tally.sent = 0;
 	live->poller.start_ns =
 		poller_clock_ns() + (at_us > wall_us ? (at_us - wall_us) * NS_PER_US : 0);
+	live->tally.start_ns = live->poller.start_ns;
 	__atomic_store_n(&live->poller.phase, POLLER_SEND, __ATOMIC_RELEASE);
 	while (rc == 0 && watch.now_us < watch.end_us &&
 	       !(watch.ending && watch.received >= tally_expected(&live->tally))) {

@@ -7,16 +7,38 @@
 #include <sodium.h>
 #include <string.h>
 
-#define HIDE_ROUNDS  4
-#define WIRE_POISSON (UINT32_C(1) << 31) /* in cmds as they are written */
+#define HIDE_ROUNDS 4
+
+/* In cmds as they are written. */
+#define WIRE_POISSON (UINT32_C(1) << 31)
+#define WIRE_BURSTY  (UINT32_C(1) << 30)
+#define BURST_SHIFT  GEN_CMDS
+#define PEAK_SHIFT   17
 
 static const uint8_t magic[8] = {'l', 'i', 'n', 'e', 'm', 'i', 'x', '1'};
 static const char *const cmd_names[GEN_CMDS] = {"exit", "mbox", "drop", "surb"};
+static const char *const arrivals_names[GEN_ARRIVALS] = {"constant", "poisson", "bursty"};
 
 const char *gen_cmd_name(enum gen_cmd cmd)
 {
 	LM_ASSERT((unsigned)cmd < GEN_CMDS);
 	return cmd_names[cmd];
+}
+
+const char *gen_arrivals_name(enum gen_arrivals arrivals)
+{
+	LM_ASSERT((unsigned)arrivals < GEN_ARRIVALS);
+	return arrivals_names[arrivals];
+}
+
+bool gen_arrivals_parse(enum gen_arrivals *arrivals, const char *name)
+{
+	for (unsigned i = 0; i < GEN_ARRIVALS; i++) {
+		*arrivals = (enum gen_arrivals)i;
+		if (strcmp(arrivals_names[i], name) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool gen_cmds_parse(uint32_t *cmds, const char *text)
@@ -70,13 +92,29 @@ uint32_t gen_run_count(const struct gen_run *run, enum gen_cmd cmd)
 
 static uint32_t cmds_to_wire(const struct gen_run *run)
 {
-	return run->cmds | (run->poisson ? WIRE_POISSON : 0);
+	uint32_t word = run->cmds;
+
+	if (run->arrivals == GEN_POISSON)
+		word |= WIRE_POISSON;
+	if (run->arrivals == GEN_BURSTY)
+		word |= WIRE_BURSTY | (uint32_t)run->burst << BURST_SHIFT |
+			(uint32_t)run->peak << PEAK_SHIFT;
+	return word;
 }
 
+/* What no run says leaves kinds that are none. */
 static void cmds_from_wire(struct gen_run *run, uint32_t word)
 {
+	run->arrivals = word & WIRE_POISSON ? GEN_POISSON : GEN_CONSTANT;
 	run->cmds = word & ~WIRE_POISSON;
-	run->poisson = (word & WIRE_POISSON) != 0;
+	if (!(word & WIRE_BURSTY))
+		return;
+	run->burst = word >> BURST_SHIFT & GEN_BURST_MAX;
+	run->peak = word >> PEAK_SHIFT & GEN_BURST_MAX;
+	run->cmds = word & ((1u << GEN_CMDS) - 1);
+	if (run->arrivals == GEN_POISSON || run->burst == 0)
+		run->cmds = 0;
+	run->arrivals = GEN_BURSTY;
 }
 
 /* out = BLAKE2b-256 of the input with this personalisation, keyed if key is not NULL. */

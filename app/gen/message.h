@@ -9,8 +9,9 @@
  *   that its reply block named): encrypted, so that both look as random as anybody else's.
  *
  * Head of data, little-endian: magic "linemix1" 8, nonce 16, seq u32, count u32, rate u32, cmds
- * u32 (with bit 31 for Poisson arrivals), start u64 (ns since 1970 at which seq 0 is sent; 0 where
- * that is not known when the packet is built): 48 bytes.
+ * u32, start u64 (ns since 1970 at which seq 0 is sent; 0 where that is not known when the packet
+ * is built): 48 bytes. With the kinds in bits 0 to 3, cmds has the arrivals: bit 31 poisson, bit 30
+ * bursty; then bits 4 to 16 are the packets of a burst and bits 17 to 29 its peak.
  *
  * Keys are secret. Nothing here allocates or keeps state.
  */
@@ -37,14 +38,25 @@ struct gen_nonce {
 	uint8_t b[16];
 };
 
+enum gen_arrivals { GEN_CONSTANT, GEN_POISSON, GEN_BURSTY, GEN_ARRIVALS };
+
+const char *gen_arrivals_name(enum gen_arrivals arrivals); /* "constant", "poisson", "bursty" */
+
+/* False if there are none of this name. */
+LM_MUST_CHECK bool gen_arrivals_parse(enum gen_arrivals *arrivals, const char *name);
+
+#define GEN_BURST_MAX 8191 /* packets of a burst, and its peak */
+
 /* What all packets of a run share; schedule.h says when each is due. */
 struct gen_run {
 	struct gen_nonce nonce; /* its first 4 bytes are the run's id, all that is in a token */
 	uint32_t count;         /* of packets: seq is 0 .. count - 1 */
 	uint32_t rate_pps;      /* 0 if only tokens have been seen */
 	uint32_t cmds;          /* mask; they take turns in the order of enum gen_cmd */
-	bool poisson;           /* due at the times of a Poisson process; else at even times */
-	uint64_t start_ns;      /* 0: not known */
+	enum gen_arrivals arrivals;
+	uint16_t burst;    /* bursty: packets of a burst, 1 .. GEN_BURST_MAX; else 0 */
+	uint16_t peak;     /* bursty: their rate within it, in rate_pps; 0: all at once */
+	uint64_t start_ns; /* 0: not known */
 };
 
 struct gen_message {

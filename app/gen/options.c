@@ -48,7 +48,10 @@ static const struct argp_option build_rows[] = {
 	{"count", 'n', "N", 0, "Number of packets", 0},
 	{"rate", KEY_RATE, "PPS", 0, "Packets a second (default 1000)", 0},
 	{"arrivals", KEY_ARRIVALS, "KIND", 0,
-	 "constant: at even times (default); poisson: at those of a Poisson process", 0},
+	 "constant: at even times (default); poisson: at those of a Poisson process; bursty: in "
+	 "bursts "
+	 "as `arrivals` in the configuration says",
+	 0},
 	{"cmds", KEY_CMDS, "LIST", 0,
 	 "Kinds of packets, in turns: exit, mbox, drop, surb (default all four)", 0},
 	{"to", KEY_TO, "ID", 0, "Send to this gateway; the generator does not see them again", 0},
@@ -75,9 +78,9 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 		options->rate_pps = (uint32_t)options_number(state, "rate", arg, 1, UINT32_MAX);
 		return 0;
 	case KEY_ARRIVALS:
-		options->poisson = strcmp(arg, "poisson") == 0;
-		if (!options->poisson && strcmp(arg, "constant") != 0)
-			argp_error(state, "--arrivals: \"%s\" is not constant or poisson", arg);
+		if (!gen_arrivals_parse(&options->arrivals, arg))
+			argp_error(state, "--arrivals: \"%s\" is not constant, poisson or bursty",
+				   arg);
 		return 0;
 	case KEY_CMDS:
 		if (!gen_cmds_parse(&options->cmds, arg))
@@ -141,9 +144,13 @@ struct gen_builder *build_start(const struct build_options *options, const struc
 		.count = options->count,
 		.rate_pps = options->rate_pps,
 		.cmds = options->cmds,
-		.poisson = options->poisson,
+		.arrivals = options->arrivals,
 		.start_ns = start_ns,
 	};
+	if (options->arrivals == GEN_BURSTY) {
+		builder->run.burst = (uint16_t)setup->config.arrivals.burst_packets;
+		builder->run.peak = (uint16_t)setup->config.arrivals.burst_peak;
+	}
 	lm_rand(builder->run.nonce.b, sizeof(builder->run.nonce.b));
 	if (gen_builder_init(builder, setup->config.node.symmetric, err) == 0)
 		return builder;

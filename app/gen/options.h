@@ -24,8 +24,8 @@ struct build_options {
 	uint32_t rate_pps;
 	uint32_t count; /* 0: not given */
 	uint32_t cmds;
-	bool poisson; /* arrivals; else at even times */
-	uint32_t to;  /* 0: the generator itself */
+	enum gen_arrivals arrivals;
+	uint32_t to; /* 0: the generator itself */
 	bool has_dest;
 	struct lm_packet_dest dest;
 };

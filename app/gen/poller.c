@@ -35,13 +35,13 @@ static void find_peers(const struct view_peer *peer[SEND_BURST], const struct po
 
 static void note_sent(struct poller *poller, uint32_t n, uint64_t now_ns)
 {
-	uint64_t first_due_ns = poller->start_ns + schedule_due_ns(&poller->schedule, poller->sent);
-	uint64_t behind_us = now_ns > first_due_ns ? (now_ns - first_due_ns) / 1000 : 0;
+	for (uint32_t seq = poller->sent; seq < poller->sent + n; seq++) {
+		uint64_t due_ns = poller->start_ns + schedule_due_ns(&poller->schedule, seq);
 
-	if (behind_us > poller->sending.behind_us)
-		poller->sending.behind_us = behind_us;
-	for (uint32_t i = 0; i < n; i++)
-		poller->sent_ns[poller->sent + i] = now_ns;
+		histogram_add(&poller->sending.late_ns, now_ns > due_ns ? now_ns - due_ns : 0);
+		poller->sent_ns[seq] = now_ns;
+	}
+	poller->sending.behind_us = poller->sending.late_ns.max / 1000;
 	__atomic_store_n(&poller->sent, poller->sent + n, __ATOMIC_RELEASE);
 	poller->sending.seconds = (double)(now_ns - poller->start_ns) / NS;
 }
@@ -100,12 +100,14 @@ static unsigned send_due(struct poller *poller)
 
 	if (now_ns < poller->start_ns)
 		return 0;
-	wanted = schedule_due(&poller->schedule, now_ns - poller->start_ns, poller->sent) -
+	wanted = schedule_due(&poller->schedule, now_ns - poller->start_ns, poller->sent,
+			      SEND_BURST) -
 		 poller->sent;
 	if (wanted > 0 && poller->unsent_n == 0)
 		prepare(poller, wanted);
 	if (poller->unsent_n == 0)
 		return 0;
+	now_ns = poller_clock_ns(); /* building the frames took a while */
 	n = rte_eth_tx_burst(poller->port->id, QUEUE, poller->unsent, (uint16_t)poller->unsent_n);
 	poller->sending.port_full += n < poller->unsent_n && !poller->blocked;
 	poller->blocked = n < poller->unsent_n;

@@ -93,6 +93,7 @@ struct rate_trial {
 	uint64_t late_us;     /* how far the latest packet left after its time */
 	uint64_t port_missed; /* frames that the generator's own port lost */
 	enum rate_verdict verdict;
+	uint64_t p50_ns, p99_ns, p999_ns, max_ns; /* of latency, from when packets were due */
 };
 
 struct rate_criteria {

@@ -4,7 +4,9 @@
  */
 #include "report.h"
 
-#include <jansson.h>
+#include "histogram_json.h"
+
+#define LATE_NS 100000 /* a packet that leaves so long after its time is said to be late */
 
 /* Sums over all kinds of packets. */
 struct sums {
@@ -46,15 +48,22 @@ static void print_drops(FILE *to, const struct tally *tally)
 		fputc('\n', to);
 }
 
-static void print_latency(FILE *to, const struct histogram *latency)
+static double quantile_ms(const struct histogram *histogram, unsigned permille)
 {
-	if (latency->count == 0)
+	return (double)histogram_quantile(histogram, permille) / 1e6;
+}
+
+static void print_histogram(FILE *to, const char *name, const struct histogram *histogram)
+{
+	if (histogram->count == 0)
 		return;
 	fprintf(to,
-		"latency: min %.3f ms, median %.3f ms, p99 %.3f ms, max %.3f ms (%llu packets)\n",
-		(double)latency->min / 1e6, (double)histogram_quantile(latency, 500) / 1e6,
-		(double)histogram_quantile(latency, 990) / 1e6, (double)latency->max / 1e6,
-		(unsigned long long)latency->count);
+		"%s: min %.3f ms, median %.3f ms, p90 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, max "
+		"%.3f ms (%llu packets)\n",
+		name, (double)histogram->min / 1e6, quantile_ms(histogram, 500),
+		quantile_ms(histogram, 900), quantile_ms(histogram, 990),
+		quantile_ms(histogram, 999), (double)histogram->max / 1e6,
+		(unsigned long long)histogram->count);
 }
 
 static void print_order(FILE *to, const struct order *order)
@@ -75,10 +84,11 @@ static void print_sending(FILE *to, const struct tally *tally, const struct send
 		tally->run.count, sending->seconds,
 		sending->seconds > 0 ? tally->sent / sending->seconds : 0, tally->run.rate_pps);
 	fprintf(to,
-		"latest %.3f ms behind its time; no packet ready %llu times, port full %llu "
-		"times\n",
-		(double)sending->behind_us / 1e3, (unsigned long long)sending->starved,
-		(unsigned long long)sending->port_full);
+		"latest %.3f ms behind its time, %llu packets more than %.1f ms; no packet ready "
+		"%llu times, port full %llu times\n",
+		(double)sending->late_ns.max / 1e6,
+		(unsigned long long)histogram_above(&sending->late_ns, LATE_NS), LATE_NS / 1e6,
+		(unsigned long long)sending->starved, (unsigned long long)sending->port_full);
 	if (sending->without_session > 0)
 		fprintf(to, "%llu of them lost here: their first mixes have no session\n",
 			(unsigned long long)sending->without_session);
@@ -103,7 +113,7 @@ static void print_entropy(FILE *to, const struct entropy *entropy)
 
 static const char *arrivals(const struct tally *tally)
 {
-	return tally->run.poisson ? "poisson" : "constant";
+	return gen_arrivals_name(tally->run.arrivals);
 }
 
 bool report_text(FILE *to, const struct report *report)
@@ -124,7 +134,8 @@ bool report_text(FILE *to, const struct report *report)
 	fprintf(to, "damaged %llu, foreign %llu\n", (unsigned long long)tally->damaged,
 		(unsigned long long)tally->foreign);
 	print_drops(to, tally);
-	print_latency(to, &tally->latency_ns);
+	print_histogram(to, "latency", &tally->latency_ns);
+	print_histogram(to, "transit", &tally->transit_ns);
 	print_order(to, &report->order);
 	print_entropy(to, report->entropy);
 	return fflush(to) == 0 && !ferror(to);
@@ -163,13 +174,22 @@ static json_t *json_of_drops(const struct tally *tally)
 
 static json_t *json_of_latency(const struct histogram *latency)
 {
-	if (latency->count == 0)
-		return json_null();
-	return json_pack("{s:I, s:f, s:f, s:f, s:f}", "count", (json_int_t)latency->count, "min",
-			 (double)latency->min / 1e3, "median",
-			 (double)histogram_quantile(latency, 500) / 1e3, "p99",
-			 (double)histogram_quantile(latency, 990) / 1e3, "max",
-			 (double)latency->max / 1e3);
+	json_t *summary = histogram_summary_us(latency);
+
+	if (latency->count > 0)
+		json_object_set(summary, "median", json_object_get(summary, "p50"));
+	return summary;
+}
+
+static json_t *json_of_histograms(const struct tally *tally, const struct sending *sending)
+{
+	json_t *all = json_object();
+
+	json_object_set_new(all, "latency", histogram_to_json(&tally->latency_ns));
+	json_object_set_new(all, "transit", histogram_to_json(&tally->transit_ns));
+	json_object_set_new(all, "late",
+			    sending ? histogram_to_json(&sending->late_ns) : json_null());
+	return all;
 }
 
 static json_t *json_of_order(const struct order *order)
@@ -184,13 +204,14 @@ static json_t *json_of_sending(const struct tally *tally, const struct sending *
 {
 	if (!sending)
 		return json_null();
-	return json_pack("{s:I, s:f, s:f, s:I, s:I, s:I, s:I}", "wanted_pps",
+	return json_pack("{s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "wanted_pps",
 			 (json_int_t)tally->run.rate_pps, "sent_pps",
 			 sending->seconds > 0 ? tally->sent / sending->seconds : 0, "seconds",
 			 sending->seconds, "starved", (json_int_t)sending->starved, "port_full",
 			 (json_int_t)sending->port_full, "behind_us",
 			 (json_int_t)sending->behind_us, "without_session",
-			 (json_int_t)sending->without_session);
+			 (json_int_t)sending->without_session, "late",
+			 (json_int_t)histogram_above(&sending->late_ns, LATE_NS));
 }
 
 static json_t *json_of_entropy(const struct entropy *entropy)
@@ -219,6 +240,8 @@ bool report_json(FILE *to, const struct report *report)
 	json_object_set_new(all, "commands", json_of_commands(tally));
 	json_object_set_new(all, "drops", json_of_drops(tally));
 	json_object_set_new(all, "latency_us", json_of_latency(&tally->latency_ns));
+	json_object_set_new(all, "transit_us", json_of_latency(&tally->transit_ns));
+	json_object_set_new(all, "histograms", json_of_histograms(tally, report->sending));
 	json_object_set_new(all, "order", json_of_order(&report->order));
 	json_object_set_new(all, "entropy", json_of_entropy(report->entropy));
 	json_object_set_new(all, "sending", json_of_sending(tally, report->sending));

@@ -16,6 +16,7 @@ struct sending {
 	uint64_t port_full;       /* times that the port took no packet at once */
 	uint64_t without_session; /* packets that were lost here, as a neighbour was down */
 	uint64_t behind_us;       /* how far the latest packet left after it was due */
+	struct histogram late_ns; /* how far each did */
 };
 
 struct report {

@@ -24,7 +24,7 @@ int schedule_make(struct schedule *schedule, const struct gen_run *run, struct l
 	double at = 0;
 
 	*schedule = (struct schedule){.run = *run};
-	if (!run->poisson || run->rate_pps == 0)
+	if (run->arrivals != GEN_POISSON || run->rate_pps == 0)
 		return 0;
 	schedule->due_ns = calloc(run->count, sizeof(*schedule->due_ns));
 	if (!schedule->due_ns)
@@ -47,19 +47,27 @@ void schedule_free(struct schedule *schedule)
 
 uint64_t schedule_due_ns(const struct schedule *schedule, uint32_t seq)
 {
+	const struct gen_run *run = &schedule->run;
+	uint64_t in_burst;
+
 	if (schedule->due_ns)
 		return schedule->due_ns[seq];
-	return schedule->run.rate_pps ? seq * NS / schedule->run.rate_pps : 0;
+	if (run->rate_pps == 0)
+		return 0;
+	if (run->arrivals != GEN_BURSTY)
+		return seq * NS / run->rate_pps;
+	in_burst = seq % run->burst;
+	return (seq - in_burst) * NS / run->rate_pps +
+	       (run->peak ? in_burst * NS / ((uint64_t)run->rate_pps * run->peak) : 0);
 }
 
-uint32_t schedule_due(const struct schedule *schedule, uint64_t passed_ns, uint32_t known)
+uint32_t schedule_due(const struct schedule *schedule, uint64_t passed_ns, uint32_t known,
+		      uint32_t most)
 {
-	const struct gen_run *run = &schedule->run;
-	unsigned __int128 even = (unsigned __int128)passed_ns * run->rate_pps / NS + 1;
+	uint32_t count = schedule->run.count;
+	uint32_t end = count - known < most ? count : known + most;
 
-	if (!schedule->due_ns)
-		return even < run->count ? (uint32_t)even : run->count;
-	while (known < run->count && schedule->due_ns[known] <= passed_ns)
+	while (known < end && schedule_due_ns(schedule, known) <= passed_ns)
 		known++;
 	return known;
 }

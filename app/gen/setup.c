@@ -11,7 +11,28 @@
 #define NETWORK_SLACK_MS 500
 #define LONGEST_MS       3600000
 
-static const struct lm_conf_key rows[] = {NODE_CONFIG_ROWS(struct gen_config, node)};
+static const struct lm_conf_key rows[] = {
+	NODE_CONFIG_ROWS(struct gen_config, node),
+	{
+		.name = "arrivals.burst_packets",
+		.type = LM_CONF_UINT,
+		.min = 1,
+		.max = GEN_BURST_MAX,
+		.fallback = "64",
+		.offset = offsetof(struct gen_config, arrivals.burst_packets),
+		.help = "--arrivals bursty: packets of a burst",
+	},
+	{
+		.name = "arrivals.burst_peak",
+		.type = LM_CONF_UINT,
+		.min = 0,
+		.max = GEN_BURST_MAX,
+		.fallback = "0",
+		.offset = offsetof(struct gen_config, arrivals.burst_peak),
+		.help = "--arrivals bursty: the rate within a burst, as a multiple of --rate; 0: "
+			"all at once",
+	},
+};
 
 static const struct lm_conf_table table = {
 	.key = rows,

@@ -16,6 +16,9 @@
 
 struct gen_config {
 	struct node_config node;
+	struct {
+		uint64_t burst_packets, burst_peak;
+	} arrivals; /* of --arrivals bursty */
 };
 
 struct gen_setup {

@@ -17,25 +17,68 @@ static unsigned lost_bits(uint64_t value)
 	return bits > HISTOGRAM_BITS ? bits - HISTOGRAM_BITS : 0;
 }
 
-void histogram_add(struct histogram *histogram, uint64_t value)
+unsigned histogram_bucket_of(uint64_t value)
 {
 	unsigned shift = lost_bits(value);
 
-	histogram->bucket[shift * HALF + (value >> shift)]++;
+	return shift * HALF + (unsigned)(value >> shift);
+}
+
+void histogram_add(struct histogram *histogram, uint64_t value)
+{
+	histogram->bucket[histogram_bucket_of(value)]++;
 	if (histogram->count == 0 || value < histogram->min)
 		histogram->min = value;
 	if (value > histogram->max)
 		histogram->max = value;
+	histogram->sum += (double)value;
 	histogram->count++;
 }
 
-/* The largest value of a bucket. */
-static uint64_t bucket_top(unsigned i)
+void histogram_merge(struct histogram *into, const struct histogram *from)
 {
-	unsigned shift = i < 2 * HALF ? 0 : i / HALF - 1;
-	uint64_t mantissa = i - shift * HALF;
+	if (from->count == 0)
+		return;
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+		into->bucket[i] += from->bucket[i];
+	if (into->count == 0 || from->min < into->min)
+		into->min = from->min;
+	if (from->max > into->max)
+		into->max = from->max;
+	into->sum += from->sum;
+	into->count += from->count;
+}
 
-	return (mantissa << shift) + ((UINT64_C(1) << shift) - 1);
+/* Bits that the values of a bucket have lost. */
+static unsigned bucket_shift(unsigned i)
+{
+	return i < 2 * HALF ? 0 : i / HALF - 1;
+}
+
+uint64_t histogram_bucket_lowest(unsigned i)
+{
+	unsigned shift = bucket_shift(i);
+
+	return (uint64_t)(i - shift * HALF) << shift;
+}
+
+uint64_t histogram_bucket_highest(unsigned i)
+{
+	return histogram_bucket_lowest(i) + ((UINT64_C(1) << bucket_shift(i)) - 1);
+}
+
+double histogram_mean(const struct histogram *histogram)
+{
+	return histogram->count ? histogram->sum / (double)histogram->count : 0;
+}
+
+uint64_t histogram_above(const struct histogram *histogram, uint64_t value)
+{
+	uint64_t above = 0;
+
+	for (unsigned i = histogram_bucket_of(value) + 1; i < HISTOGRAM_BUCKETS; i++)
+		above += histogram->bucket[i];
+	return above;
 }
 
 uint64_t histogram_quantile(const struct histogram *histogram, unsigned permille)
@@ -48,7 +91,8 @@ uint64_t histogram_quantile(const struct histogram *histogram, unsigned permille
 		return histogram->min;
 	while (i < HISTOGRAM_BUCKETS - 1 && below + histogram->bucket[i] < rank)
 		below += histogram->bucket[i++];
-	return bucket_top(i) < histogram->max ? bucket_top(i) : histogram->max;
+	return histogram_bucket_highest(i) < histogram->max ? histogram_bucket_highest(i)
+							    : histogram->max;
 }
 
 static int compare(const void *a, const void *b)

@@ -21,10 +21,24 @@
 
 struct histogram { /* all zero: empty */
 	uint64_t count, min, max;
+	double sum;
 	uint64_t bucket[HISTOGRAM_BUCKETS];
 };
 
 void histogram_add(struct histogram *histogram, uint64_t value);
+
+/* Adds all values of another one: as if each had been added. */
+void histogram_merge(struct histogram *into, const struct histogram *from);
+
+/* The lowest and the highest value that bucket i < HISTOGRAM_BUCKETS counts, and its number. */
+uint64_t histogram_bucket_lowest(unsigned i);
+uint64_t histogram_bucket_highest(unsigned i);
+unsigned histogram_bucket_of(uint64_t value);
+
+double histogram_mean(const struct histogram *histogram); /* exact; 0 if empty */
+
+/* How many values are above this one, to the resolution above: those of its own bucket are not. */
+uint64_t histogram_above(const struct histogram *histogram, uint64_t value);
 
 /*
  * The smallest value with at least permille / 1000 of all values at or below it, to the resolution

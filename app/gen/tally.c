@@ -18,7 +18,7 @@ int tally_start(struct tally *tally, const struct gen_run *run, struct lm_error 
 	tally->run = *run;
 	tally->sent = run->count;
 	tally->known = true;
-	return tally->sent_ns ? 0 : schedule_make(&tally->schedule, run, err);
+	return tally->due ? 0 : schedule_make(&tally->schedule, run, err);
 }
 
 void tally_free(struct tally *tally)
@@ -33,19 +33,29 @@ void tally_free(struct tally *tally)
 static bool same_run(const struct gen_run *a, const struct gen_run *b)
 {
 	return gen_run_id(a) == gen_run_id(b) && a->count == b->count && a->cmds == b->cmds &&
-	       a->poisson == b->poisson;
+	       a->arrivals == b->arrivals && a->burst == b->burst && a->peak == b->peak;
+}
+
+static const struct schedule *schedule_of(const struct tally *tally)
+{
+	return tally->due ? tally->due : &tally->schedule;
+}
+
+static void add_since(struct histogram *histogram, uint64_t from_ns, uint64_t when_ns)
+{
+	if (when_ns >= from_ns && when_ns - from_ns <= TALLY_LATENCY_MAX_NS)
+		histogram_add(histogram, when_ns - from_ns);
 }
 
 static void add_latency(struct tally *tally, uint32_t seq, uint64_t when_ns)
 {
-	uint64_t sent_ns = tally->run.start_ns + schedule_due_ns(&tally->schedule, seq);
+	uint64_t start_ns = tally->start_ns ? tally->start_ns : tally->run.start_ns;
 
 	if (tally->sent_ns)
-		sent_ns = tally->sent_ns[seq];
-	else if (tally->run.start_ns == 0)
-		return;
-	if (when_ns >= sent_ns && when_ns - sent_ns <= TALLY_LATENCY_MAX_NS)
-		histogram_add(&tally->latency_ns, when_ns - sent_ns);
+		add_since(&tally->transit_ns, tally->sent_ns[seq], when_ns);
+	if (start_ns != 0)
+		add_since(&tally->latency_ns, start_ns + schedule_due_ns(schedule_of(tally), seq),
+			  when_ns);
 }
 
 int tally_message(struct tally *tally, const struct gen_message *message, uint64_t when_ns,
@@ -117,6 +127,6 @@ bool tally_complete(const struct tally *tally)
 bool tally_sent_after_ns(uint64_t *after_ns, const struct tally *tally, uint32_t seq)
 {
 	*after_ns = tally->sent_ns ? tally->sent_ns[seq] - tally->sent_ns[0]
-				   : schedule_due_ns(&tally->schedule, seq);
+				   : schedule_due_ns(schedule_of(tally), seq);
 	return tally->sent_ns || tally->run.rate_pps != 0;
 }

@@ -14,10 +14,13 @@
 
 struct tally { /* all zero: empty, the run not known */
 	bool known;
-	struct gen_run run;      /* the first that was seen, or the one that is being sent */
-	uint32_t sent;           /* packets of it that were sent: run.count, or fewer */
-	uint32_t elsewhere;      /* run: kinds that go elsewhere and are not expected; mask */
-	const uint64_t *sent_ns; /* run: when each left; NULL: as the schedule says */
+	struct gen_run run; /* the first that was seen, or the one that is being sent */
+	uint32_t sent;      /* packets of it that were sent: run.count, or fewer */
+	uint32_t elsewhere; /* run: kinds that go elsewhere and are not expected; mask */
+	/* When packet 0 was due, on the clock of arrivals; 0: when its run says. */
+	uint64_t start_ns;
+	const uint64_t *sent_ns;    /* run: when each left; NULL: not known */
+	const struct schedule *due; /* of the run; NULL: it is made, as `schedule` */
 	struct schedule schedule;
 	bool times;        /* note came_ns; set before it starts */
 	uint64_t *came_ns; /* by seq: when each came; 0: not */
@@ -28,7 +31,9 @@ struct tally { /* all zero: empty, the run not known */
 	uint64_t damaged;              /* for this node, but broken */
 	uint64_t foreign;              /* for others, or not from this run */
 	uint64_t drop[LM_DROP_COUNT];  /* why frames and packets were not taken */
-	struct histogram latency_ns;
+	struct histogram
+		latency_ns; /* from when a packet was due: also what waited to be sent counts */
+	struct histogram transit_ns; /* from when it was sent, where that is known */
 };
 
 /* Makes the tally one of this run, all of it sent. -ENOMEM and a message if it is too long. */

@@ -19,14 +19,19 @@ static struct gen_keys make_keys(uint8_t first)
 	return keys;
 }
 
+/* Of all arrivals in turns. */
 static struct gen_message make_message(uint32_t seq)
 {
+	bool bursty = seq % GEN_ARRIVALS == GEN_BURSTY;
+
 	return (struct gen_message){
 		.run = {.nonce = {.b = {4, 3, 2, 1, 99}},
 			.count = 1000,
 			.rate_pps = 500,
 			.cmds = 0xf,
-			.poisson = seq % 2 == 1,
+			.arrivals = (enum gen_arrivals)(seq % GEN_ARRIVALS),
+			.burst = bursty ? (uint16_t)(1 + seq % GEN_BURST_MAX) : 0,
+			.peak = bursty ? (uint16_t)(seq % (GEN_BURST_MAX + 1)) : 0,
 			.start_ns = UINT64_C(1577836800000000000)},
 		.seq = seq,
 	};
@@ -38,7 +43,9 @@ static void assert_same_message(const struct gen_message *a, const struct gen_me
 	assert_int_equal(a->run.count, b->run.count);
 	assert_int_equal(a->run.rate_pps, b->run.rate_pps);
 	assert_int_equal(a->run.cmds, b->run.cmds);
-	assert_int_equal(a->run.poisson, b->run.poisson);
+	assert_int_equal(a->run.arrivals, b->run.arrivals);
+	assert_int_equal(a->run.burst, b->run.burst);
+	assert_int_equal(a->run.peak, b->run.peak);
 	assert_true(a->run.start_ns == b->run.start_ns);
 	assert_int_equal(a->seq, b->seq);
 }
@@ -98,16 +105,60 @@ static void packets_are_due_at_even_times(void **state)
 	assert_int_equal(schedule_due_ns(&schedule, 3), 1000000000);
 	assert_true(schedule_due_ns(&schedule, UINT32_MAX) ==
 		    UINT32_MAX / 3 * UINT64_C(1000000000));
-	assert_int_equal(schedule_due(&schedule, 0, 0), 1);
-	assert_int_equal(schedule_due(&schedule, 333333333, 0), 1);
-	assert_int_equal(schedule_due(&schedule, 333333334, 1), 2);
-	assert_true(schedule_due(&schedule, UINT64_MAX, 2) == UINT32_MAX);
+	assert_int_equal(schedule_due(&schedule, 0, 0, 64), 1);
+	assert_int_equal(schedule_due(&schedule, 333333332, 0, 64), 1);
+	assert_int_equal(schedule_due(&schedule, 333333333, 1, 64), 2);
+	assert_int_equal(schedule_due(&schedule, UINT64_MAX, 2, 64), 66);
 	schedule_free(&schedule);
+}
+
+static void bursts_are_evenly_apart_and_fast_within(void **state)
+{
+	struct gen_run run = {
+		.rate_pps = 1000, .count = 100, .arrivals = GEN_BURSTY, .burst = 10, .peak = 4};
+	struct schedule schedule = make_schedule(&run);
+
+	(void)state;
+	assert_int_equal(schedule_due_ns(&schedule, 0), 0);
+	assert_int_equal(schedule_due_ns(&schedule, 1), 250000);
+	assert_int_equal(schedule_due_ns(&schedule, 9), 9 * 250000);
+	assert_int_equal(schedule_due_ns(&schedule, 10), 10000000);
+	assert_int_equal(schedule_due_ns(&schedule, 99), 90000000 + 9 * 250000);
+	/* nothing comes between a burst's last packet and the next one's first */
+	assert_int_equal(schedule_due(&schedule, 9999999, 0, 64), 10);
+	assert_int_equal(schedule_due(&schedule, 10000000, 0, 64), 11);
+	schedule.run.peak = 0;
+	assert_int_equal(schedule_due_ns(&schedule, 9), 0);
+	assert_int_equal(schedule_due_ns(&schedule, 19), 10000000);
+	schedule_free(&schedule);
+}
+
+/* Bursty and of a Poisson process at once, or without packets in a burst: nobody writes these. */
+static void arrivals_that_are_none_are_no_message(void **state)
+{
+	static const struct gen_run bad[] = {
+		{.count = 9, .cmds = 0xf, .arrivals = GEN_BURSTY, .burst = 0},
+		{.count = 9, .cmds = 0, .arrivals = GEN_BURSTY, .burst = 5},
+	};
+	struct gen_keys keys = make_keys(1);
+	struct gen_message message = {.run = {.count = 9, .cmds = 0xf}}, got;
+	struct lm_packet_dest dest;
+
+	(void)state;
+	message.run.arrivals = GEN_BURSTY;
+	message.run.burst = 5;
+	message_to_dest(&dest, &keys, &message);
+	assert_true(message_from_dest(&got, &keys, &dest));
+	for (unsigned i = 0; i < LM_COUNT(bad); i++) {
+		message.run = bad[i];
+		message_to_dest(&dest, &keys, &message);
+		assert_false(message_from_dest(&got, &keys, &dest));
+	}
 }
 
 static void without_a_rate_all_is_due_at_once(void **state)
 {
-	struct gen_run run = {.count = 100, .poisson = true};
+	struct gen_run run = {.count = 100, .arrivals = GEN_POISSON};
 	struct schedule schedule = make_schedule(&run);
 
 	(void)state;
@@ -125,7 +176,7 @@ static void poisson_arrivals_have_exponential_gaps(void **state)
 	struct gen_run run = {.nonce = {.b = {7}},
 			      .count = COUNT,
 			      .rate_pps = 2000,
-			      .poisson = true};
+			      .arrivals = GEN_POISSON};
 	struct schedule schedule = make_schedule(&run);
 	double sum = 0, squares = 0, products = 0, before = 0;
 	unsigned above = 0;
@@ -152,7 +203,10 @@ static void poisson_arrivals_have_exponential_gaps(void **state)
 
 static void poisson_arrivals_belong_to_the_nonce(void **state)
 {
-	struct gen_run run = {.nonce = {.b = {7}}, .count = 50, .rate_pps = 2000, .poisson = true};
+	struct gen_run run = {.nonce = {.b = {7}},
+			      .count = 50,
+			      .rate_pps = 2000,
+			      .arrivals = GEN_POISSON};
 	struct schedule one = make_schedule(&run), same = make_schedule(&run), other;
 	uint32_t known = 0;
 
@@ -164,14 +218,14 @@ static void poisson_arrivals_belong_to_the_nonce(void **state)
 		if (seq > 0)
 			assert_int_not_equal(schedule_due_ns(&one, seq),
 					     schedule_due_ns(&other, seq));
-		known = schedule_due(&one, schedule_due_ns(&one, seq), known);
+		known = schedule_due(&one, schedule_due_ns(&one, seq), known, 64);
 		assert_int_equal(known, seq + 1);
 		if (seq < 49)
 			assert_int_equal(schedule_due(&one, schedule_due_ns(&one, seq + 1) - 1,
-						      known),
+						      known, 64),
 					 seq + 1);
 	}
-	assert_int_equal(schedule_due(&one, UINT64_MAX, 3), 50);
+	assert_int_equal(schedule_due(&one, UINT64_MAX, 3, 64), 50);
 	schedule_free(&one);
 	schedule_free(&same);
 	schedule_free(&other);
@@ -340,6 +394,8 @@ int main(void)
 		cmocka_unit_test(kinds_take_turns_and_are_counted_so),
 		cmocka_unit_test(packets_are_due_at_even_times),
 		cmocka_unit_test(without_a_rate_all_is_due_at_once),
+		cmocka_unit_test(bursts_are_evenly_apart_and_fast_within),
+		cmocka_unit_test(arrivals_that_are_none_are_no_message),
 		cmocka_unit_test(poisson_arrivals_have_exponential_gaps),
 		cmocka_unit_test(poisson_arrivals_belong_to_the_nonce),
 		cmocka_unit_test(data_is_read_back),

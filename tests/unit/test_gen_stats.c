@@ -80,6 +80,62 @@ static void nothing_has_no_quantile(void **state)
 	free(histogram);
 }
 
+static void merged_is_as_if_all_had_been_added_to_one(void **state)
+{
+	struct histogram *a = new_histogram(), *b = new_histogram(), *both = new_histogram();
+
+	(void)state;
+	for (uint64_t value = 1; value < 1000000; value = value * 3 / 2 + 1) {
+		histogram_add(value % 2 ? a : b, value);
+		histogram_add(both, value);
+	}
+	histogram_merge(a, b);
+	assert_memory_equal(a->bucket, both->bucket, sizeof(a->bucket));
+	assert_int_equal(a->count, both->count);
+	assert_int_equal(a->min, both->min);
+	assert_int_equal(a->max, both->max);
+	assert_true(histogram_mean(a) == histogram_mean(both));
+	memset(b, 0, sizeof(*b));
+	histogram_merge(a, b); /* the least value is not that of an empty one */
+	assert_int_equal(a->min, 1);
+	histogram_merge(b, a);
+	assert_memory_equal(a, b, sizeof(*a));
+	free(a);
+	free(b);
+	free(both);
+}
+
+static void buckets_cover_all_values_without_gap_or_overlap(void **state)
+{
+	uint64_t next = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		uint64_t lowest = histogram_bucket_lowest(i), highest = histogram_bucket_highest(i);
+
+		assert_true(lowest == next && highest >= lowest);
+		assert_true(highest - lowest <= lowest / 64);
+		assert_int_equal(histogram_bucket_of(lowest), i);
+		assert_int_equal(histogram_bucket_of(highest), i);
+		next = highest + 1;
+	}
+	assert_true(next == 0); /* the last one ends with the largest number */
+}
+
+static void values_above_are_counted(void **state)
+{
+	struct histogram *histogram = new_histogram();
+
+	(void)state;
+	for (uint64_t value = 1; value <= 100; value++)
+		histogram_add(histogram, value);
+	assert_int_equal(histogram_above(histogram, 0), 100);
+	assert_int_equal(histogram_above(histogram, 99), 1);
+	assert_int_equal(histogram_above(histogram, 100), 0);
+	assert_true(histogram_mean(histogram) == 50.5);
+	free(histogram);
+}
+
 static double correlation_of(const uint32_t *arrival, uint32_t n)
 {
 	struct order order = {0};
@@ -162,6 +218,9 @@ int main(void)
 		cmocka_unit_test(every_value_is_found_within_a_64th_above_itself),
 		cmocka_unit_test(quantiles_of_many_values_are_near_the_sorted_ones),
 		cmocka_unit_test(nothing_has_no_quantile),
+		cmocka_unit_test(merged_is_as_if_all_had_been_added_to_one),
+		cmocka_unit_test(buckets_cover_all_values_without_gap_or_overlap),
+		cmocka_unit_test(values_above_are_counted),
 		cmocka_unit_test(order_kept_is_one_and_reversed_minus_one),
 		cmocka_unit_test(known_order_has_known_correlation),
 		cmocka_unit_test(windows_weigh_their_packets_less_one),
