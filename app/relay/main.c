@@ -318,6 +318,7 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	relay.config_path = options.config;
+	relay.version = LM_VERSION;
 	rc = sandbox_harden(&err);
 	if (rc == 0)
 		rc = lm_base_init(&err);

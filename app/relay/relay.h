@@ -23,6 +23,7 @@
 
 struct relay {
 	const char *config_path; /* where config was read, for SIGHUP */
+	const char *version;     /* of the program; NULL: not told */
 	struct relay_config *config;
 	struct eal_plan plan;
 	struct documents documents;

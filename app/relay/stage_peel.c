@@ -15,6 +15,16 @@ static struct burst *burst_of(struct worker *worker, const struct lm_packet_peel
 	return NULL;
 }
 
+static void count_size(struct worker *worker, unsigned n)
+{
+	unsigned size = 0;
+
+	while (1u << size < n)
+		size++;
+	count_add(&worker->bursts[size], 1);
+	count_add(&worker->burst_packets, n);
+}
+
 unsigned stage_peel(struct worker *worker)
 {
 	struct burst *filling = worker->filling;
@@ -37,5 +47,6 @@ unsigned stage_peel(struct worker *worker)
 	worker->peeled = burst_of(worker, item);
 	LM_ASSERT(worker->peeled && worker->peeled->n == n);
 	worker->peeled->authentic = authentic;
+	count_size(worker, n);
 	return n;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "telemetry_links.h"
+#include "telemetry_node.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct relay *the_relay; /* NULL: nobody is answered */
@@ -160,12 +161,28 @@ static void add_lcores(const struct relay *relay, struct rte_tel_data *data)
 		const struct lcore *lcore = &the_lcores[i];
 
 		snprintf(name, sizeof(name), "cpu_%u_loops", relay->plan.cpu[i]);
-		rte_tel_data_add_dict_u64(data, name,
-					  __atomic_load_n(&lcore->loops, __ATOMIC_RELAXED));
+		add_count(data, name, &lcore->loops);
 		snprintf(name, sizeof(name), "cpu_%u_busy_loops", relay->plan.cpu[i]);
-		rte_tel_data_add_dict_u64(data, name,
-					  __atomic_load_n(&lcore->busy_loops, __ATOMIC_RELAXED));
+		add_count(data, name, &lcore->busy_loops);
 	}
+}
+
+static void add_bursts(const struct relay *relay, struct rte_tel_data *data)
+{
+	uint64_t packets = 0;
+	char name[32];
+
+	for (unsigned size = 0; size < WORKER_SIZES; size++) {
+		uint64_t n = 0;
+
+		for (unsigned i = 0; i < relay->workers; i++)
+			n += __atomic_load_n(&relay->worker[i]->bursts[size], __ATOMIC_RELAXED);
+		snprintf(name, sizeof(name), "up_to_%u", 1u << size);
+		rte_tel_data_add_dict_u64(data, name, n);
+	}
+	for (unsigned i = 0; i < relay->workers; i++)
+		packets += __atomic_load_n(&relay->worker[i]->burst_packets, __ATOMIC_RELAXED);
+	rte_tel_data_add_dict_u64(data, "packets", packets);
 }
 
 static int answer(struct rte_tel_data *data,
@@ -204,6 +221,27 @@ static int on_padding(const char *command, const char *parameters, struct rte_te
 	return answer(data, add_padding);
 }
 
+static int on_bursts(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	(void)command;
+	(void)parameters;
+	return answer(data, add_bursts);
+}
+
+static int on_node(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	(void)command;
+	(void)parameters;
+	return answer(data, telemetry_add_node);
+}
+
+static int on_replay(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	(void)command;
+	(void)parameters;
+	return answer(data, telemetry_add_replay);
+}
+
 /* The number after the comma; 0 if there is none. */
 static uint32_t number(const char *parameters)
 {
@@ -224,6 +262,20 @@ static int on_links(const char *command, const char *parameters, struct rte_tel_
 	view = the_view();
 	if (view)
 		telemetry_add_links(data, view, number(parameters));
+	pthread_mutex_unlock(&lock);
+	return view ? 0 : -1;
+}
+
+static int on_down(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	const struct view *view;
+
+	(void)command;
+	(void)parameters;
+	pthread_mutex_lock(&lock);
+	view = the_view();
+	if (view)
+		telemetry_add_down(data, view);
 	pthread_mutex_unlock(&lock);
 	return view ? 0 : -1;
 }
@@ -255,23 +307,30 @@ static void set_relay(const struct relay *relay)
 	pthread_mutex_unlock(&lock);
 }
 
+static const struct {
+	const char *name;
+	telemetry_cb answer;
+	const char *help;
+} commands[] = {
+	{"/linemix/stats", on_stats, "The relay's books. No parameters."},
+	{"/linemix/lcores", on_lcores,
+	 "Rounds and busy rounds by CPU. No parameters."},
+	{"/linemix/bursts", on_bursts, "Bursts that were peeled, by size. No parameters."},
+	{"/linemix/padding", on_padding, "Slots of links by their lateness. No parameters."},
+	{"/linemix/node", on_node, "The node, its epoch and its network. No parameters."},
+	{"/linemix/replay", on_replay, "How full the replay sets are. No parameters."},
+	{"/linemix/links", on_links, "Ids of neighbours. Parameter: place to go on at."},
+	{"/linemix/down", on_down, "Ids of neighbours that are not reached. No parameters."},
+	{"/linemix/link", on_link, "How a neighbour is reached. Parameter: its id."},
+};
+
 int telemetry_start(const struct relay *relay, const struct lcore *lcore, struct lm_error *err)
 {
-	int rc = rte_telemetry_register_cmd("/linemix/stats", on_stats,
-					    "The relay's books. No parameters.");
+	int rc = 0;
 
-	if (rc == 0)
-		rc = rte_telemetry_register_cmd("/linemix/lcores", on_lcores,
-						"Rounds and busy rounds by CPU. No parameters.");
-	if (rc == 0)
-		rc = rte_telemetry_register_cmd("/linemix/padding", on_padding,
-						"Slots of links by their lateness. No parameters.");
-	if (rc == 0)
-		rc = rte_telemetry_register_cmd("/linemix/links", on_links,
-						"Ids of neighbours. Parameter: place to go on at.");
-	if (rc == 0)
-		rc = rte_telemetry_register_cmd("/linemix/link", on_link,
-						"How a neighbour is reached. Parameter: its id.");
+	for (size_t i = 0; rc == 0 && i < LM_COUNT(commands); i++)
+		rc = rte_telemetry_register_cmd(commands[i].name, commands[i].answer,
+						commands[i].help);
 	if (rc != 0)
 		return lm_error_set(err, -rc, "telemetry: %s", strerror(-rc));
 	the_lcores = lcore;

@@ -4,6 +4,10 @@
  *
  *   /linemix/stats    the books, own loops, frames of the kernel, missed frames, readiness
  *   /linemix/lcores   what runs where, and the busy share of each lcore's rounds
+ *   /linemix/bursts   how large the bursts are that are peeled together
+ *   /linemix/node     who the node is, its epoch, and how many neighbours of each layer are reached
+ *   /linemix/replay   how full the replay sets are
+ *   /linemix/down     the neighbours that are not reached
  *   /linemix/links    the neighbours; with a place: from there on
  *   /linemix/link,ID  one of them: address in use, MTU, session
  */

@@ -21,6 +21,24 @@ void telemetry_add_links(struct rte_tel_data *data, const struct view *view, uin
 	}
 }
 
+bool telemetry_reached(const struct view_peer *peer)
+{
+	return peer->resolved && (!peer->session || lm_link_peer_sending(peer->session));
+}
+
+void telemetry_add_down(struct rte_tel_data *data, const struct view *view)
+{
+	unsigned n = 0;
+
+	rte_tel_data_start_array(data, RTE_TEL_U64_VAL);
+	for (uint32_t i = 0; i < view->places && n < RTE_TEL_MAX_ARRAY_ENTRIES; i++) {
+		if (view->peer[i].id == 0 || telemetry_reached(&view->peer[i]))
+			continue;
+		rte_tel_data_add_array_u64(data, view->peer[i].id);
+		n++;
+	}
+}
+
 static const struct view_peer *find(const struct view *view, uint32_t id)
 {
 	for (uint32_t i = 0; id != 0 && i < view->places; i++) {

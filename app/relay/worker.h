@@ -26,6 +26,8 @@
 	2 /* one being peeled while another is filled, when a backend answers later \
 	   */
 
+#define WORKER_SIZES 7 /* of bursts: up to 1, 2, 4, .. LM_BURST packets */
+
 /* Packets that travel together through the stages of one worker. */
 struct burst {
 	bool in_use;
@@ -106,6 +108,8 @@ struct worker {
 	/* published for readers: packets that the worker itself owns between two steps, and those
 	 * of them that are not peeled */
 	unsigned held, unpeeled;
+	uint64_t bursts[WORKER_SIZES]; /* that were peeled, by size: [i] of 2^i packets at most */
+	uint64_t burst_packets;        /* in all of them */
 	struct counters count;
 };
 
