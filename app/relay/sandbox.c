@@ -431,18 +431,31 @@ static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp holds)
 }
 
 /*
- * What is allowed with some arguments only. The filter sees 64 bits where the kernel may take 32 of
- * them: what is compared so here fails when the others are set.
+ * What every program may do with some arguments only. The filter sees 64 bits where the kernel may
+ * take 32 of them: what is compared so here fails when the others are set.
  */
-static int allow_with_care(scmp_filter_ctx filter)
+static int allow_common(scmp_filter_ctx filter)
 {
 	const struct scmp_arg_cmp no_code = compared(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	const struct scmp_arg_cmp netlink = compared(0, SCMP_CMP_EQ, AF_NETLINK, 0);
 	int rc = 0;
 
 	/* nothing becomes code that was not code at the start */
 	rc |= allow_if(filter, CALL(mmap), no_code);
 	rc |= allow_if(filter, CALL(mprotect), no_code);
+	/* new sockets only to other programs of this machine: the log, the service manager */
+	rc |= allow_if(filter, CALL(socket), compared(0, SCMP_CMP_EQ, AF_UNIX, 0));
+	/* signals to oneself, and handlers for all but what the filter itself sends */
+	rc |= allow_if(filter, CALL(tgkill), compared(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	rc |= allow_if(filter, CALL(rt_sigaction), compared(0, SCMP_CMP_LT, SIGSYS, 0));
+	return rc;
+}
+
+/* What a relay may besides. */
+static int allow_with_care(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp netlink = compared(0, SCMP_CMP_EQ, AF_NETLINK, 0);
+	int rc = 0;
+
 	/* threads, and no processes; clone3's arguments are out of sight, so libc takes clone */
 	rc |= allow_if(filter, CALL(clone),
 		       compared(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
@@ -453,16 +466,24 @@ static int allow_with_care(scmp_filter_ctx filter)
 	 */
 	rc |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), CALL(bpf), 0);
 	rc |= seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), CALL(socket), 1, &netlink);
-	/* new sockets only to other programs of this machine: the log, the service manager */
-	rc |= allow_if(filter, CALL(socket), compared(0, SCMP_CMP_EQ, AF_UNIX, 0));
-	/* signals to oneself, and handlers for all but what the filter itself sends */
-	rc |= allow_if(filter, CALL(tgkill), compared(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
-	rc |= allow_if(filter, CALL(rt_sigaction), compared(0, SCMP_CMP_LT, SIGSYS, 0));
 	rc |= allow_if(filter, CALL(rt_sigaction), compared(0, SCMP_CMP_MASKED_EQ, ~31ull, 32));
 	rc |= allow_if(filter, CALL(prctl), compared(0, SCMP_CMP_EQ, PR_SET_NAME, 0));
 	/* limits are read, not changed */
 	rc |= allow_if(filter, CALL(prlimit64), compared(2, SCMP_CMP_EQ, 0, 0));
 	return rc;
+}
+
+static int allow(scmp_filter_ctx filter, const struct sandbox_calls *calls)
+{
+	const int *list = calls ? calls->allowed : allowed;
+	size_t n = calls ? calls->n : LM_COUNT(allowed);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, list[i], 0);
+	if (rc != 0)
+		return rc;
+	return allow_common(filter) != 0 || (!calls && allow_with_care(filter) != 0) ? -EINVAL : 0;
 }
 
 static const char *program_name;
@@ -504,7 +525,7 @@ static void on_forbidden_call(int number, siginfo_t *info, void *context)
 	_exit(128 + number);
 }
 
-static int filter_calls(const char *program, struct lm_error *err)
+static int filter_calls(const struct sandbox *plan, struct lm_error *err)
 {
 	/* reset on entry, and not blocked meanwhile: a second one ends the process at once */
 	struct sigaction action = {.sa_sigaction = on_forbidden_call,
@@ -512,13 +533,11 @@ static int filter_calls(const char *program, struct lm_error *err)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
 	int rc = filter ? 0 : -ENOMEM;
 
-	program_name = program;
+	program_name = plan->program;
 	if (rc == 0)
 		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-	for (size_t i = 0; rc == 0 && i < LM_COUNT(allowed); i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (rc == 0)
-		rc = allow_with_care(filter) != 0 ? -EINVAL : 0;
+		rc = allow(filter, plan->calls);
 	if (rc == 0 && sigaction(SIGSYS, &action, NULL) != 0)
 		rc = -errno;
 	if (rc == 0)
@@ -534,12 +553,13 @@ static int filter_calls(const char *program, struct lm_error *err)
 
 int sandbox_enter(const struct sandbox *plan, struct lm_error *err)
 {
-	bool lock_by_right;
+	bool lock_by_right = false;
 	int rc;
 
 	if (capng_get_caps_process() != 0)
 		return lm_error_set(err, EPERM, "the kernel does not tell our capabilities");
-	lock_memory(plan, &lock_by_right);
+	if (!plan->calls)
+		lock_memory(plan, &lock_by_right);
 	memset(kept, 0, sizeof(kept));
 	if (plan->keep_net_admin)
 		keep(CAP_NET_ADMIN);
@@ -559,5 +579,5 @@ int sandbox_enter(const struct sandbox *plan, struct lm_error *err)
 			plan->program);
 		return 0;
 	}
-	return filter_calls(plan->program, err);
+	return filter_calls(plan, err);
 }

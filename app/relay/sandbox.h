@@ -31,11 +31,19 @@ LM_MUST_CHECK int sandbox_find_user(const char *user, uid_t *uid, gid_t *gid, st
 LM_MUST_CHECK int sandbox_step_down(const char *user, struct lm_error *err);
 void sandbox_step_up(void);
 
+/* The system calls of a program that needs fewer than a relay, beside what every program makes: no
+ * memory becomes code, sockets are this machine's, signals go to itself. */
+struct sandbox_calls {
+	const int *allowed; /* with any arguments, as of seccomp_syscall_resolve_name */
+	unsigned n;
+};
+
 struct sandbox {
 	const char *program; /* for messages; must stay valid */
 	const char *user;    /* to become; "": stay */
 	bool keep_net_admin; /* the kernel is asked to resolve neighbours, which takes CAP_NET_ADMIN
 			      */
+	const struct sandbox_calls *calls; /* NULL: a relay's. Without keys no memory is locked */
 };
 
 /* Gives a folder and the files in it to the user that sandbox_enter will become. */

@@ -25,6 +25,8 @@
 
 static char said[4096]; /* what the last try wrote on stderr */
 
+static const struct sandbox_calls *fewer; /* of the sandbox; NULL: a relay's */
+
 static volatile bool inside; /* the first thread is in the sandbox */
 
 static void *nap_until_inside(void *unused)
@@ -57,7 +59,7 @@ static int try_with(void (*what)(void), void *(*other)(void *))
 	pid_t child = fork();
 
 	if (child == 0) {
-		static const struct sandbox plan = {.program = "test", .user = ""};
+		const struct sandbox plan = {.program = "test", .user = "", .calls = fewer};
 		struct lm_error err = {0};
 		pthread_t thread;
 
@@ -250,6 +252,30 @@ static void use_what_a_relay_needs(void)
 	_exit(42);
 }
 
+static void open_a_file(void)
+{
+	(void)open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+}
+
+static void use_few_calls(void)
+{
+	if (write(STDERR_FILENO, "", 0) != 0)
+		_exit(1);
+	_exit(42);
+}
+
+static void a_program_with_fewer_calls_has_no_others(void **state)
+{
+	static const int few[] = {SYS_write, SYS_exit_group, SYS_nanosleep, SYS_clock_nanosleep};
+	static const struct sandbox_calls list = {.allowed = few, .n = LM_COUNT(few)};
+
+	(void)state;
+	fewer = &list;
+	assert_int_equal(try(use_few_calls), 42);
+	assert_int_equal(try(open_a_file), -SIGSYS);
+	fewer = NULL;
+}
+
 static void what_a_relay_needs_still_works(void **state)
 {
 	(void)state;
@@ -389,6 +415,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(users_that_are_none_are_refused),
 		cmocka_unit_test(nothing_of_it_is_ever_dumped),
+		cmocka_unit_test(a_program_with_fewer_calls_has_no_others),
 		cmocka_unit_test(what_a_relay_needs_still_works),
 		cmocka_unit_test(every_thread_has_lost_its_rights),
 		cmocka_unit_test(slow_threads_are_waited_for),
