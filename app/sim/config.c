@@ -23,6 +23,10 @@
 
 static const char *const strategies[] = {"document", "batch", "pool", "poisson", NULL};
 
+#ifdef LM_TEST_BUILD
+static const char *const weaknesses[] = {"none", "unshuffled", "milliseconds", "ordered", NULL};
+#endif
+
 static const struct lm_conf_key rows[] = {
 	NUMBER(seed, "seed", 0, UINT64_MAX, "1", "the same seed gives the same run"),
 	NUMBER(duration_ms, "duration_ms", 1, DAY_MS, "60000", "virtual time that is simulated"),
@@ -89,6 +93,14 @@ static const struct lm_conf_key rows[] = {
 	       "packets that a node holds at most; others are lost"),
 	NUMBER(limits.live, "limits.live", 1, UINT32_C(1) << 30, "16777216",
 	       "packets on their way in the whole network at most; others are not made"),
+#ifdef LM_TEST_BUILD
+	{.name = "weakness",
+	 .type = LM_CONF_CHOICE,
+	 .fallback = "none",
+	 .offset = offsetof(struct config, weakness),
+	 .choices = weaknesses,
+	 .help = "a fault of every node, for tests of what measures anonymity"},
+#endif
 };
 
 static const struct lm_conf_table table = {rows, LM_COUNT(rows), sizeof(struct config)};
@@ -254,6 +266,7 @@ void config_params(struct sim_params *params, const struct config *config,
 		.jitter_us = (uint32_t)config->links.jitter_us,
 		.held_max = (uint32_t)config->limits.held,
 		.live_max = (uint32_t)config->limits.live,
+		.weakness = config->weakness,
 		.clients = {.count = (uint32_t)config->clients.count,
 			    .contacts = (uint32_t)config->clients.contacts,
 			    .message_interval_us = (uint32_t)config->clients.message_interval_us,

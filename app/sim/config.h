@@ -39,6 +39,7 @@ struct config {
 	struct {
 		uint64_t held, live;
 	} limits;
+	unsigned weakness; /* enum weakness_kind; test builds */
 };
 
 void config_describe(FILE *to);

@@ -93,7 +93,8 @@ int node_init(struct sim *sim, struct node *node, struct lm_prng *seeds)
 	lm_cover_schedule_init(&node->schedule[OWN_DROP], &node->prng,
 			       node->has_drop ? cover->drop_interval_us : 0, sim->start_us);
 	node->counted_us = sim->settled_us;
-	if (make_mix(sim, node) != 0)
+	if (weakness_init(&node->weakness, sim->params.weakness, sim->params.held_max) != 0 ||
+	    make_mix(sim, node) != 0)
 		return -ENOMEM;
 	return make_pacer(sim, node);
 }
@@ -102,6 +103,7 @@ void node_free(struct node *node)
 {
 	free(node->mix_memory);
 	free(node->pacer_memory);
+	weakness_free(&node->weakness);
 }
 
 /* ---- Into the mix ---- */
@@ -109,8 +111,11 @@ void node_free(struct node *node)
 static void add(struct sim *sim, struct node *node, struct lm_mix_item *item, unsigned n,
 		uint64_t now_us)
 {
-	unsigned taken = lm_mix_add(node->mix, item, n, now_us);
+	unsigned taken;
 
+	weakness_round(&node->weakness, item, n);
+	taken = lm_mix_add(node->mix, item, n, now_us);
+	weakness_add(&node->weakness, item, taken);
 	node->came += now_us >= sim->settled_us ? taken : 0;
 	for (unsigned i = taken; i < n; i++)
 		packet_done(sim, place_in(&item[i]), PACKET_LOST, now_us);
@@ -248,6 +253,7 @@ static void take_due(struct sim *sim, struct node *node, uint64_t now_us)
 
 	do {
 		n = lm_mix_take(node->mix, item, LM_BURST, now_us);
+		weakness_swap(&node->weakness, item, n);
 		for (unsigned i = 0; i < n; i++) {
 			uint32_t place = place_in(&item[i]);
 

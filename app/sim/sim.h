@@ -41,6 +41,7 @@ struct sim_params {
 	uint32_t jitter_us;  /* and uniformly up to so much more; <= 1000 * latency_us */
 	uint32_t held_max;   /* packets that a mix holds at most */
 	uint32_t live_max;   /* packets on their way in the whole network at most */
+	unsigned weakness;   /* enum weakness_kind, of every node; test builds */
 };
 
 struct sim;

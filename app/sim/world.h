@@ -7,6 +7,7 @@
 #include "lm_cover.h"
 #include "routes.h"
 #include "sim.h"
+#include "weakness.h"
 
 enum own_cover { OWN_LOOP, OWN_DROP, OWN_COVERS };
 
@@ -23,6 +24,7 @@ struct node {
 	double held_sum, held_square;
 	uint64_t came, left; /* after the settling */
 	void *mix_memory, *pacer_memory;
+	struct weakness weakness;
 };
 
 /* A Poisson process of all clients together, which is that of each, drawn uniformly each time. */
