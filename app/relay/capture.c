@@ -156,14 +156,16 @@ static void write_delivery(struct replay *replay, struct rte_mbuf *mbuf)
 static void settle(struct replay *replay)
 {
 	struct relay *relay = replay->relay;
+	bool timed = relay->shared.timed;
 	struct rte_mbuf *mbuf;
 	unsigned moved;
 
 	do {
 		moved = cover_step(relay, replay->now_us, relay_quiet_us(relay));
-		moved += mixer_step(&relay->mixer, replay->now_us);
+		moved += (timed ? mixer_step_timed : mixer_step)(&relay->mixer, replay->now_us);
 		for (unsigned i = 0; i < relay->workers; i++) {
-			moved += worker_step(relay->worker[i], replay->now_us);
+			moved += (timed ? worker_step_timed : worker_step)(relay->worker[i],
+									   replay->now_us);
 			while (rte_ring_dequeue(relay->rings.tx[i], (void **)&mbuf) == 0)
 				write_frame(replay, mbuf);
 		}

@@ -12,7 +12,7 @@
 static const char *const may_change[] = {
 	"topology",       "services",     "mailboxes",          "cover.slack_us",
 	"link.clients",   "cover.window", "cover.warn_percent", "cover.pause_percent",
-	"cover.retry_us",
+	"cover.retry_us", "stages",
 };
 
 static bool row_may_change(const char *name)

@@ -153,6 +153,14 @@ static const struct lm_conf_key relay_keys[] = {
 		.offset = offsetof(struct relay_config, sandbox),
 		.help = "give up capabilities and unneeded system calls once the port is open",
 	},
+	{
+		.name = "stages",
+		.type = LM_CONF_BOOL,
+		.fallback = "false",
+		.offset = offsetof(struct relay_config, stages),
+		.help = "time the stages of workers and mixer, for /linemix/stages; SIGHUP "
+			"switches it",
+	},
 };
 
 const struct lm_conf_table relay_config_table = {

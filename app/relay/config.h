@@ -91,6 +91,7 @@ struct relay_config {
 	unsigned hardware_filter; /* enum config_filter */
 	char user[CONFIG_USER_MAX + 1];
 	bool sandbox;
+	bool stages; /* are timed */
 };
 
 /* The rows of struct node_config, for the table of a program whose struct S has it as member M. */

@@ -63,7 +63,7 @@ bool counters_print_json(FILE *to, const struct counters *counters, uint64_t hel
 	int64_t off = counters_off(counters, held);
 
 	fprintf(to,
-		"{\"received\": %" PRIu64 ", \"cover\": %" PRIu64 ", \"taken_over\": %" PRIu64
+		"\"received\": %" PRIu64 ", \"cover\": %" PRIu64 ", \"taken_over\": %" PRIu64
 		", \"sent\": %" PRIu64 ", \"delivered\": %" PRIu64 ", \"held\": %" PRIu64
 		", \"drops\": {",
 		counters->received, counters->cover, counters->taken_over, counters->sent,
@@ -71,6 +71,6 @@ bool counters_print_json(FILE *to, const struct counters *counters, uint64_t hel
 	for (unsigned i = LM_DROP_NONE + 1; i < LM_DROP_COUNT; i++)
 		fprintf(to, "%s\"%s\": %" PRIu64, i > 1 ? ", " : "", lm_drop_name((enum lm_drop)i),
 			counters->drop[i]);
-	fprintf(to, "}, \"off\": %" PRId64 ", \"closed\": %s}\n", off, off == 0 ? "true" : "false");
+	fprintf(to, "}, \"off\": %" PRId64 ", \"closed\": %s", off, off == 0 ? "true" : "false");
 	return off == 0;
 }

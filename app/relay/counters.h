@@ -43,5 +43,5 @@ int64_t counters_off(const struct counters *counters, uint64_t held);
 /* Prints the balance as one line; returns true if it closes. */
 LM_MUST_CHECK bool counters_print_balance(FILE *to, const struct counters *counters, uint64_t held);
 
-/* The same as one JSON object on a line. */
+/* The same as the members of a JSON object, without its braces. */
 LM_MUST_CHECK bool counters_print_json(FILE *to, const struct counters *counters, uint64_t held);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pcap/pcap.h>
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -422,6 +423,16 @@ unsigned feed_step(void *context, uint64_t now_us)
 	if (progress(feed, now_us) >= 1)
 		take_snapshot(feed, &feed->to, now_us);
 	return moved + (unsigned)(feed->next - before);
+}
+
+unsigned feed_step_timed(void *context, uint64_t now_us)
+{
+	struct feed *feed = context;
+	uint64_t from = rte_rdtsc();
+	unsigned moved = feed_step(feed, now_us);
+
+	stage_count(&feed->relay->feed_time, rte_rdtsc() - from, moved);
+	return moved;
 }
 
 bool feed_done(const struct feed *feed)

@@ -50,6 +50,9 @@ void feed_watch(struct feed *feed, const struct lcore *lcores);
 /* One step at time now_us: takes what was sent, offers what is due. Returns how much it moved. */
 unsigned feed_step(void *feed, uint64_t now_us);
 
+/* The same, and counts the cycles it takes in relay->feed_time. */
+unsigned feed_step_timed(void *feed, uint64_t now_us);
+
 /* True when all has been offered and the receive rings are empty. */
 LM_MUST_CHECK bool feed_done(const struct feed *feed);
 

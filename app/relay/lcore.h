@@ -16,15 +16,19 @@ struct lcore {
 	unsigned steps;
 	struct {
 		unsigned (*run)(void *context, uint64_t now_us);
+		unsigned (*timed)(void *context, uint64_t now_us); /* while stages are timed */
 		void *context;
 	} step[LCORE_STEPS];
 	bool spin;               /* when idle; else yield, and sleep a little when idle for long */
 	const uint64_t *slot_us; /* when the mixer's next slot comes; NULL: no padding */
 	const struct shared *shared;
 	struct rte_rcu_qsbr *qsbr;
-	uint64_t loops, busy_loops; /* written by the lcore, read by telemetry */
-	pthread_t thread;           /* 0 before the first round */
-	bool returned;              /* for polling_join */
+	/* written by the lcore, read by telemetry */
+	uint64_t loops, busy_loops;
+	uint64_t busy_cycles;    /* in rounds that moved something */
+	struct lcore_time *time; /* while stages are timed */
+	pthread_t thread;        /* 0 before the first round */
+	bool returned;           /* for polling_join */
 };
 
 /* Microseconds of the time-stamp counter: what polling lcores use as now_us. */

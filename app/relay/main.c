@@ -4,6 +4,7 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <rte_cycles.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "feed.h"
 #include "relay.h"
 #include "sandbox.h"
+#include "timed.h"
 
 #define EXIT_USAGE 2
 
@@ -30,13 +32,14 @@ enum {
 	OPTION_CHECK,
 	OPTION_DESCRIBE,
 	OPTION_SEED,
+	OPTION_STAGES,
 	OPTION_JSON,
 };
 
 struct options {
 	const char *config, *replay, *out, *seed;
 	struct feed_options feed;
-	bool check, describe, json;
+	bool check, describe, json, stages;
 };
 
 static const struct argp_option option_list[] = {
@@ -71,6 +74,8 @@ static const struct argp_option option_list[] = {
 	 0},
 	{"feed-thrown", OPTION_FEED_THROWN, "N", 0,
 	 "The same: frames that the feeder makes and throws away, for comparison", 0},
+	{"stages", OPTION_STAGES, NULL, 0,
+	 "With --feed or --replay: time the stages, as `stages: true` in the configuration", 0},
 	{"json", OPTION_JSON, NULL, 0, "Print the balance as JSON", 0},
 #ifdef LM_TEST_BUILD
 	{"seed", OPTION_SEED, "HEX", 0,
@@ -149,6 +154,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_JSON:
 		options->json = true;
 		break;
+	case OPTION_STAGES:
+		options->stages = true;
+		break;
 	case OPTION_SEED:
 		options->seed = argument;
 		break;
@@ -164,6 +172,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--seed goes with --replay");
 		if (options->feed.path && options->replay)
 			argp_error(state, "--feed and --replay exclude each other");
+		if (options->stages && !options->feed.path && !options->replay)
+			argp_error(state, "--stages goes with --feed or --replay; a relay on its "
+					  "port has `stages: true` in its configuration");
 		break;
 	default:
 		return parse_feed(key, argument, state);
@@ -197,6 +208,23 @@ static int use_seed(const char *hex, struct lm_error *err)
 }
 #endif
 
+/* As one JSON object on a line, with the times of stages where they were taken. */
+static bool print_books(const struct relay *relay, const struct counters *total, uint64_t held)
+{
+	struct stage_times times;
+	bool closed;
+
+	putchar('{');
+	closed = counters_print_json(stdout, total, held);
+	if (relay->shared.timed) {
+		timed_all(&times, relay);
+		printf(", \"stages\": ");
+		stage_times_print_json(stdout, &times, rte_get_tsc_hz());
+	}
+	printf("}\n");
+	return closed;
+}
+
 /* Prints the books; -EPROTO if they do not close. */
 static int print_balance(const struct relay *relay, bool json, struct lm_error *err)
 {
@@ -205,7 +233,7 @@ static int print_balance(const struct relay *relay, bool json, struct lm_error *
 	bool closed;
 
 	relay_books(relay, &total, &held);
-	closed = json ? counters_print_json(stdout, &total, held)
+	closed = json ? print_books(relay, &total, held)
 		      : counters_print_balance(stdout, &total, held);
 	fflush(stdout);
 	if (closed && __atomic_load_n(&relay->alarm_books, __ATOMIC_RELAXED) > 0)
@@ -326,6 +354,7 @@ int main(int argc, char **argv)
 		rc = use_seed(options.seed, &err);
 	if (rc == 0)
 		rc = relay_config_load(&config, options.config, &err);
+	config.stages |= options.stages;
 	if (rc == 0)
 		rc = run(&relay, &config, &options, &err);
 	if (rc != 0)

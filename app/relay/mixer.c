@@ -10,6 +10,7 @@
  */
 #include "mixer.h"
 
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 
 static void drop(struct mixer *mixer, struct rte_mbuf *mbuf, enum lm_drop reason)
@@ -241,26 +242,77 @@ static void publish(struct mixer *mixer)
 	__atomic_store_n(&mixer->held, held, __ATOMIC_RELAXED);
 }
 
-unsigned mixer_step(void *context, uint64_t now_us)
+static void begin(struct mixer *mixer, uint64_t now_us)
 {
-	struct mixer *mixer = context;
-	enum phase phase = __atomic_load_n(&mixer->shared->phase, __ATOMIC_RELAXED);
+	mixer->now_us = now_us;
+	mixer->phase = __atomic_load_n(&mixer->shared->phase, __ATOMIC_RELAXED);
+	if (!mixer->draining && mixer->phase == PHASE_DRAIN)
+		drain(mixer);
+}
+
+static unsigned take_all(struct mixer *mixer)
+{
+	unsigned moved = 0;
+
+	for (unsigned i = 0; i < mixer->workers; i++)
+		moved += take_from_worker(mixer, mixer->worker[i], mixer->now_us);
+	return moved;
+}
+
+static unsigned cover_all(struct mixer *mixer)
+{
+	unsigned moved = clear_expired(mixer);
+
+	for (unsigned kind = 0; mixer->phase == PHASE_RUN && kind < COVER_KINDS; kind++)
+		moved += add_due(mixer, kind, mixer->now_us);
+	return moved;
+}
+
+static unsigned give_all(struct mixer *mixer)
+{
 	bool waits = __atomic_load_n(&mixer->shared->waits, __ATOMIC_RELAXED);
 	unsigned moved = 0;
 
-	mixer->now_us = now_us;
-	if (!mixer->draining && phase == PHASE_DRAIN)
-		drain(mixer);
-	for (unsigned i = 0; i < mixer->workers; i++)
-		moved += take_from_worker(mixer, mixer->worker[i], now_us);
-	moved += clear_expired(mixer);
-	for (unsigned kind = 0; phase == PHASE_RUN && kind < COVER_KINDS; kind++)
-		moved += add_due(mixer, kind, now_us);
-	for (unsigned i = 0; i < mixer->workers && phase < PHASE_KEEP && !waits; i++)
-		moved += mixer->pacer ? give_paced(mixer, phase, now_us)
-				      : give_due(mixer, phase, now_us);
-	if (phase <= PHASE_CLOSED) /* a batch that waits at a stop gets its company too */
-		moved += add_company(mixer, now_us);
+	for (unsigned i = 0; i < mixer->workers && mixer->phase < PHASE_KEEP && !waits; i++)
+		moved += mixer->pacer ? give_paced(mixer, mixer->phase, mixer->now_us)
+				      : give_due(mixer, mixer->phase, mixer->now_us);
+	if (mixer->phase <= PHASE_CLOSED) /* a batch that waits at a stop gets its company too */
+		moved += add_company(mixer, mixer->now_us);
+	return moved;
+}
+
+static unsigned (*const parts[])(struct mixer *) = {take_all, cover_all, give_all};
+
+_Static_assert(LM_COUNT(parts) == LM_COUNT(((struct mixer *)0)->time), "those of stages.h");
+
+unsigned mixer_step(void *context, uint64_t now_us)
+{
+	struct mixer *mixer = context;
+	unsigned moved = 0;
+
+	begin(mixer, now_us);
+	for (unsigned i = 0; i < LM_COUNT(parts); i++)
+		moved += parts[i](mixer);
+	publish(mixer);
+	return moved;
+}
+
+unsigned mixer_step_timed(void *context, uint64_t now_us)
+{
+	struct mixer *mixer = context;
+	unsigned moved = 0;
+	uint64_t from;
+
+	begin(mixer, now_us);
+	from = rte_rdtsc();
+	for (unsigned i = 0; i < LM_COUNT(parts); i++) {
+		unsigned n = parts[i](mixer);
+		uint64_t to = rte_rdtsc();
+
+		stage_count(&mixer->time[i], to - from, n);
+		moved += n;
+		from = to;
+	}
 	publish(mixer);
 	return moved;
 }

@@ -28,12 +28,17 @@ struct mixer {
 	uint32_t held;          /* published for readers: packets in mix and pacer */
 	uint64_t slot_us;       /* the same: when the next slot comes; without a pacer nothing */
 	bool draining;
-	uint64_t now_us; /* of the last step */
+	uint64_t now_us;  /* of the last step */
+	enum phase phase; /* in it */
 	struct counters count;
+	struct stage_time time[STAGE_MIX_GIVE - STAGE_MIX_TAKE + 1];
 };
 
 /* One step at time now_us: take from the rings, give what is due. Returns how much it moved. */
 unsigned mixer_step(void *mixer, uint64_t now_us);
+
+/* The same, and counts the cycles that each part takes. */
+unsigned mixer_step_timed(void *mixer, uint64_t now_us);
 
 /* When mixer_step has something to do, if nothing is handed over: for a virtual clock. */
 uint64_t mixer_next_us(const struct mixer *mixer);

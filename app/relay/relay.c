@@ -456,6 +456,7 @@ int relay_build(struct relay *relay, int socket, uint64_t now_us, struct lm_erro
 	if (!relay->sink.ring || !relay->tap.to_kernel || !relay->tap.from_kernel)
 		return no_memory("rings", err);
 	relay->workers = relay->config->node.cpus.workers_count;
+	relay->shared.timed = relay->config->stages;
 	rc = make_sessions(relay, socket, lm_clock_us(), err);
 	for (unsigned i = 0; rc == 0 && i < relay->workers; i++)
 		rc = make_worker(relay, i, socket, err);

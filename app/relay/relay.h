@@ -42,6 +42,8 @@ struct relay {
 	struct worker *worker[CONFIG_WORKERS];
 	struct mixer mixer;
 	struct cover cover;
+	struct lcore_time lcore_time[EAL_POLLING_MAX]; /* of polling lcore i + 1 */
+	struct stage_time feed_time;                   /* of a feeder's lcore */
 	struct sink sink;
 	struct tap tap;
 	struct lm_secret *link_secret; /* NULL: links carry bare packets */

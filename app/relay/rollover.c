@@ -114,6 +114,7 @@ static int go(struct run *run, struct reload *next, struct lm_error *err)
 	if (next->services)
 		free((void *)(uintptr_t)services);
 	reload_finish(relay, next);
+	__atomic_store_n(&relay->shared.timed, relay->config->stages, __ATOMIC_RELAXED);
 	if (enters)
 		timing_enter(&run->rollover.timing);
 	run->rollover.due = true;

@@ -198,12 +198,14 @@ static int make_qsbr(struct run *run, struct lm_error *err)
 	return 0;
 }
 
-static void place(struct run *run, unsigned index, unsigned (*step)(void *, uint64_t),
-		  void *context)
+typedef unsigned step(void *context, uint64_t now_us);
+
+static void place(struct run *run, unsigned index, step *plain, step *timed, void *context)
 {
 	struct lcore *lcore = &run->lcore[index];
 
-	lcore->step[lcore->steps].run = step;
+	lcore->step[lcore->steps].run = plain;
+	lcore->step[lcore->steps].timed = timed;
 	lcore->step[lcore->steps++].context = context;
 }
 
@@ -212,17 +214,19 @@ static int launch(struct run *run, struct lm_error *err)
 	struct relay *relay = run->relay;
 
 	for (unsigned i = 0; i < relay->workers; i++)
-		place(run, relay->plan.worker_lcore[i], worker_step, relay->worker[i]);
-	place(run, relay->plan.mixer_lcore, mixer_step, &relay->mixer);
+		place(run, relay->plan.worker_lcore[i], worker_step, worker_step_timed,
+		      relay->worker[i]);
+	place(run, relay->plan.mixer_lcore, mixer_step, mixer_step_timed, &relay->mixer);
 	if (run->feed) {
 		feed_watch(run->feed, run->lcore);
-		place(run, run->feed_lcore, feed_step, run->feed);
+		place(run, run->feed_lcore, feed_step, feed_step_timed, run->feed);
 	}
 	for (unsigned i = 0; i < relay->plan.lcores; i++) {
 		struct lcore *lcore = &run->lcore[i];
 
 		lcore->index = i;
 		lcore->spin = relay->plan.spin[i];
+		lcore->time = &relay->lcore_time[i];
 		lcore->slot_us = relay->mixer.pacer ? &relay->mixer.slot_us : NULL;
 		lcore->shared = &relay->shared;
 		lcore->qsbr = run->qsbr;

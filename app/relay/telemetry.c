@@ -7,6 +7,7 @@
 #include "telemetry.h"
 
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_telemetry.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "telemetry_links.h"
 #include "telemetry_node.h"
+#include "telemetry_stages.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct relay *the_relay; /* NULL: nobody is answered */
@@ -157,6 +159,8 @@ static void add_lcores(const struct relay *relay, struct rte_tel_data *data)
 {
 	char name[32];
 
+	_Static_assert(3 * EAL_POLLING_MAX + 1 <= RTE_TEL_MAX_DICT_ENTRIES, "all find room");
+	rte_tel_data_add_dict_u64(data, "tsc_hz", rte_get_tsc_hz());
 	for (unsigned i = 0; i < relay->plan.lcores; i++) {
 		const struct lcore *lcore = &the_lcores[i];
 
@@ -164,6 +168,8 @@ static void add_lcores(const struct relay *relay, struct rte_tel_data *data)
 		add_count(data, name, &lcore->loops);
 		snprintf(name, sizeof(name), "cpu_%u_busy_loops", relay->plan.cpu[i]);
 		add_count(data, name, &lcore->busy_loops);
+		snprintf(name, sizeof(name), "cpu_%u_busy_cycles", relay->plan.cpu[i]);
+		add_count(data, name, &lcore->busy_cycles);
 	}
 }
 
@@ -242,6 +248,20 @@ static int on_replay(const char *command, const char *parameters, struct rte_tel
 	return answer(data, telemetry_add_replay);
 }
 
+static int on_stages(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	int rc = -1;
+
+	(void)command;
+	pthread_mutex_lock(&lock);
+	if (the_relay) {
+		rte_tel_data_start_dict(data);
+		rc = telemetry_add_stages(data, the_relay, parameters);
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
 /* The number after the comma; 0 if there is none. */
 static uint32_t number(const char *parameters)
 {
@@ -313,10 +333,10 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"/linemix/stats", on_stats, "The relay's books. No parameters."},
-	{"/linemix/lcores", on_lcores,
-	 "Rounds and busy rounds by CPU. No parameters."},
+	{"/linemix/lcores", on_lcores, "Rounds, busy ones and their cycles by CPU. No parameters."},
 	{"/linemix/bursts", on_bursts, "Bursts that were peeled, by size. No parameters."},
 	{"/linemix/padding", on_padding, "Slots of links by their lateness. No parameters."},
+	{"/linemix/stages", on_stages, "Cycles by stage. Parameter: one worker's number."},
 	{"/linemix/node", on_node, "The node, its epoch and its network. No parameters."},
 	{"/linemix/replay", on_replay, "How full the replay sets are. No parameters."},
 	{"/linemix/links", on_links, "Ids of neighbours. Parameter: place to go on at."},

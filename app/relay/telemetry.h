@@ -3,7 +3,8 @@
  * The relay's counters over DPDK telemetry: totals only, never anything about one packet.
  *
  *   /linemix/stats    the books, own loops, frames of the kernel, missed frames, readiness
- *   /linemix/lcores   what runs where, and the busy share of each lcore's rounds
+ *   /linemix/lcores   what runs where; of each lcore rounds, busy ones and cycles in those
+ *   /linemix/stages   cycles by stage, of all workers and the mixer; with a number: of one worker
  *   /linemix/bursts   how large the bursts are that are peeled together
  *   /linemix/node     who the node is, its epoch, and how many neighbours of each layer are reached
  *   /linemix/replay   how full the replay sets are

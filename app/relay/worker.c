@@ -4,6 +4,8 @@
  */
 #include "worker.h"
 
+#include <rte_cycles.h>
+
 static unsigned (*const stages[])(struct worker *) = {
 	stage_rx,     /* NIC queue -> what has arrived */
 	stage_open,   /* frames of links with sessions: verified, decrypted, may they come here? */
@@ -12,9 +14,12 @@ static unsigned (*const stages[])(struct worker *) = {
 	stage_peel,   /* X25519, tag, command, payload; in place */
 	stage_replay, /* seen before? */
 	stage_route,  /* where it goes -> ring to the mixer */
-	stage_tx,     /* ring from the mixer -> outer headers -> NIC queue */
+	stage_seal,   /* ring from the mixer -> link frames, outer headers */
+	stage_tx,     /* -> NIC queue */
 	stage_kernel, /* frames of the kernel -> NIC queue */
 };
+
+_Static_assert(LM_COUNT(stages) == STAGE_KERNEL + 1, "the stages of stages.h, in their order");
 
 void worker_publish(struct worker *worker)
 {
@@ -26,17 +31,42 @@ void worker_publish(struct worker *worker)
 	__atomic_store_n(&worker->held, unpeeled + unsent, __ATOMIC_RELAXED);
 }
 
+static void begin(struct worker *worker, uint64_t now_us)
+{
+	worker->now_us = now_us;
+	worker->view = __atomic_load_n(&worker->shared->view, __ATOMIC_ACQUIRE);
+	worker->filling = NULL;
+	worker->peeled = NULL;
+}
+
 unsigned worker_step(void *context, uint64_t now_us)
 {
 	struct worker *worker = context;
 	unsigned moved = 0;
 
-	worker->now_us = now_us;
-	worker->view = __atomic_load_n(&worker->shared->view, __ATOMIC_ACQUIRE);
-	worker->filling = NULL;
-	worker->peeled = NULL;
+	begin(worker, now_us);
 	for (unsigned i = 0; i < LM_COUNT(stages); i++)
 		moved += stages[i](worker);
+	worker_publish(worker);
+	return moved;
+}
+
+unsigned worker_step_timed(void *context, uint64_t now_us)
+{
+	struct worker *worker = context;
+	unsigned moved = 0;
+	uint64_t from;
+
+	begin(worker, now_us);
+	from = rte_rdtsc();
+	for (unsigned i = 0; i < LM_COUNT(stages); i++) {
+		unsigned n = stages[i](worker);
+		uint64_t to = rte_rdtsc();
+
+		stage_count(&worker->time[i], to - from, n);
+		moved += n;
+		from = to;
+	}
 	worker_publish(worker);
 	return moved;
 }

@@ -20,6 +20,7 @@
 #include "services.h"
 #include "sessions.h"
 #include "share.h"
+#include "stages.h"
 #include "view.h"
 
 #define WORKER_BURSTS                                                               \
@@ -57,6 +58,7 @@ struct shared {
 	enum phase phase;                /* the same */
 	bool paused;                     /* own loops do not come back; the same, set by control */
 	bool waits;                      /* at the start, for next hops to be ready; the same */
+	bool timed;                      /* stages are timed; the same */
 	const struct services *services; /* the same */
 	struct lm_cover_table *loops;    /* own ones on their way */
 };
@@ -111,10 +113,14 @@ struct worker {
 	uint64_t bursts[WORKER_SIZES]; /* that were peeled, by size: [i] of 2^i packets at most */
 	uint64_t burst_packets;        /* in all of them */
 	struct counters count;
+	struct stage_time time[STAGE_KERNEL + 1];
 };
 
 /* One step at time now_us. Returns how much it moved: 0 means idle. */
 unsigned worker_step(void *worker, uint64_t now_us);
+
+/* The same, and counts the cycles that each stage takes. */
+unsigned worker_step_timed(void *worker, uint64_t now_us);
 
 /* Publishes what the worker owns; every step ends with it. */
 void worker_publish(struct worker *worker);
@@ -133,6 +139,7 @@ unsigned stage_admit(struct worker *worker);
 unsigned stage_peel(struct worker *worker);
 unsigned stage_replay(struct worker *worker);
 unsigned stage_route(struct worker *worker);
+unsigned stage_seal(struct worker *worker);
 unsigned stage_tx(struct worker *worker);
 unsigned stage_kernel(struct worker *worker);
 

@@ -29,12 +29,12 @@ class Telemetry:
         return self.ask(STATS)
 
     def ask(self, command):
-        """What the relay answers to a command, or None while it does not."""
+        """What the relay answers to a command (a parameter after a comma), or None while it does not."""
         try:
             if not self.socket:
                 self.connect()
             self.socket.send(command.encode())
-            return json.loads(self.socket.recv(1 << 20))[command]
+            return json.loads(self.socket.recv(1 << 20))[command.split(",")[0]]
         except (OSError, ValueError, KeyError, TypeError):
             self.close()
             return None

@@ -567,6 +567,8 @@ static void what_must_not_change_is_named(void **state)
 	next.node.cpus.idle = CONFIG_IDLE_SPIN;
 	assert_string_equal(changes_in_config(&now, &next), "cpus.idle");
 	next.node.cpus.idle = CONFIG_IDLE_AUTO;
+	next.stages = true; /* may change */
+	assert_null(changes_in_config(&now, &next));
 	next.node.authority_count = 1;
 	assert_string_equal(changes_in_config(&now, &next), "authorities");
 	now.node.authority_count = 1;
