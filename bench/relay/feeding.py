@@ -4,6 +4,8 @@ network in a folder, configurations, captures of what gateways send, and the run
 
 What a program prints on stderr stays in a log; where it fails, the error names what failed and the log.
 """
+import ipaddress
+import itertools
 import json
 import os
 import pathlib
@@ -26,7 +28,8 @@ port: {{device: "{device}", rx_descriptors: {descriptors}, tx_descriptors: 4096}
 cpus: {{workers: {workers}, mixer: {mixer}, control: {control}, idle: {idle}}}
 memory: {{megabytes: {megabytes}}}
 limits: {{held: {held}, ring: {ring}, replay: {replay}}}
-{extra}"""
+{extra}
+"""
 
 PCAP_HEADER = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)  # microseconds, Ethernet
 RECORD = 16  # bytes before each frame
@@ -43,19 +46,32 @@ def folder_in_memory(name):
 
 
 class Network:
-    """A made-up network of one layer, whose files live in a folder; node 1 is a gateway, 11 a mix."""
+    """A made-up network of one layer, whose files live in a folder; node 1 is a gateway, `mix` its
+    mix: 11 where there are no more than ten gateways."""
 
-    def __init__(self, build, folder, name, *options, run_under=()):
-        """options: of linemix-gen network. run_under: the command to start relays with."""
+    def __init__(self, build, folder, name, *options, run_under=(), static_macs=True,
+                 log=None):
+        """options: of linemix-gen network. run_under: the command to start relays with. static_macs:
+        link-layer addresses stand in the topology; else kernels find them out. log: the file that keeps
+        what programs print on stderr; else one in the folder."""
         self.build, self.folder = pathlib.Path(build).resolve(), pathlib.Path(folder)
         self.prefix = f"linemix-{name}-{os.getpid()}"
         self.run_under = list(run_under)
         self.gen = self.build / "app/gen/linemix-gen"
         self.relay = self.build / "app/relay/linemix-relay"
         self.bounds = self.build / "tests/system/relay-bounds"
-        self.log = self.folder / "log.txt"
-        self.run(self.gen, "network", "--static-macs", "--layers", 1, *options, "--out", self.folder)
+        self.log = log or self.folder / "log.txt"
+        self.run(self.gen, "network", *(["--static-macs"] if static_macs else []), "--layers", 1,
+                 *options, "--out", self.folder)
         self.authorities = (self.folder / "authorities.yaml").read_text()
+        _, document = (self.folder / "topology.json").read_text().split("\n\n", 1)
+        self.nodes = json.loads(document)["nodes"]
+        self.mix = next(node["id"] for node in self.nodes if node["role"] == "mix")
+
+    def gateways(self):
+        """The gateways' IPv4 addresses, 4 bytes each."""
+        return [ipaddress.IPv4Address(node["addresses"][0]["ip"]).packed for node in self.nodes
+                if node["role"] == "gateway"]
 
     def run(self, *command, seconds=600, accept=(0,)):
         """Runs a program to its end and gives what it printed."""
@@ -152,7 +168,7 @@ def with_random_key(record):
 
 
 def from_source(record, source):
-    """The same frame from another IPv4 address (4 bytes), with its header's checksum."""
+    """The same frame from another IPv4 address (4 bytes); UDP without a checksum."""
     at = RECORD + 14
     header = bytearray(record[at:at + 20])
     header[10:12] = b"\0\0"
@@ -160,7 +176,17 @@ def from_source(record, source):
     total = sum(struct.unpack(">10H", header))
     total = (total & 0xffff) + (total >> 16)
     struct.pack_into(">H", header, 10, ~(total + (total >> 16)) & 0xffff)
-    return record[:at] + bytes(header) + record[at + 20:]
+    udp = at + 20
+    return record[:at] + bytes(header) + record[udp:udp + 6] + b"\0\0" + record[udp + 8:]
+
+
+def from_sources(capture, sources, out):
+    """Writes a capture of the same frames from these addresses in turns."""
+    with open(out, "wb") as file:
+        file.write(PCAP_HEADER)
+        for record, source in zip(records(capture), itertools.cycle(sources)):
+            file.write(from_source(record, source))
+    return out
 
 
 # ---- Command line ----

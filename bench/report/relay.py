@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The relay without a wire: a feeder gives it prepared packets from memory, through rings in place of a
+NIC; and the cycles that each of its stages takes of them.
+
+Trials of all settings take turns, and right before each the same CPU peels bursts with nothing around
+(bench/micro) and multiplies points with libsodium. So both ratios are of one moment: they hold where
+the clock or a neighbour changes from trial to trial. Cycles are of CPU time, which other programs on
+the same CPUs do not add to.
+"""
+import dataclasses
+import sys
+
+import machine
+from model import WIRE_OVERHEAD
+
+sys.path.insert(0, str(machine.TREE / "bench/relay"))
+import feeding
+
+PROFILES = {"small": 0, "large": 1}
+# Nothing comes from outside, and keys are of this process alone.
+EXTRA = "runtime: none\nsandbox: false"
+TRIAL_SECONDS = 2.2  # with its start, and the peeling before it
+BURSTS = (1, 8, 16, 32, 64)
+WORKER_STAGES = ("rx", "open", "share", "admit", "peel", "replay", "route", "seal", "tx", "kernel")
+MIXER_STAGES = ("mix_take", "mix_cover", "mix_give")
+PACKET_LEN = {"small": 1348, "large": 8580}
+HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP
+LINK = 36
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What one trial runs with."""
+    profile: str = "small"
+    links: bool = False
+    workers: int = 1
+    burst: int = 64
+    forward: bool = False  # no mixing, no cryptography: frames go out as they came
+    held: int = 0  # packets that the mixer holds meanwhile
+    replay: int = 8388608  # tags that the replay set has room for
+    neighbours: int = 1  # gateways that send, besides the first
+
+    @property
+    def name(self):
+        kind = "forward" if self.forward else "links" if self.links else "bare"
+        more = "".join(f".{key}{value}" for key, value, usual in (
+            ("held", self.held, 0), ("replay", self.replay, 8388608),
+            ("neighbours", self.neighbours, 1)) if value != usual)
+        return f"{self.profile}.{kind}.workers{self.workers}.burst{self.burst}{more}"
+
+    @property
+    def frame_len(self):
+        return PACKET_LEN[self.profile] + HEADERS + (LINK if self.links else 0)
+
+
+def gbit(setting, packets):
+    """What so many packets a second are on a wire."""
+    return packets * 8 * (setting.frame_len + WIRE_OVERHEAD) / 1e9
+
+
+# ---- One trial ----
+
+
+class Peel:
+    """bench/micro's peeling of bursts of 64 on the fastest backend, and libsodium in turns with it."""
+
+    def __init__(self, context):
+        self.context, self.backend = context, None
+
+    def measure(self, profile):
+        found = self.context.run_micro("--filter", f"peel.profile{PROFILES[profile]}", "--burst", 64,
+                                       *(["--backend", self.backend] if self.backend else []),
+                                       samples=15)
+        lines = [line for line in found[1:] if line["n"] == 64]
+        best = min(lines, key=lambda line: line["cycles_per_item"])
+        self.backend = best["backend"]
+        return {"hz": found[0]["tsc_hz"], "peel": best["cycles_per_item"], "ratio": best["ratio"]}
+
+
+def stage_cycles(times, ran):
+    """Cycles of each stage for a packet that was peeled, and for one that was mixed. The counter goes on
+    while an lcore does not run: `ran` is the part of the time in which it did."""
+    peeled = times.get("peel_packets") or times.get("tx_packets") or 0
+    if not peeled:
+        return {}
+    return {stage: times[f"{stage}_cycles"] * ran / peeled
+            for stage in (*WORKER_STAGES, *MIXER_STAGES) if f"{stage}_cycles" in times}
+
+
+def read_trial(feed, books, peel):
+    """What a trial came to."""
+    each = feed["goodput_per_cpu_second"]
+    if not each or not feed["goodput_pps"]:
+        raise feeding.MeasurementError(f"nothing was peeled: {feed}")
+    ran = min(1.0, feed["goodput_pps"] / each)
+    stages = stage_cycles(books.get("stages", {}), ran)
+    return {"cycles": peel["hz"] / each, "pps": feed["goodput_pps"], "per_cpu": each,
+            "of_peel": each * peel["peel"] / peel["hz"],
+            "of_sodium": each * peel["peel"] / peel["hz"] * peel["ratio"],
+            "sodium": peel["peel"] * peel["ratio"], "hz": peel["hz"], "stages": stages,
+            "worker": sum(stages.get(stage, 0) for stage in WORKER_STAGES),
+            "mixer": sum(stages.get(stage, 0) for stage in MIXER_STAGES)}
+
+
+def lacks(context, setting):
+    """(what, why) of a setting that this relay cannot do, or None."""
+    if setting.burst != 64 and not context.can("--feed-burst"):
+        return "burst sizes", "linemix-relay has no --feed-burst"
+    if setting.forward and not context.can("--feed-forward"):
+        return "plain forwarding", "linemix-relay has no --feed-forward"
+    return None
+
+
+def feed_options(context, setting):
+    options = ["--stages"] if context.can("--stages") else []
+    if context.can("--feed-burst"):
+        options += ["--feed-burst", setting.burst]
+    return options + (["--feed-forward"] if setting.forward else [])
+
+
+class Trials:
+    """Runs settings in turns."""
+
+    def __init__(self, context):
+        self.context, self.peel = context, Peel(context)
+        self.captures = {}
+        self.packets = {"small": 20000, "large": 12000} if context.quick else \
+            {"small": 100000, "large": 40000}
+
+    def network(self, setting):
+        """held: packets stay for a mean delay in which so many come at about the rate that they have."""
+        options, name = [], ""
+        if setting.neighbours != 1:
+            options += ["--gateways", setting.neighbours, "--subnet", "10.77.0.0/16"]
+            name += f"neighbours{setting.neighbours}"
+        if setting.held:
+            options += ["--gateways", 1, "--mean-delay-us", setting.held * 25]  # of 40,000 a second
+            name += f"held{setting.held}"
+        return self.context.network(setting.profile, name, *options)
+
+    def capture(self, setting):
+        """The packets of a setting, built when first asked for."""
+        net = self.network(setting)
+        if net not in self.captures:
+            net.configure(1)
+            path = net.capture(1, max(self.packets[setting.profile], 2 * setting.held))
+            if setting.neighbours != 1:
+                path = feeding.from_sources(path, net.gateways(), net.folder / "from-all.pcap")
+            self.captures[net] = path
+        return self.captures[net]
+
+    def configure(self, setting):
+        net, cpus = self.network(setting), self.context.workers
+        workers = cpus[:setting.workers]
+        other = cpus[min(setting.workers, len(cpus) - 1)]
+        net.configure(net.mix, workers, mixer=other, links=setting.links, replay=setting.replay,
+                      held=max(131072, 4 * setting.held),
+                      megabytes=4096 if setting.profile == "large" else 2048, extra=EXTRA)
+
+    def one(self, setting):
+        """One trial, as read_trial gives it."""
+        net, capture = self.network(setting), self.capture(setting)
+        self.configure(setting)
+        peel = self.peel.measure(setting.profile)
+        feed, books = net.feed(net.mix, capture, *feed_options(self.context, setting),
+                              rate=0 if self.context.can("--feed-burst") else peel["hz"] / peel["peel"])
+        return read_trial(feed, books, peel)
+
+    def rounds(self, settings, rounds, section):
+        """{setting: [trial ...]}, in turns; a setting that fails is said, and left out from then on."""
+        found = {setting: [] for setting in settings}
+        for setting in settings:
+            seconds = self.packets[setting.profile] * 1.2e-4
+            with self.context.progress.step(f"{section}: packets for {setting.name}", seconds):
+                self.attempt(found, setting, section, self.capture)
+        for number in range(rounds):
+            for setting in list(found):
+                with self.context.progress.step(f"{section}: {setting.name}, {number + 1} of {rounds}",
+                                                TRIAL_SECONDS):
+                    trial = self.attempt(found, setting, section, self.one)
+                if trial:
+                    found[setting].append(trial)
+        return found
+
+    def attempt(self, found, setting, section, do):
+        if setting not in found:
+            return None
+        try:
+            return do(setting)
+        except feeding.MeasurementError as error:
+            self.context.report.failed(section, setting.name, str(error))
+            del found[setting]
+            return None

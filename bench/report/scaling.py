@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The section of scaling: what a packet costs by workers, burst size, packets held, the replay set's size and
+the number of neighbours; and what the model (model.py) makes of that for lines of 10 to 200 Gb/s."""
+import dataclasses
+
+from figures import NEITHER, short
+import model
+import noise
+import plots
+import relay
+import text
+import without_wire
+from relay import Setting
+
+NAME, TITLE = "scaling", "Scaling"
+NEEDS = ("relay",)  # its workers and bursts
+AXES = {
+    "held": "packets that the mixer holds",
+    "replay": "tags that the replay set has room for",
+    "neighbours": "neighbours that send",
+}
+QUICK = {"held": (16384,), "replay": (1 << 25,), "neighbours": (64,)}
+WHOLE = {"held": (4096, 16384, 65536), "replay": (1 << 17, 1 << 20, 1 << 25, 1 << 27),
+         "neighbours": (4, 16, 64, 256)}
+BASE = Setting()
+
+
+def settings(context):
+    """Along each axis from the usual setting, which takes turns with all."""
+    found = [BASE]
+    for axis, values in (QUICK if context.quick else WHOLE).items():
+        found += [dataclasses.replace(BASE, **{axis: value}) for value in values]
+    # with sessions each neighbour has keys and counters of its own
+    found.append(dataclasses.replace(BASE, links=True))
+    found += [dataclasses.replace(BASE, links=True, neighbours=value)
+              for value in (QUICK if context.quick else WHOLE)["neighbours"]]
+    return context.possible(NAME, found)
+
+
+def more_workers(context):
+    """Settings with more workers than two, where there are CPUs for them: they check the model."""
+    counts = [count for count in (4, 8, 16, 32, 64) if count <= len(context.workers) - 1]
+    return context.possible(NAME, [Setting(profile, links, workers=count) for count in counts
+                                   for profile in ("small", "large") for links in (False, True)])
+
+
+def rounds(context):
+    return context.options.rounds or (2 if context.quick else 7)
+
+
+def expect(context):
+    count = len(settings(context)) + len(more_workers(context))
+    return count * rounds(context) * relay.TRIAL_SECONDS + 3 * relay.Trials(context).packets["small"] * 1.2e-4
+
+
+def measure(context):
+    before = noise.now()
+    trials = context.trials().rounds(settings(context) + more_workers(context), rounds(context), NAME)
+    watched = noise.between(before, noise.now())
+    for setting, found in trials.items():
+        if found:
+            without_wire.add_figures(context.report, setting, found, watched, NAME)
+    add_ratios(context.report, trials, watched)
+    context.report.details[NAME] = {
+        "settings": {setting.name: without_wire.vars_of(setting)
+                     for setting, found in trials.items() if found}, "watched": vars(watched)}
+
+
+def add_ratios(report, trials, watched):
+    """What each setting costs over the usual one of the same round and kind of links."""
+    for setting, found in trials.items():
+        usual = trials.get(dataclasses.replace(BASE, links=setting.links))
+        if not usual or setting in (BASE, dataclasses.replace(BASE, links=True)) or setting.workers > 1:
+            continue
+        # of rates over peeling alone, right before: both trials' own moments
+        ratios = [one["of_peel"] / other["of_peel"] for one, other in zip(usual, found)]
+        report.add(f"{NAME}.{setting.name}.dearer", "ratio", NEITHER, ratios, watched)
+
+
+# ---- The model ----
+
+
+def cost(report, name, part):
+    """Cycles of a packet in a part (worker or mixer), from stages; of a worker from CPU time without."""
+    figure = report.get(f"relay.{name}.{part}_cycles")
+    if not figure and part == "worker":
+        figure = report.get(f"relay.{name}.cycles")
+    return figure
+
+
+def worker_costs(report, profile, kind):
+    """{workers: Figure}, of bursts of 64, from both sections."""
+    found = {}
+    for section in ("relay", NAME):
+        for name, values in report.details.get(section, {}).get("settings", {}).items():
+            usual = all(f".{axis}" not in name for axis in AXES)
+            if name.startswith(f"{profile}.{kind}.") and values["burst"] == 64 and usual:
+                figure = report.get(f"{section}.{name}.worker_cycles") or \
+                    (report.get(f"{section}.{name}.cycles") if values["workers"] == 1 else None)
+                if figure:
+                    found.setdefault(values["workers"], figure)
+    return found
+
+
+def lines(report, hz):
+    """[(profile, kind, contention, measured workers, Need) ...] for all that was measured."""
+    found = []
+    for profile in ("small", "large"):
+        for kind in ("bare", "links"):
+            costs = worker_costs(report, profile, kind)
+            if 1 not in costs:
+                continue
+            contention = model.fit_contention({count: figure.median for count, figure in costs.items()})
+            low, high, _ = costs[1].interval
+            mixer = cost(report, f"{profile}.{kind}.workers1.burst64", "mixer")
+            frame_len = Setting(profile, kind == "links").frame_len
+            for gbit in model.LINES_GBIT:
+                found.append((profile, kind, contention, max(costs), model.need(
+                    gbit, frame_len, costs[1].median, mixer.median if mixer else 0.0, hz, contention,
+                    max(costs), (low, high))))
+    return found
+
+
+def need_rows(found):
+    rows = []
+    for profile, kind, _, _, need in found:
+        span = "-" if need.low is None or need.high is None else f"{need.low} .. {need.high}"
+        rows.append([f"{profile}, {kind}", f"{need.gbit:g}", short(need.rate),
+                     need.least or f"> {model.WORKERS_MAX}", span,
+                     "more than help" if need.contended is None else need.contended,
+                     f"{need.mixers:.2f}", "extrapolated" if need.extrapolated else "measured"])
+    return rows
+
+
+def model_text(report):
+    hz = report.details.get("relay", {}).get("hz")
+    found = lines(report, hz) if hz else []
+    if not found:
+        return "", []
+    parts = [
+        "### Cores for a line\n",
+        f"Workers that carry full frames at a line's rate with {model.LOAD:.0%} of their time, from the costs "
+        "above: at the cost that one worker has (*alone*, and at the ends of its interval); and if each "
+        "further worker makes a packet dearer by as much as was measured (*contended*). *mixers* is what "
+        "part of an lcore mixing takes: one mixer serves a relay, so above 1 one relay is not enough. "
+        "Numbers above the workers that were measured are extrapolated: nobody has seen them.",
+        text.table(["", "Gb/s", "packets/s", "alone", "interval", "contended", "mixers", ""],
+                   need_rows(found)),
+        "\n".join(basis(report, found, hz))]
+    return "\n\n".join(parts) + "\n", [cores_plot(found)]
+
+
+def basis(report, found, hz):
+    """The measurements that the table rests on, and what the model says of them."""
+    said = []
+    for profile, kind in dict.fromkeys((profile, kind) for profile, kind, *_ in found):
+        costs = worker_costs(report, profile, kind)
+        contention = next(one[2] for one in found if one[:2] == (profile, kind))
+        measured = ", ".join(f"{count}: {text.value(figure)}" for count, figure in sorted(costs.items()))
+        more = "not measured" if contention is None else f"{contention:.2%}"
+        said.append(f"- {profile}, {kind}: cycles a packet by workers: {measured}; each further worker adds "
+                    f"{more}; {hz / 1e9:.2f} GHz.")
+        for count, figure in sorted(costs.items()):
+            if count > 2 and 2 in costs:
+                slope = model.fit_contention({1: costs[1].median, 2: costs[2].median})
+                foretold = costs[1].median * (1 + slope * (count - 1))
+                said.append(f"  - {count} workers: foretold from one and two {short(foretold)} cycles, measured "
+                            f"{text.value(figure)}: off by {figure.median / foretold - 1:+.1%}.")
+        points = burst_points(report, profile, kind)
+        if len(points) > 2:
+            fit = model.fit_bursts(points)
+            said.append(f"  - bursts: cost = {short(fit.each)} + {short(fit.shared)} / burst, off by at most "
+                        f"{fit.error:.1%} where it was measured.")
+    return said
+
+
+def burst_points(report, profile, kind):
+    return {values["burst"]: report.median(f"relay.{name}.cycles")
+            for name, values in report.details["relay"]["settings"].items()
+            if name.startswith(f"{profile}.{kind}.workers1.burst")}
+
+
+def cores_plot(found):
+    series = {}
+    for profile, kind, _, _, need in found:
+        if need.least:
+            series.setdefault(f"{profile}, {kind}", []).append((need.gbit, need.least))
+    return plots.Lines("cores", "Workers for a line, at the cost of one", "Gb/s", "workers",
+                       [plots.Series(name, points) for name, points in series.items()], logx=10, logy=10,
+                       xtics=model.LINES_GBIT)
+
+
+# ---- What is said of it ----
+
+def show(report):
+    settings_found = report.details.get(NAME, {}).get("settings", {})
+    parts, drawn = [], []
+    rows = axis_rows(report, settings_found)
+    if rows:
+        parts.append("Bursts of 64 of the small profile, one worker; what else is usual: nothing held, room for "
+                     f"{BASE.replay:,} tags, one neighbour beside the first. *dearer* is the cost over that of "
+                     "the usual setting, each in parts of peeling alone right before.")
+        parts.append(text.table(["", "", "cycles", "mixer's cycles", "dearer", "interval"], rows))
+    said, pictures = model_text(report)
+    parts.append(said)
+    figures = [figure for name, figure in report.figures.items() if name.startswith(NAME + ".")]
+    parts.append("\n".join(text.doubts(figures)))
+    drawn += pictures + axis_plots(report, settings_found)
+    return "\n\n".join(part for part in parts if part) + "\n", drawn
+
+
+def axis_rows(report, settings_found):
+    rows = []
+    for name, values in settings_found.items():
+        axis = next((axis for axis in AXES if f".{axis}" in name), None)
+        figure = report.get(f"{NAME}.{name}.dearer")
+        if axis and figure:
+            rows.append([AXES[axis], f"{values[axis]:,}" + (", links" if values["links"] else ""),
+                         text.value(report.get(f"{NAME}.{name}.cycles")),
+                         text.value(report.get(f"{NAME}.{name}.mixer_cycles")),
+                         text.value(figure), text.between(figure)])
+    return rows
+
+
+def axis_plots(report, settings_found):
+    drawn = []
+    for axis, words in AXES.items():
+        series = {}
+        for name, values in settings_found.items():
+            figure = report.get(f"{NAME}.{name}.dearer")
+            if f".{axis}" in name and figure:
+                low, high, _ = figure.interval
+                series.setdefault("links" if values["links"] else "bare", []).append(
+                    (values[axis], figure.median, low or figure.median, high or figure.median))
+        if any(len(points) > 1 for points in series.values()):
+            drawn.append(plots.Lines(f"scaling-{axis}", f"Cost of a packet by {words}", words,
+                                     "cost over the usual setting",
+                                     [plots.Series(name, sorted(points)) for name, points in series.items()],
+                                     logx=2 if axis != "held" else 10))
+    return drawn

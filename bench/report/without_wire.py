@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The section of the relay without a wire: rates for both profiles, worker counts, burst sizes, bare and
+with link frames, beside plain forwarding; and where the cycles go (relay.py has the trials)."""
+from figures import HIGHER, LOWER, NEITHER, short, spread
+import noise
+import plots
+import relay
+import text
+from relay import BURSTS, Setting
+
+NAME, TITLE = "relay", "The relay without a wire"
+QUICK_BURSTS = (1, 8, 64)
+
+
+def settings(context):
+    """Every setting, in the order in which a round takes them."""
+    quick = context.quick
+    found = [Setting(profile, links) for profile in ("small", "large") for links in (False, True)]
+    if len(context.workers) > 1:
+        found += [Setting(profile, links, workers=2) for profile in ("small", "large")
+                  for links in (False, True) if not quick or profile == "small"]
+    for profile, links in (("small", False),) if quick else (
+            ("small", False), ("small", True), ("large", False), ("large", True)):
+        found += [Setting(profile, links, burst=burst)
+                  for burst in (QUICK_BURSTS if quick else BURSTS) if burst != 64]
+    found += [Setting(profile, forward=True) for profile in ("small", "large")]
+    return context.possible(NAME, found)
+
+
+def rounds(context):
+    return context.options.rounds or (3 if context.quick else 9)
+
+
+def expect(context):
+    """Seconds that this section takes, about."""
+    return len(settings(context)) * rounds(context) * relay.TRIAL_SECONDS + \
+        2 * relay.Trials(context).packets["small"] * 1.2e-4
+
+
+def add_figures(report, setting, trials, watched, section=NAME):
+    """The figures of one setting."""
+    def add(what, unit, better, key, factor=1.0):
+        return report.add(f"{section}.{setting.name}.{what}", unit, better,
+                          [trial[key] * factor for trial in trials], watched, clock)
+
+    clock = noise.clock_doubts(spread([trial["sodium"] for trial in trials]))
+    add("cycles", "cycles", LOWER, "cycles")
+    add("per_cpu", "packets/s", HIGHER, "per_cpu")
+    add("pps", "packets/s", HIGHER, "pps")
+    if not setting.forward:
+        add("of_peel", "%", HIGHER, "of_peel", 100)
+        add("of_sodium", "ratio", HIGHER, "of_sodium")
+    for stage in trials[0]["stages"]:
+        cycles = [trial["stages"][stage] for trial in trials if stage in trial["stages"]]
+        if any(cycles):
+            report.add(f"{section}.{setting.name}.stage.{stage}", "cycles", LOWER, cycles, watched)
+    if any(trial["worker"] for trial in trials):
+        add("worker_cycles", "cycles", LOWER, "worker")
+        add("mixer_cycles", "cycles", LOWER, "mixer")
+
+
+def measure(context):
+    before = noise.now()
+    trials = context.trials().rounds(settings(context), rounds(context), NAME)
+    watched = noise.between(before, noise.now())
+    for setting, found in trials.items():
+        if found:
+            add_figures(context.report, setting, found, watched)
+    context.report.add("machine.sodium_cycles", "cycles", NEITHER,
+                       [trial["sodium"] for found in trials.values() for trial in found])
+    context.report.details[NAME] = {
+        "settings": {setting.name: vars_of(setting) for setting, found in trials.items() if found},
+        "hz": next((trial["hz"] for found in trials.values() for trial in found), None),
+        "watched": vars(watched)}
+
+
+def vars_of(setting):
+    return {**setting.__dict__, "frame_len": setting.frame_len}
+
+
+# ---- What is said of it ----
+
+INTRO = """\
+A feeder offers prepared packets from memory through rings in place of a NIC. *Cycles* are of the worker's
+CPU time for a packet, *of peel* is its rate over that of `bench/micro` peeling bursts of 64 right before on
+the same CPU, *of libsodium* its rate over that of one X25519 of libsodium's, which is one of what each
+packet needs. Gb/s count what frames take on a wire (with 24 bytes between two). What a CPU carries holds
+where one is free for the worker; *measured* is by the clock, on this machine as it was."""
+
+
+def rate_rows(report, names):
+    rows = []
+    for name in names:
+        setting = Setting(**{key: value for key, value in report.details[NAME]["settings"][name].items()
+                             if key != "frame_len"})
+        base = f"{NAME}.{name}"
+        per_cpu = report.get(f"{base}.per_cpu")
+        rows.append([
+            words(setting), text.value(report.get(f"{base}.cycles")), text.value(per_cpu),
+            short(relay.gbit(setting, per_cpu.median)), text.value(report.get(f"{base}.of_peel")),
+            text.value(report.get(f"{base}.of_sodium")), text.value(report.get(f"{base}.pps"))])
+    return rows
+
+
+def words(setting):
+    kind = "plain forwarding" if setting.forward else "with links" if setting.links else "bare"
+    parts = [setting.profile, kind]
+    if setting.workers != 1:
+        parts.append(f"{setting.workers} workers")
+    if setting.burst != 64:
+        parts.append(f"bursts of {setting.burst}")
+    return ", ".join(parts)
+
+
+def stage_rows(report, name):
+    """Cycles of every stage, beside the floor: what bench/micro takes for the same work alone."""
+    setting = report.details[NAME]["settings"][name]
+    rows, total, floor_total = [], 0.0, 0.0
+    for stage in (*relay.WORKER_STAGES, *relay.MIXER_STAGES):
+        figure = report.get(f"{NAME}.{name}.stage.{stage}")
+        if not figure:
+            continue
+        floor = report.median(micro_of(stage, setting))
+        total += figure.median
+        floor_total += floor or 0
+        rows.append([stage, text.value(figure), text.between(figure), short(floor)])
+    if rows:
+        rows.append(["sum", short(total), "", short(floor_total)])
+    return rows
+
+
+def micro_of(stage, setting):
+    """The figure of bench/micro that is a stage's floor."""
+    link = "micro.{}" if setting["profile"] == "small" else "none.{}"  # frames of the small profile
+    return {"open": link.format("link.open.burst64"), "seal": link.format("link.seal.burst64"),
+            "peel": f"micro.peel.profile{relay.PROFILES[setting['profile']]}.burst64",
+            "replay": "micro.replay.test_and_set.burst64",
+            "mix_take": "micro.mix.poisson.burst64"}.get(stage, "")
+
+
+def show(report):
+    """(Markdown, plots) of this section."""
+    names = list(report.details.get(NAME, {}).get("settings", {}))
+    if not names:
+        return "Nothing was measured.\n", []
+    head = ["", "cycles", "packets/s a CPU", "Gb/s a CPU", "of peel, %", "of libsodium", "measured/s"]
+    parts = [INTRO, text.table(head, rate_rows(report, names)), *two_workers(report)]
+    for name in names:
+        rows = stage_rows(report, name)
+        if rows and name.endswith("workers1.burst64"):
+            parts.append(f"### Where the cycles go: {name.split('.workers')[0].replace('.', ', ')}\n\n"
+                         + text.table(["stage", "cycles", "interval", "floor"], rows))
+    figures = [figure for name, figure in report.figures.items() if name.startswith(NAME + ".")]
+    parts.append("\n".join(text.doubts(figures)))
+    return "\n\n".join(part for part in parts if part) + "\n", draw(report, names)
+
+
+def two_workers(report):
+    """What a second worker brings, or that no CPU is free for it."""
+    lines = []
+    for name in report.details[NAME]["settings"]:
+        one = name.replace("workers2", "workers1")
+        if "workers2" not in name or not report.get(f"{NAME}.{one}.pps"):
+            continue
+        pps = report.median(f"{NAME}.{name}.pps") / report.median(f"{NAME}.{one}.pps")
+        kind = "worker_cycles" if report.get(f"{NAME}.{name}.worker_cycles") else "cycles"
+        cost = report.median(f"{NAME}.{name}.{kind}") / report.median(f"{NAME}.{one}.{kind}")
+        lines.append(f"- {one.split('.workers')[0].replace('.', ', ')}: two workers make {pps:.2f} times "
+                     f"the packets of one by the clock; a packet costs {cost:.3f} times as much.")
+    return ["\n".join(lines)] if lines else []
+
+
+def draw(report, names):
+    found = []
+    series = []
+    for profile, kind in sorted({tuple(name.split(".")[:2]) for name in names if "forward" not in name}):
+        points = []
+        for name in names:
+            setting = report.details[NAME]["settings"][name]
+            if name.startswith(f"{profile}.{kind}.workers1.burst"):
+                figure = report.get(f"{NAME}.{name}.cycles")
+                low, high, _ = figure.interval
+                points.append((setting["burst"], figure.median, low or figure.median,
+                               high or figure.median))
+        if len(points) > 1:
+            series.append(plots.Series(f"{profile}, {kind}", sorted(points)))
+    if series:
+        found.append(plots.Lines("bursts", "Cost of a packet by the size of bursts", "packets in a burst",
+                                 "cycles of CPU time a packet", series, logx=2, xtics=BURSTS))
+    found += stage_plot(report, names)
+    return found
+
+
+def stage_plot(report, names):
+    rows, marks = [], []
+    stages = (*relay.WORKER_STAGES, *relay.MIXER_STAGES)
+    shown = [name for name in names if name.endswith("workers1.burst64") and "forward" not in name
+             and report.get(f"{NAME}.{name}.stage.peel")]
+    used = [stage for stage in stages
+            if any(report.get(f"{NAME}.{name}.stage.{stage}") for name in shown)]
+    for row, name in enumerate(shown):
+        setting = report.details[NAME]["settings"][name]
+        rows.append((name.split(".workers")[0].replace(".", ", "),
+                     [report.median(f"{NAME}.{name}.stage.{stage}") or 0 for stage in used]))
+        floor = sum(report.median(micro_of(stage, setting)) or 0 for stage in used)
+        if floor:
+            marks.append((row, floor, "floor"))
+    if not rows:
+        return []
+    return [plots.Stacks("stages", "Where a packet's cycles go", "cycles a packet", used, rows, marks)]
