@@ -66,7 +66,7 @@ class Context:
         self.machine = machine.describe()
         self.workers = place(options.cpus or machine.usable_cpus())
         self.micro = self.build / "bench/micro"
-        self.networks, self.relays, self.relay_help = {}, None, None
+        self.networks, self.relays = {}, None
 
     # ---- The programs ----
 
@@ -95,29 +95,13 @@ class Context:
                                                            *(options or ("--gateways", 1)))
         return self.networks[folder_name]
 
-    def can(self, option):
-        """Whether linemix-relay knows an option."""
-        if self.relay_help is None:
-            net = self.network("small")
-            self.relay_help = net.run(net.relay, "--help")
-        return option in self.relay_help
-
-    def possible(self, section, settings):
-        """The settings without those that the relay cannot do, which are said once."""
-        found = []
-        for setting in settings:
-            lacking = relay.lacks(self, setting)
-            if lacking and (section, *lacking) not in self.report.missing:
-                self.report.lack(section, *lacking)
-            if not lacking:
-                found.append(setting)
-        return found
-
     def run_micro(self, *options, samples):
         """bench/micro's objects: the first says where it ran."""
         net = self.network("small")
         said = net.run(self.micro, "--json", "--samples", samples, "--cpu", self.workers[0], *options)
-        return [json.loads(line) for line in said.splitlines()]
+        found = [json.loads(line) for line in said.splitlines()]
+        self.machine.update({key: found[0][key] for key in ("compiler", "flags", "tsc_hz")})
+        return found
 
 
 def place(cpus):

@@ -6,7 +6,8 @@ import shutil
 import subprocess
 
 SIZE = (860, 480)
-COLOURS = ("#0b6e99", "#d1495b", "#3c9d5d", "#8d6cab", "#e08e28", "#5b5b5b", "#c05299", "#00897b")
+COLOURS = ("#0b6e99", "#d1495b", "#3c9d5d", "#8d6cab", "#e08e28", "#5b5b5b", "#c05299", "#00897b",
+           "#9a7b4f", "#4f5bd5", "#a3b18a", "#bc6c25")
 STYLE = """\
 set encoding utf8
 set border 3 lc rgb '#444444'
@@ -27,10 +28,10 @@ class PlotError(Exception):
 
 @dataclasses.dataclass
 class Series:
-    """Points (x, y) or (x, y, low, high), joined by a line; or `steps`, `points`."""
+    """Points (x, y) or (x, y, low, high)."""
     name: str
     points: list
-    style: str = "line"  # line, steps, points, model
+    style: str = "line"  # with a mark at each point; curve: without
 
 
 @dataclasses.dataclass
@@ -81,13 +82,8 @@ def series_plot(index, series):
     colour = COLOURS[index % len(COLOURS)]
     title = f"title {plain(series.name)}"
     block = f"$s{index}"
-    if series.style == "steps":
-        return [f"{block} using 1:2 with fillsteps fs solid 0.15 noborder lc rgb '{colour}' notitle",
-                f"{block} using 1:2 with steps lw 2 lc rgb '{colour}' {title}"]
-    if series.style == "points":
-        return [f"{block} using 1:2 with points pt 7 ps 0.8 lc rgb '{colour}' {title}"]
-    if series.style == "model":
-        return [f"{block} using 1:2 with lines dt 2 lw 1.5 lc rgb '{colour}' {title}"]
+    if series.style == "curve":
+        return [f"{block} using 1:2 with lines lw 2 lc rgb '{colour}' {title}"]
     drawn = [f"{block} using 1:2 with linespoints pt 7 ps 0.8 lw 2 lc rgb '{colour}' {title}"]
     if series.points and len(series.points[0]) == 4:
         drawn.insert(0, f"{block} using 1:3:4 with filledcurves fs transparent solid 0.15 noborder "
@@ -103,17 +99,29 @@ def lines_script(plot):
         text += f"set logscale y {plot.logy}\n"
     elif plot.zero:
         text += "set yrange [0:*]\n"
+    for axis, column in (("x", 0), ("y", 1)):
+        text += units(axis, [point[column] for series in plot.series for point in series.points])
     if plot.xtics:
-        text += "set xtics (" + ", ".join(f"'{x:g}' {x:g}" for x in plot.xtics) + ")\n"
+        tics = sorted(plot.xtics)
+        edges = (tics[0] / 1.1, tics[-1] * 1.1) if plot.logx else (tics[0], tics[-1])
+        text += "set xtics (" + ", ".join(f"'{x:g}' {x:g}" for x in tics) + ")\n"
+        text += f"set xrange [{edges[0]:.9g}:{edges[1]:.9g}]\n"
     text += "".join(data(f"s{i}", series.points) for i, series in enumerate(plot.series))
     drawn = [part for i, series in enumerate(plot.series) for part in series_plot(i, series)]
     return text + "plot " + ", \\\n\t".join(drawn) + "\n"
+
+
+def units(axis, values):
+    """Tics with k and M where values are large."""
+    known = [value for value in values if value is not None]
+    return f"set format {axis} '%.0s%c'\n" if known and max(known) >= 20000 else ""
 
 
 def stacks_script(plot):
     text = (f"set title {plain(plot.title)}\nset ylabel {plain(plot.y)}\nset yrange [0:*]\n"
             "set style data histograms\nset style histogram rowstacked\nset boxwidth 0.6\n"
             "set style fill solid 0.85 border rgb 'white'\nset key invert\n")
+    text += units("y", [sum(parts) for _, parts in plot.rows])
     text += data("rows", [[label, *parts] for label, parts in plot.rows])
     for row, y, label in plot.marks:
         text += (f"set arrow from {row - 0.38:g},{y:.9g} to {row + 0.38:g},{y:.9g} nohead lw 2 dt 2 "

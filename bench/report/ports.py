@@ -306,7 +306,7 @@ def draw(name, label, detail):
     series = []
     for load, buckets in detail.get("latency", {}).items():
         if buckets:
-            series.append(plots.Series(f"{load} % load", tail(buckets)))
+            series.append(plots.Series(f"{load} % load", tail(buckets), "curve"))
     if series:
         drawn.append(plots.Lines(f"{slug}-latency", f"Latency: {label}", "microseconds",
                                  "share of packets that took longer", series, logx=10, logy=10))

@@ -78,44 +78,29 @@ class Peel:
 
 
 def stage_cycles(times, ran):
-    """Cycles of each stage for a packet that was peeled, and for one that was mixed. The counter goes on
-    while an lcore does not run: `ran` is the part of the time in which it did."""
-    peeled = times.get("peel_packets") or times.get("tx_packets") or 0
-    if not peeled:
-        return {}
-    return {stage: times[f"{stage}_cycles"] * ran / peeled
-            for stage in (*WORKER_STAGES, *MIXER_STAGES) if f"{stage}_cycles" in times}
+    """Cycles of each stage for a packet. The counter goes on while an lcore does not run: `ran` is the part
+    of the time in which it did."""
+    packets = times["peel_packets"] or times["tx_packets"]
+    if not packets:
+        raise feeding.MeasurementError("no packet went through the stages")
+    return {stage: times[f"{stage}_cycles"] * ran / packets for stage in (*WORKER_STAGES, *MIXER_STAGES)}
 
 
-def read_trial(feed, books, peel):
-    """What a trial came to."""
+def read_trial(setting, shared, feed, books, peel):
+    """What a trial came to. shared: a worker has its lcore together with the mixer and the feeder, whose
+    CPU time is then in its own: there, and where frames are only forwarded and so a worker waits for the
+    feeder, a worker's cycles are those of its stages."""
     each = feed["goodput_per_cpu_second"]
     if not each or not feed["goodput_pps"]:
-        raise feeding.MeasurementError(f"nothing was peeled: {feed}")
-    ran = min(1.0, feed["goodput_pps"] / each)
-    stages = stage_cycles(books.get("stages", {}), ran)
-    return {"cycles": peel["hz"] / each, "pps": feed["goodput_pps"], "per_cpu": each,
-            "of_peel": each * peel["peel"] / peel["hz"],
-            "of_sodium": each * peel["peel"] / peel["hz"] * peel["ratio"],
+        raise feeding.MeasurementError(f"nothing went through the relay: {feed}")
+    ran = min(1.0, feed["goodput_pps"] / each / setting.workers)
+    stages = stage_cycles(books["stages"], ran)
+    worker = sum(stages[stage] for stage in WORKER_STAGES)
+    cycles = worker if shared or setting.forward else peel["hz"] / each
+    return {"cycles": cycles, "pps": feed["goodput_pps"], "per_cpu": peel["hz"] / cycles,
+            "of_peel": peel["peel"] / cycles, "of_sodium": peel["peel"] / cycles * peel["ratio"],
             "sodium": peel["peel"] * peel["ratio"], "hz": peel["hz"], "stages": stages,
-            "worker": sum(stages.get(stage, 0) for stage in WORKER_STAGES),
-            "mixer": sum(stages.get(stage, 0) for stage in MIXER_STAGES)}
-
-
-def lacks(context, setting):
-    """(what, why) of a setting that this relay cannot do, or None."""
-    if setting.burst != 64 and not context.can("--feed-burst"):
-        return "burst sizes", "linemix-relay has no --feed-burst"
-    if setting.forward and not context.can("--feed-forward"):
-        return "plain forwarding", "linemix-relay has no --feed-forward"
-    return None
-
-
-def feed_options(context, setting):
-    options = ["--stages"] if context.can("--stages") else []
-    if context.can("--feed-burst"):
-        options += ["--feed-burst", setting.burst]
-    return options + (["--feed-forward"] if setting.forward else [])
+            "worker": worker, "mixer": sum(stages[stage] for stage in MIXER_STAGES)}
 
 
 class Trials:
@@ -150,21 +135,23 @@ class Trials:
         return self.captures[net]
 
     def configure(self, setting):
+        """Writes the mix's configuration; whether a worker shares its CPU with the mixer."""
         net, cpus = self.network(setting), self.context.workers
         workers = cpus[:setting.workers]
         other = cpus[min(setting.workers, len(cpus) - 1)]
         net.configure(net.mix, workers, mixer=other, links=setting.links, replay=setting.replay,
-                      held=max(131072, 4 * setting.held),
+                      held=max(131072, 4 * setting.held), burst=setting.burst,
                       megabytes=4096 if setting.profile == "large" else 2048, extra=EXTRA)
+        return other in workers
 
     def one(self, setting):
         """One trial, as read_trial gives it."""
         net, capture = self.network(setting), self.capture(setting)
-        self.configure(setting)
+        shared = self.configure(setting)
         peel = self.peel.measure(setting.profile)
-        feed, books = net.feed(net.mix, capture, *feed_options(self.context, setting),
-                              rate=0 if self.context.can("--feed-burst") else peel["hz"] / peel["peel"])
-        return read_trial(feed, books, peel)
+        feed, books = net.feed(net.mix, capture, "--stages",
+                               "--feed-plain" if setting.forward else "--feed-pull")
+        return read_trial(setting, shared, feed, books, peel)
 
     def rounds(self, settings, rounds, section):
         """{setting: [trial ...]}, in turns; a setting that fails is said, and left out from then on."""

@@ -34,14 +34,14 @@ def settings(context):
     found.append(dataclasses.replace(BASE, links=True))
     found += [dataclasses.replace(BASE, links=True, neighbours=value)
               for value in (QUICK if context.quick else WHOLE)["neighbours"]]
-    return context.possible(NAME, found)
+    return found
 
 
 def more_workers(context):
     """Settings with more workers than two, where there are CPUs for them: they check the model."""
     counts = [count for count in (4, 8, 16, 32, 64) if count <= len(context.workers) - 1]
-    return context.possible(NAME, [Setting(profile, links, workers=count) for count in counts
-                                   for profile in ("small", "large") for links in (False, True)])
+    return [Setting(profile, links, workers=count) for count in counts
+            for profile in ("small", "large") for links in (False, True)]
 
 
 def rounds(context):
@@ -80,14 +80,6 @@ def add_ratios(report, trials, watched):
 # ---- The model ----
 
 
-def cost(report, name, part):
-    """Cycles of a packet in a part (worker or mixer), from stages; of a worker from CPU time without."""
-    figure = report.get(f"relay.{name}.{part}_cycles")
-    if not figure and part == "worker":
-        figure = report.get(f"relay.{name}.cycles")
-    return figure
-
-
 def worker_costs(report, profile, kind):
     """{workers: Figure}, of bursts of 64, from both sections."""
     found = {}
@@ -95,10 +87,7 @@ def worker_costs(report, profile, kind):
         for name, values in report.details.get(section, {}).get("settings", {}).items():
             usual = all(f".{axis}" not in name for axis in AXES)
             if name.startswith(f"{profile}.{kind}.") and values["burst"] == 64 and usual:
-                figure = report.get(f"{section}.{name}.worker_cycles") or \
-                    (report.get(f"{section}.{name}.cycles") if values["workers"] == 1 else None)
-                if figure:
-                    found.setdefault(values["workers"], figure)
+                found.setdefault(values["workers"], report.get(f"{section}.{name}.worker_cycles"))
     return found
 
 
@@ -112,11 +101,11 @@ def lines(report, hz):
                 continue
             contention = model.fit_contention({count: figure.median for count, figure in costs.items()})
             low, high, _ = costs[1].interval
-            mixer = cost(report, f"{profile}.{kind}.workers1.burst64", "mixer")
+            mixer = report.get(f"relay.{profile}.{kind}.workers1.burst64.mixer_cycles")
             frame_len = Setting(profile, kind == "links").frame_len
             for gbit in model.LINES_GBIT:
                 found.append((profile, kind, contention, max(costs), model.need(
-                    gbit, frame_len, costs[1].median, mixer.median if mixer else 0.0, hz, contention,
+                    gbit, frame_len, costs[1].median, mixer.median, hz, contention,
                     max(costs), (low, high))))
     return found
 

@@ -20,6 +20,7 @@ import figures
 import main
 import model
 import noise
+import pair
 import plots
 import ports
 import progress
@@ -240,7 +241,7 @@ class Bars(unittest.TestCase):
 class Pictures(unittest.TestCase):
     LINES = plots.Lines("lines", "it's a_title", "x", "y", [
         plots.Series("one^2", [(1, 2.0, 1.5, 2.5), (2, 3.0, 2.5, 3.5)]),
-        plots.Series("two", [(1, 1.0), (2, None)], "steps")], logx=2, xtics=(1, 2))
+        plots.Series("two", [(1, 1.0), (2, None)], "curve")], logx=2, xtics=(1, 2))
     STACKS = plots.Stacks("stacks", "parts", "cycles", ["a", "b"], [("r \"1\"", [1, 2]), ("r2", [3, 4])],
                           [(0, 2.5, "floor")])
 
@@ -268,10 +269,16 @@ class Trials(unittest.TestCase):
     FEED = {"goodput_per_cpu_second": 50000, "goodput_pps": 25000}
     PEEL = {"hz": 2e9, "peel": 36000, "ratio": 3.0}
 
+    def times(self, packets=1000, **cycles):
+        names = {f"{stage}_cycles": 0 for stage in (*relay.WORKER_STAGES, *relay.MIXER_STAGES)}
+        return {"stages": {**names, "peel_packets": packets, "tx_packets": packets,
+                           **{f"{stage}_cycles": value for stage, value in cycles.items()}}}
+
+    def read(self, setting=relay.Setting(), shared=False, feed=None, **times):
+        return relay.read_trial(setting, shared, feed or self.FEED, self.times(**times), self.PEEL)
+
     def test_a_trial_is_read(self):
-        stages = {"peel_packets": 1000, "rx_cycles": 100_000, "peel_cycles": 72_000_000,
-                  "mix_take_cycles": 200_000}
-        trial = relay.read_trial(self.FEED, {"stages": stages}, self.PEEL)
+        trial = self.read(rx=100_000, peel=72_000_000, mix_take=200_000)
         self.assertAlmostEqual(trial["cycles"], 40000)
         self.assertAlmostEqual(trial["of_peel"], 0.9)
         self.assertAlmostEqual(trial["of_sodium"], 2.7)
@@ -280,9 +287,17 @@ class Trials(unittest.TestCase):
         self.assertAlmostEqual(trial["worker"], 36050)
         self.assertAlmostEqual(trial["mixer"], 100)
 
+    def test_a_worker_that_shares_its_cpu_counts_by_its_stages(self):
+        setting = relay.Setting(workers=2)
+        trial = self.read(setting, True, {"goodput_per_cpu_second": 25000, "goodput_pps": 50000},
+                          peel=40_000_000)
+        self.assertAlmostEqual(trial["cycles"], 40000)
+        self.assertAlmostEqual(trial["per_cpu"], 50000)
+
     def test_a_trial_in_which_nothing_was_peeled_is_none(self):
-        self.assertRaises(relay.feeding.MeasurementError, relay.read_trial,
-                          {"goodput_per_cpu_second": 0, "goodput_pps": 0}, {}, self.PEEL)
+        self.assertRaises(relay.feeding.MeasurementError, self.read,
+                          feed={"goodput_per_cpu_second": 0, "goodput_pps": 0})
+        self.assertRaises(relay.feeding.MeasurementError, self.read, packets=0)
 
     def test_settings_have_names_of_their_own(self):
         every = [relay.Setting(profile, links, workers, burst, forward, held)
@@ -296,7 +311,8 @@ class Trials(unittest.TestCase):
         other = {"histograms": {"latency": {"buckets": [[1000, 1999, 1]]}}}
         merged = ports.merged([one, other, {"histograms": {"latency": None}}])
         self.assertEqual(merged, [[1000, 1999, 4], [4000, 4999, 1]])
-        self.assertEqual(ports.tail(merged), [(1.999, 0.2)])
+        self.assertEqual(ports.tail([[0, 999, 4], [1000, 1999, 3], [4000, 4999, 2], [9000, 9999, 1]]),
+                         [(0.999, 0.6), (1.999, 0.3), (4.999, 0.1)])
 
     def test_a_generator_that_was_late_makes_latency_doubtful(self):
         self.assertEqual(ports.late_doubts([{"sent": 1000, "sending": {"late": 5}}]), [])
@@ -304,6 +320,20 @@ class Trials(unittest.TestCase):
 
 
 class CommandLine(unittest.TestCase):
+    def test_a_file_of_ports_says_both_and_nothing_else(self):
+        good = {"relay": {"device": "0000:01:00.0"}, "generator": {"device": "b", "eal_args": "-x"}}
+        with tempfile.TemporaryDirectory() as name:
+            path = pathlib.Path(name) / "ports.json"
+            path.write_text(json.dumps(good))
+            self.assertEqual(pair.read_port(path), good)
+            for bad in ({}, [], {"relay": good["relay"]}, {**good, "more": 1},
+                        {**good, "relay": {"device": 7}}, {**good, "relay": {"device": "a", "x": 1}}):
+                path.write_text(json.dumps(bad))
+                with self.assertRaisesRegex(relay.feeding.MeasurementError, "ports.json"):
+                    pair.read_port(path)
+            path.unlink()
+            self.assertRaises(relay.feeding.MeasurementError, pair.read_port, path)
+
     def test_sections_bring_what_they_need(self):
         names = [section.NAME for section in main.chosen(["scaling"])]
         self.assertEqual(names, ["relay", "scaling"])
@@ -338,7 +368,9 @@ class Whole(unittest.TestCase):
         for setting in (relay.Setting(), relay.Setting(workers=2), relay.Setting(burst=8)):
             cycles = 30000 if setting.burst == 64 else 32000
             trial = {"cycles": cycles, "per_cpu": hz / cycles, "pps": hz / cycles, "of_peel": 0.93,
-                     "of_sodium": 2.7, "sodium": 80000, "hz": hz, "stages": {"peel": cycles - 500, "rx": 500},
+                     "of_sodium": 2.7, "sodium": 80000, "hz": hz, "stages": {
+                         **dict.fromkeys((*relay.WORKER_STAGES, *relay.MIXER_STAGES), 0),
+                         "peel": cycles - 500, "rx": 500},
                      "worker": cycles * (1.0 if setting.workers == 1 else 1.01), "mixer": 150}
             main.without_wire.add_figures(report, setting, [trial, trial, trial], noise.Watched())
             found[setting.name] = main.without_wire.vars_of(setting)
