@@ -9,6 +9,7 @@ int network_main(int argc, char **argv);
 int make_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
+int replay_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int find_rate_main(int argc, char **argv);
 int trace_main(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct command {
 	{"make", make_main, "write the packets of a run to a capture"},
 	{"check", check_main, "find the packets of a run in a capture"},
 	{"inspect", inspect_main, "print the keys to look into the packets of a capture"},
+	{"replay", replay_main, "send the frames of any capture again"},
 	{"run", run_main, "send packets and measure what comes back"},
 	{"trace", trace_main, "find the mix at which packets are lost or late"},
 	{"find-rate", find_rate_main, "find the rate at which the network begins to lose packets"},
