@@ -6,30 +6,9 @@
 #pragma once
 
 #include "lm_topology.h"
-
-enum packet_kind {
-	PACKET_MESSAGE,
-	PACKET_CLIENT_LOOP,
-	PACKET_CLIENT_DROP,
-	PACKET_RELAY_LOOP,
-	PACKET_RELAY_DROP,
-	PACKET_DUMMY, /* a slot of a padded link in which nothing waited: no packet of the table */
-	PACKET_KINDS
-};
-
-enum packet_end {
-	PACKET_ON_ITS_WAY,
-	PACKET_DELIVERED, /* left the last gateway for a client */
-	PACKET_ENDED,     /* cover that ended at a node as meant */
-	PACKET_LOST,      /* a mix was full, or a padded link carried less than came */
-	PACKET_ENDS
-};
-
-const char *packet_kind_name(enum packet_kind kind); /* "message", "client_loop", ... */
-const char *packet_end_name(enum packet_end end);    /* "on_its_way", "delivered", ... */
+#include "records.h"
 
 #define PACKET_HOPS (LM_TOPOLOGY_LAYERS + 1)
-#define PACKET_NONE UINT32_MAX
 
 struct packet {
 	uint64_t made_us;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "entropy.h"
+#include "packets.h"
 #include "records.h"
 
 /* Where own cover of a relay comes from that enters its mix: no link, so no line in the files. */

@@ -1,13 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The files of a run, record by record: README.md describes them. Written by the recorder, read
- * here; a file that is none of these, or was cut off, is an error.
+ * Who saw which packet when, and the truth beside it, as files of records: app/sim/README.md
+ * describes them. Written of simulations and of captures; a file that is none of these, or was cut
+ * off, is an error.
  */
 #pragma once
 
 #include <stdio.h>
 
-#include "packets.h"
+#include "lm_base.h"
+
+enum packet_kind {
+	PACKET_MESSAGE,
+	PACKET_CLIENT_LOOP,
+	PACKET_CLIENT_DROP,
+	PACKET_RELAY_LOOP,
+	PACKET_RELAY_DROP,
+	PACKET_DUMMY, /* a slot of a padded link in which nothing waited: no packet of the table */
+	PACKET_KINDS
+};
+
+enum packet_end {
+	PACKET_ON_ITS_WAY,
+	PACKET_DELIVERED, /* left the last gateway for a client */
+	PACKET_ENDED,     /* cover that ended at a node as meant */
+	PACKET_LOST,      /* a mix was full, or a padded link carried less than came */
+	PACKET_ENDS
+};
+
+const char *packet_kind_name(enum packet_kind kind); /* "message", "client_loop", ... */
+const char *packet_end_name(enum packet_end end);    /* "on_its_way", "delivered", ... */
+
+#define PACKET_NONE UINT32_MAX
 
 #define RECORD_HEADER 64 /* bytes in front of the records: the title, a newline, zeros */
 

@@ -9,6 +9,30 @@
 
 #define BUFFER (1u << 18)
 
+static const char *const kind_names[] = {
+	[PACKET_MESSAGE] = "message",         [PACKET_CLIENT_LOOP] = "client_loop",
+	[PACKET_CLIENT_DROP] = "client_drop", [PACKET_RELAY_LOOP] = "relay_loop",
+	[PACKET_RELAY_DROP] = "relay_drop",   [PACKET_DUMMY] = "dummy",
+};
+static const char *const end_names[] = {
+	[PACKET_ON_ITS_WAY] = "on_its_way",
+	[PACKET_DELIVERED] = "delivered",
+	[PACKET_ENDED] = "ended",
+	[PACKET_LOST] = "lost",
+};
+
+const char *packet_kind_name(enum packet_kind kind)
+{
+	LM_ASSERT((size_t)kind < LM_COUNT(kind_names));
+	return kind_names[kind];
+}
+
+const char *packet_end_name(enum packet_end end)
+{
+	LM_ASSERT((size_t)end < LM_COUNT(end_names));
+	return end_names[end];
+}
+
 static bool valid_truth(const void *record)
 {
 	const struct record_truth *truth = record;
