@@ -15,13 +15,17 @@
 #include "options.h"
 #include "receive.h"
 #include "report.h"
+#include "truth_command.h"
 
 struct options {
 	const char *config, *capture;
 	const char **relay; /* "ID=FILE"; room for all arguments */
 	unsigned relays;
+	const char *keys, *out, *csv;
 	bool json;
 };
+
+enum { KEY_OUT = 512, KEY_CSV };
 
 static const struct argp_option rows[] = {
 	{"config", 'c', "FILE", 0, "The generator's configuration (required)", 0},
@@ -29,6 +33,13 @@ static const struct argp_option rows[] = {
 	 "A capture at mix ID, of what came and what left; one or more of every mix, from before "
 	 "anything was sent: gives the entropy of messages under poisson mixing",
 	 0},
+	{"keys", 'k', "FOLDER", 0,
+	 "Instead, with the key file keys-ID.json of each node as it was made: who went where, "
+	 "from "
+	 "captures at any nodes (--relay, and CAPTURE at the generator)",
+	 0},
+	{"csv", KEY_CSV, "FILE", 0, "With --keys: every packet on every link", 0},
+	{"out", KEY_OUT, "FOLDER", 0, "With --keys: records as linemix-sim writes them", 0},
 	{"json", 'j', NULL, 0, "Report as JSON", 0},
 	{0},
 };
@@ -44,6 +55,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'r':
 		options->relay[options->relays++] = arg;
 		return 0;
+	case 'k':
+		options->keys = arg;
+		return 0;
+	case KEY_OUT:
+		options->out = arg;
+		return 0;
+	case KEY_CSV:
+		options->csv = arg;
+		return 0;
 	case 'j':
 		options->json = true;
 		return 0;
@@ -55,8 +75,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!options->config)
 			argp_error(state, "--config is required");
-		if (!options->capture)
+		if (!options->capture && !(options->keys && options->relays > 0))
 			argp_error(state, "which capture?");
+		if ((options->out || options->csv) && !options->keys)
+			argp_error(state, "--out and --csv: only with --keys");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -129,6 +151,27 @@ static int report(const struct options *options, const struct gen_setup *setup,
 	return 0;
 }
 
+static int check_ways(const struct options *options, struct lm_error *err)
+{
+	const struct truth_command command = {
+		.keys = options->keys,
+		.capture = options->capture,
+		.relay = options->relay,
+		.relays = options->relays,
+		.out = options->out,
+		.csv = options->csv,
+		.json = options->json,
+	};
+	struct gen_setup setup;
+	int rc = gen_setup_load(&setup, options->config, 1, err);
+
+	if (rc != 0)
+		return rc;
+	rc = truth_check(&command, &setup, err);
+	gen_setup_free(&setup);
+	return rc;
+}
+
 /* *complete: nothing lost, duplicated or damaged. */
 static int check(bool *complete, const struct options *options, struct lm_error *err)
 {
@@ -174,7 +217,7 @@ int check_main(int argc, char **argv)
 		.doc = "Finds the packets of a run in a capture of what reached the generator. "
 		       "Status 0 if all arrived once and undamaged, else 1. With captures at every "
 		       "mix it says how many bits of entropy a message had for an observer of all "
-		       "links.",
+		       "links; with all nodes' keys, who went where.",
 	};
 	struct options options = {.relay = calloc((size_t)argc, sizeof(*options.relay))};
 	struct lm_error err;
@@ -186,7 +229,8 @@ int check_main(int argc, char **argv)
 		return 1;
 	}
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	rc = check(&complete, &options, &err);
+	complete = options.keys != NULL; /* what is missing there is not judged */
+	rc = options.keys ? check_ways(&options, &err) : check(&complete, &options, &err);
 	if (rc != 0)
 		fprintf(stderr, "%s: %s\n", argv[0], err.text);
 	free(options.relay);

@@ -9,6 +9,7 @@
 
 #include "capture.h"
 #include "observe.h"
+#include "relay_capture.h"
 
 #define US_PER_S 1e6
 
@@ -43,17 +44,15 @@ static int check_network(const struct lm_topology *topology, struct lm_error *er
 static int read_one(struct observer *observer, const char *capture, struct lm_error *err)
 {
 	struct reading reading = {.observer = observer};
-	char *end;
-	unsigned long id = strtoul(capture, &end, 10);
+	const char *path;
+	int rc = relay_capture_parse(&reading.mix, &path, observer->topology, capture, err);
 
-	if (capture[0] < '0' || capture[0] > '9' || *end != '=')
-		return lm_error_set(err, EINVAL, "--relay: \"%s\" is no ID=FILE", capture);
-	if (id <= UINT32_MAX)
-		reading.mix = lm_topology_find(observer->topology, (uint32_t)id);
-	if (!reading.mix || reading.mix->role != LM_TOPOLOGY_MIX)
-		return lm_error_set(err, ENOENT, "--relay: there is no mix %lu in the topology",
-				    id);
-	return capture_read(end + 1, take, &reading, err);
+	if (rc != 0)
+		return rc;
+	if (reading.mix->role != LM_TOPOLOGY_MIX)
+		return lm_error_set(err, EINVAL, "--relay: there is no mix %u in the topology",
+				    reading.mix->id);
+	return capture_read(path, take, &reading, err);
 }
 
 static int measure(struct entropy *entropy, struct observer *observer, struct lm_error *err)

@@ -12,9 +12,9 @@
 #include "capture.h"
 #include "commands.h"
 #include "datagram.h"
-#include "keys.h"
 #include "lm_symmetric.h"
 #include "lm_x25519.h"
+#include "node_keys.h"
 #include "options.h"
 #include "setup.h"
 
@@ -67,70 +67,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 struct inspector {
 	const struct lm_topology *topology;
 	struct datagram_book *book;
-	struct mix_keys *keys; /* by place in the topology; empty where there is no file */
+	struct node_keys keys;
 	struct lm_symmetric *symmetric;
 	uint64_t packets, known;
 };
 
-/* ---- Keys of nodes ---- */
-
-static int load_node(struct inspector *inspector, const char *folder, uint32_t at,
-		     struct lm_error *err)
-{
-	const struct lm_topology_node *node = &inspector->topology->node[at];
-	char path[4096];
-	struct lm_epoch_place place = {.runtime = LM_EPOCH_THROWAWAY,
-				       .keys = path,
-				       .node = node->id,
-				       .capacity = 1};
-	FILE *file;
-
-	if (snprintf(path, sizeof(path), "%s/keys-%u.json", folder, node->id) >= (int)sizeof(path))
-		return lm_error_set(err, ENAMETOOLONG, "--keys: the name is too long");
-	file = fopen(path, "r");
-	if (!file)
-		return errno == ENOENT ? 0
-				       : lm_error_set(err, errno, "%s: %s", path, strerror(errno));
-	fclose(file);
-	return mix_keys_load(&inspector->keys[at], &place, node, inspector->topology->epoch, err);
-}
-
-static void free_keys(struct inspector *inspector)
-{
-	for (uint32_t i = 0; inspector->keys && i < inspector->topology->nodes; i++) {
-		if (inspector->keys[i].epoch)
-			mix_keys_free(&inspector->keys[i]);
-	}
-	free(inspector->keys);
-}
-
-static int load_keys(struct inspector *inspector, const char *folder, struct lm_error *err)
-{
-	unsigned loaded = 0;
-	int rc = 0;
-
-	inspector->keys = calloc(inspector->topology->nodes, sizeof(*inspector->keys));
-	if (!inspector->keys)
-		return lm_error_set(err, ENOMEM, "too little memory for the keys");
-	for (uint32_t i = 0; rc == 0 && i < inspector->topology->nodes; i++) {
-		rc = load_node(inspector, folder, i, err);
-		loaded += inspector->keys[i].epoch != NULL;
-	}
-	if (rc == 0 && loaded == 0)
-		rc = lm_error_set(err, ENOENT,
-				  "--keys: %s has no key file of any node; they are named "
-				  "keys-ID.json",
-				  folder);
-	return rc;
-}
-
 /* ---- Packets ---- */
 
-static const struct lm_packet_key *find_key(const struct mix_keys *keys, uint8_t kid)
+static const struct lm_packet_key *find_key(const struct lm_packet_keyring *ring, uint8_t kid)
 {
-	for (unsigned i = 0; i < keys->ring.n; i++) {
-		if (keys->ring.key[i]->kid == kid)
-			return keys->ring.key[i];
+	for (unsigned i = 0; ring && i < ring->n; i++) {
+		if (ring->key[i]->kid == kid)
+			return ring->key[i];
 	}
 	return NULL;
 }
@@ -181,7 +129,8 @@ static int take(void *context, uint64_t at_ns, const uint8_t *frame, size_t len,
 		return 0;
 	inspector->packets++;
 	node = datagram_node(inspector->book, &datagram.to);
-	key = node ? find_key(&inspector->keys[node - inspector->topology->node],
+	key = node ? find_key(node_keys_ring(&inspector->keys,
+					     (uint32_t)(node - inspector->topology->node)),
 			      datagram.payload[2])
 		   : NULL;
 	if (!key || !derive(inspector, okm, key, node->id, datagram.payload))
@@ -215,7 +164,7 @@ static int inspect(const struct options *options, struct lm_error *err)
 	if (rc == 0 && !inspector.symmetric)
 		rc = -EINVAL;
 	if (rc == 0)
-		rc = load_keys(&inspector, options->keys, err);
+		rc = node_keys_load(&inspector.keys, setup.topology, options->keys, err);
 	if (rc == 0)
 		rc = capture_read(options->capture, take, &inspector, err);
 	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
@@ -223,7 +172,7 @@ static int inspect(const struct options *options, struct lm_error *err)
 	if (rc == 0)
 		fprintf(stderr, "linemix-gen: keys of %llu of %llu packets\n",
 			(unsigned long long)inspector.known, (unsigned long long)inspector.packets);
-	free_keys(&inspector);
+	node_keys_free(&inspector.keys);
 	free(memory);
 	free(inspector.book);
 	gen_setup_free(&setup);

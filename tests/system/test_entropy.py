@@ -1,53 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How well messages are hidden: entropy from captures at every mix, against the law.
-
-The packets of a run go through the relays one after the other on the virtual clock: what one sends
-is what the next receives, so every run is a whole network, without waiting."""
+"""How well messages are hidden: entropy from captures at every mix, against the law."""
 import json
 import math
 import unittest
 
+import crossed as through
 import tap
-from network import GEN, Network, read_capture, run, write_capture
 
 MEAN_US = 15000
 ERLANG_3_BITS = 2.665  # differential entropy of three exponential delays of mean 1
 
 
-class Crossed:
-    """A poisson network of three layers, and captures at each of its mixes of a run through it."""
+class Crossed(through.Crossed):
+    """A poisson network of three layers."""
 
-    def __init__(self, count, rate, *options, mixes=((11,), (21,), (31,))):
-        self.net = Network("--strategy", "poisson", "--mean-delay-us", MEAN_US, *options)
-        self.captures = {}
-        capture = self.net.make("in.pcap", "--arrivals", "poisson", count=count, rate=rate)
-        for layer in mixes:
-            frames = []
-            for mix in layer:
-                books, out = self.net.replay(self.net.config(mix), capture,
-                                             f"out-{mix}.pcap")
-                assert books["closed"], books
-                self.captures[mix] = [capture, out]
-                frames += read_capture(out)
-            capture = write_capture(self.net.path / f"after-{layer[0]}.pcap", sorted(frames))
-        self.arrived = capture
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        self.net.folder.cleanup()
-
-    def check(self, captures=None, arguments=("--json",), ok=True):
-        relays = [word for mix, files in (captures or self.captures).items() for file in files
-                  for word in ("--relay", f"{mix}={file}")]
-        return run(GEN, "check", "--config", self.net.config(1), *arguments, self.arrived, *relays,
-                   ok=ok)
-
-    def change(self, part, **fields):
-        """Changes the topology that `check` reads."""
-        self.net.topology[part].update(fields)
-        self.net.publish()
+    def __init__(self, count, rate, *options, **others):
+        super().__init__(count, rate, "--strategy", "poisson", "--mean-delay-us", MEAN_US, *options,
+                         make=("--arrivals", "poisson"), **others)
 
 
 class Entropy(unittest.TestCase):
