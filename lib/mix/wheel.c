@@ -232,6 +232,11 @@ void wheel_put(struct wheel *wheel, struct lm_prng *prng, const struct lm_mix_it
 	lm_wipe(level, n);
 }
 
+static void prefetch_slot(const struct wheel *wheel, uint32_t due, unsigned at)
+{
+	__builtin_prefetch(&wheel->level[at].slot[slot_number(due, at)], 1);
+}
+
 static void prefetch_chunk(const struct wheel *wheel, uint32_t index)
 {
 	__builtin_prefetch(&wheel->chunk[index].item[0], 1);
@@ -253,6 +258,8 @@ static void spread(struct wheel *wheel, struct lm_prng *prng, unsigned at, uint3
 		uint32_t popped = pop(wheel, item, &slot->pile);
 
 		prefetch_chunk(wheel, wheel->chunk[slot->pile.top].skip);
+		for (uint32_t i = 0; i < popped; i++) /* most go to the level below */
+			prefetch_slot(wheel, item[i].delay_us, at - 1);
 		done += popped;
 		for (uint32_t i = 0; i < popped; i++) {
 			if (at == 1)
@@ -306,10 +313,14 @@ static void move_clock(struct wheel *wheel, struct lm_prng *prng, uint64_t to_us
  */
 static uint64_t first_due_us(const struct wheel *wheel)
 {
-	uint32_t clock = (uint32_t)wheel->clock_us, nearest = UINT32_MAX;
+	uint32_t clock = (uint32_t)wheel->clock_us, nearest = UINT32_MAX, first;
 	uint32_t end = (clock | ((1u << WHEEL_BITS) - 1)) - clock;
 
-	for (unsigned level = 0; level < WHEEL_LEVELS && (nearest > end || wheel->behind);
+	/* a slot of the lowest level is one microsecond: its number says all */
+	first = find_used(&wheel->level[0], slot_number(clock, 0));
+	if (first != SLOT_NONE)
+		nearest = (first - clock) & (WHEEL_SLOTS - 1);
+	for (unsigned level = 1; level < WHEEL_LEVELS && (nearest > end || wheel->behind);
 	     level++) {
 		const struct wheel_level *at = &wheel->level[level];
 		uint32_t number = find_used(at, slot_number(clock, level));
