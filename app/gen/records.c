@@ -86,9 +86,11 @@ int records_make(struct records *records, const char *folder, const struct recor
 	return rc;
 }
 
-int records_write(struct records *records, const void *record)
+int records_write(struct records *records, const void *record, size_t n)
 {
-	return fwrite_unlocked(record, records->kind->len, 1, records->file) == 1 ? 0 : -errno;
+	if (n == 0)
+		return 0;
+	return fwrite_unlocked(record, records->kind->len, n, records->file) == n ? 0 : -errno;
 }
 
 int records_open(struct records *records, const char *folder, const struct record_kind *kind,

@@ -74,8 +74,8 @@ struct records {
 /* Begins a file in the folder. -errno and a message. *records is for _close in every case. */
 LM_MUST_CHECK int records_make(struct records *records, const char *folder,
 			       const struct record_kind *kind, struct lm_error *err);
-/* 0 or -errno. */
-LM_MUST_CHECK int records_write(struct records *records, const void *record);
+/* n of them, one behind the other. 0 or -errno. */
+LM_MUST_CHECK int records_write(struct records *records, const void *record, size_t n);
 
 LM_MUST_CHECK int records_open(struct records *records, const char *folder,
 			       const struct record_kind *kind, struct lm_error *err);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Clients: who writes to whom, and when packets leave. The Poisson processes of all clients are
- * drawn as one of their summed rate, each event of which is any client's with equal probability
- * (Kingman, "Poisson Processes", 1993: superposition): so a million clients cost no more than one.
+ * Clients: who writes to whom, and when packets leave. The Poisson processes of all clients of a
+ * gateway are drawn as one of their summed rate, each event of which is any client's with equal
+ * probability (Kingman, "Poisson Processes", 1993: superposition): so a million clients cost no
+ * more than one.
  */
 #include <errno.h>
 #include <math.h>
@@ -35,18 +36,33 @@ static uint32_t draw_other(struct lm_prng *prng, uint32_t client, uint32_t count
 	return other < client ? other : other + 1;
 }
 
-static int make_lists(struct clients *clients, const struct sim_clients *params)
+/* ---- Making ---- */
+
+/* Clients are dealt out to gateways evenly, so that no table that is in no cache must be asked. */
+static const struct lm_topology_node *gateway_of(const struct sim *sim, uint32_t client)
+{
+	const struct lm_topology *topology = sim->topology;
+
+	return &topology->node[topology->layer_node[0][client % topology->layer_nodes[0]]];
+}
+
+static uint32_t draw_client(const struct crowd *crowd, struct lm_prng *prng)
+{
+	return crowd->first + crowd->step * lm_prng_below(prng, crowd->clients);
+}
+
+static int make_lists(struct clients *clients, const struct sim_clients *params, unsigned gateways)
 {
 	size_t count = params->count > 0 ? params->count : 1;
 
-	clients->gateway = calloc(count, sizeof(*clients->gateway));
+	clients->crowd = calloc(gateways, sizeof(*clients->crowd));
 	if (params->contacts > 0)
 		clients->contact = calloc(count * params->contacts, sizeof(*clients->contact));
 	if (params->send_interval_us > 0) {
 		clients->first = malloc(count * sizeof(*clients->first));
 		clients->last = malloc(count * sizeof(*clients->last));
 	}
-	if (!clients->gateway || (params->contacts > 0 && !clients->contact) ||
+	if (!clients->crowd || (params->contacts > 0 && !clients->contact) ||
 	    (params->send_interval_us > 0 && (!clients->first || !clients->last)))
 		return -ENOMEM;
 	if (clients->first)
@@ -54,11 +70,18 @@ static int make_lists(struct clients *clients, const struct sim_clients *params)
 	return 0;
 }
 
-int clients_init(struct sim *sim, struct lm_prng *seeds)
+static void draw_contacts(struct clients *clients, const struct sim_clients *params,
+			  struct lm_prng *prng)
+{
+	for (uint32_t c = 0; c < params->count; c++)
+		for (uint32_t i = 0; i < params->contacts; i++)
+			clients->contact[(size_t)c * params->contacts + i] =
+				draw_other(prng, c, params->count);
+}
+
+static void start_crowd(const struct sim *sim, struct crowd *crowd, struct lm_prng *seeds)
 {
 	const struct sim_clients *params = &sim->params.clients;
-	struct clients *clients = &sim->clients;
-	const struct lm_topology *topology = sim->topology;
 	const uint32_t interval_us[PROCESSES] = {
 		[PROCESS_MESSAGE] = params->message_interval_us,
 		[PROCESS_SEND] = params->send_interval_us,
@@ -68,26 +91,39 @@ int clients_init(struct sim *sim, struct lm_prng *seeds)
 	uint8_t seed[32];
 
 	lm_prng_bytes(seeds, seed, sizeof(seed));
-	lm_prng_init(&clients->prng, seed);
-	if (make_lists(clients, params) != 0)
-		return -ENOMEM;
-	for (uint32_t c = 0; c < params->count; c++) {
-		uint32_t rank = lm_prng_below(&clients->prng, topology->layer_nodes[0]);
-
-		clients->gateway[c] = (uint16_t)topology->layer_node[0][rank];
-		for (uint32_t i = 0; i < params->contacts; i++)
-			clients->contact[(size_t)c * params->contacts + i] =
-				draw_other(&clients->prng, c, params->count);
-	}
+	lm_prng_init(&crowd->prng, seed);
 	for (unsigned p = 0; p < PROCESSES; p++)
-		start_process(&clients->process[p], &clients->prng, interval_us[p], params->count,
+		start_process(&crowd->process[p], &crowd->prng, interval_us[p], crowd->clients,
 			      sim->start_us);
+}
+
+int clients_init(struct sim *sim, struct lm_prng *seeds)
+{
+	unsigned gateways = sim->topology->layer_nodes[0];
+	struct lm_prng prng;
+	uint8_t seed[32];
+
+	if (make_lists(&sim->clients, &sim->params.clients, gateways) != 0)
+		return -ENOMEM;
+	lm_prng_bytes(seeds, seed, sizeof(seed));
+	lm_prng_init(&prng, seed);
+	draw_contacts(&sim->clients, &sim->params.clients, &prng);
+	for (unsigned rank = 0; rank < gateways; rank++) {
+		struct crowd *crowd = &sim->clients.crowd[rank];
+		uint32_t count = sim->params.clients.count;
+
+		crowd->first = rank;
+		crowd->step = gateways;
+		crowd->clients = count > rank ? (count - rank - 1) / gateways + 1 : 0;
+		start_crowd(sim, crowd, seeds);
+		sim->node[sim->topology->layer_node[0][rank]].crowd = crowd;
+	}
 	return 0;
 }
 
 void clients_free(struct clients *clients)
 {
-	free(clients->gateway);
+	free(clients->crowd);
 	free(clients->contact);
 	free(clients->first);
 	free(clients->last);
@@ -96,22 +132,18 @@ void clients_free(struct clients *clients)
 /* ---- Packets ---- */
 
 /* Makes a packet of this kind; PACKET_NONE: there are too many. */
-static uint32_t make(struct sim *sim, enum packet_kind kind, uint32_t client, uint32_t recipient,
-		     uint64_t now_us)
+static uint32_t make(struct shard *shard, struct node *gateway, enum packet_kind kind,
+		     uint32_t client, uint32_t recipient, uint64_t now_us)
 {
-	uint32_t place = packets_add(&sim->packets, now_us);
+	uint32_t place = packet_make(shard, gateway, kind, now_us);
 	struct packet *packet;
 
-	if (place == PACKET_NONE) {
-		sim->results.refused++;
+	if (place == PACKET_NONE)
 		return PACKET_NONE;
-	}
-	packet = &sim->packets.packet[place];
-	packet->kind = (uint8_t)kind;
+	packet = &shard->sim->packets.packet[place];
 	packet->exits = kind != PACKET_CLIENT_DROP;
-	packet->sender = sim->nodes + client;
+	packet->sender = shard->sim->nodes + client;
 	packet->recipient = recipient;
-	sim->results.made[kind]++;
 	return place;
 }
 
@@ -122,38 +154,39 @@ static const struct lm_topology_node *last_of(struct sim *sim, const struct pack
 
 	if (!packet->exits) /* the recipient is the gateway itself */
 		return &topology->node[packet->recipient];
-	return &topology->node[sim->clients.gateway[packet->recipient - sim->nodes]];
+	return gateway_of(sim, packet->recipient - sim->nodes);
 }
 
 /* A client gives its gateway a packet, which goes through the gateway's mix without a delay. */
-static void send(struct sim *sim, uint32_t place, uint32_t client, uint64_t now_us)
+static void send(struct shard *shard, struct node *gateway, uint32_t place, uint64_t now_us)
 {
-	struct clients *clients = &sim->clients;
+	struct sim *sim = shard->sim;
 	struct packet *packet = &sim->packets.packet[place];
+	struct lm_prng *prng = &gateway->crowd->prng;
 
-	route_message(packet, sim->topology, &clients->prng, last_of(sim, packet));
+	route_message(packet, sim->topology, prng, last_of(sim, packet));
 	if (now_us >= sim->settled_us) {
-		sim->results.client_sent++;
+		shard->results.client_sent++;
 		if (packet->kind == PACKET_MESSAGE)
-			sim->results.queued_sum_us += (double)(now_us - packet->made_us);
+			shard->results.queued_sum_us += now_us - packet->made_us;
 	}
-	link_send(sim, &clients->prng, place, sim->nodes + client, clients->gateway[client], 0,
-		  now_us);
+	link_send(shard, prng, place, packet->sender, gateway->number, 0, now_us);
 }
 
-static void make_and_send(struct sim *sim, enum packet_kind kind, uint32_t client,
-			  uint32_t recipient, uint64_t now_us)
+static void make_and_send(struct shard *shard, struct node *gateway, enum packet_kind kind,
+			  uint32_t client, uint32_t recipient, uint64_t now_us)
 {
-	uint32_t place = make(sim, kind, client, recipient, now_us);
+	uint32_t place = make(shard, gateway, kind, client, recipient, now_us);
 
 	if (place != PACKET_NONE)
-		send(sim, place, client, now_us);
+		send(shard, gateway, place, now_us);
 }
 
 static void wait_to_send(struct sim *sim, uint32_t client, uint32_t place)
 {
 	struct clients *clients = &sim->clients;
 
+	sim->packets.packet[place].next = PACKET_NONE;
 	if (clients->first[client] == PACKET_NONE)
 		clients->first[client] = place;
 	else
@@ -161,92 +194,108 @@ static void wait_to_send(struct sim *sim, uint32_t client, uint32_t place)
 	clients->last[client] = place;
 }
 
-static void write_message(struct sim *sim, uint32_t client, uint64_t now_us)
+static void write_message(struct shard *shard, struct node *gateway, uint32_t client,
+			  uint64_t now_us)
 {
+	struct sim *sim = shard->sim;
 	const struct sim_clients *params = &sim->params.clients;
-	struct clients *clients = &sim->clients;
+	const struct clients *clients = &sim->clients;
+	struct lm_prng *prng = &gateway->crowd->prng;
 	uint32_t other;
 
 	if (clients->contact)
 		other = clients->contact[(size_t)client * params->contacts +
-					 lm_prng_below(&clients->prng, params->contacts)];
+					 lm_prng_below(prng, params->contacts)];
 	else
-		other = draw_other(&clients->prng, client, params->count);
+		other = draw_other(prng, client, params->count);
 	for (uint32_t i = 0; i < params->parts; i++) {
-		uint32_t place = make(sim, PACKET_MESSAGE, client, sim->nodes + other, now_us);
+		uint32_t place =
+			make(shard, gateway, PACKET_MESSAGE, client, sim->nodes + other, now_us);
 
 		if (place == PACKET_NONE)
 			return;
 		if (clients->first)
 			wait_to_send(sim, client, place);
 		else
-			send(sim, place, client, now_us);
+			send(shard, gateway, place, now_us);
 	}
 }
 
-static void make_drop(struct sim *sim, uint32_t client, uint64_t now_us)
+static void make_drop(struct shard *shard, struct node *gateway, uint32_t client, uint64_t now_us)
 {
-	const struct lm_topology *topology = sim->topology;
-	uint32_t rank = lm_prng_below(&sim->clients.prng, topology->layer_nodes[0]);
+	const struct lm_topology *topology = shard->sim->topology;
+	uint32_t rank = lm_prng_below(&gateway->crowd->prng, topology->layer_nodes[0]);
 
-	make_and_send(sim, PACKET_CLIENT_DROP, client, topology->layer_node[0][rank], now_us);
+	make_and_send(shard, gateway, PACKET_CLIENT_DROP, client, topology->layer_node[0][rank],
+		      now_us);
 }
 
 /* A message's packet if one waits, else cover: who looks on cannot tell. */
-static void use_slot(struct sim *sim, uint32_t client, uint64_t now_us)
+static void use_slot(struct shard *shard, struct node *gateway, uint32_t client, uint64_t now_us)
 {
-	struct clients *clients = &sim->clients;
-	uint32_t place = clients->first[client];
+	struct sim *sim = shard->sim;
+	uint32_t place = sim->clients.first[client];
 
 	if (place == PACKET_NONE) {
-		make_drop(sim, client, now_us);
+		make_drop(shard, gateway, client, now_us);
 		return;
 	}
-	clients->first[client] = sim->packets.packet[place].next;
-	send(sim, place, client, now_us);
+	sim->clients.first[client] = sim->packets.packet[place].next;
+	send(shard, gateway, place, now_us);
 }
 
 /* ---- Time ---- */
 
-static unsigned first_process(const struct clients *clients)
+static unsigned first_process(const struct crowd *crowd)
 {
 	unsigned first = 0;
 
 	for (unsigned p = 1; p < PROCESSES; p++)
-		if (clients->process[p].next_us < clients->process[first].next_us)
+		if (crowd->process[p].next_us < crowd->process[first].next_us)
 			first = p;
 	return first;
 }
 
-uint64_t clients_next_us(const struct clients *clients)
+uint64_t crowd_next_us(const struct crowd *crowd)
 {
-	double next_us = clients->process[first_process(clients)].next_us;
+	double next_us = crowd->process[first_process(crowd)].next_us;
 
 	return isinf(next_us) ? UINT64_MAX : (uint64_t)next_us;
 }
 
-void clients_run(struct sim *sim, uint64_t until_us)
+static void do_process(struct shard *shard, struct node *gateway, unsigned process, uint64_t now_us)
 {
-	struct clients *clients = &sim->clients;
+	struct crowd *crowd = gateway->crowd;
+	uint32_t client = draw_client(crowd, &crowd->prng);
 
-	while (clients_next_us(clients) < until_us) {
-		unsigned p = first_process(clients);
-		uint64_t now_us = (uint64_t)clients->process[p].next_us;
-		uint32_t client = lm_prng_below(&clients->prng, sim->params.clients.count);
+	switch (process) {
+	case PROCESS_MESSAGE:
+		write_message(shard, gateway, client, now_us);
+		return;
+	case PROCESS_SEND:
+		use_slot(shard, gateway, client, now_us);
+		return;
+	case PROCESS_LOOP:
+		make_and_send(shard, gateway, PACKET_CLIENT_LOOP, client,
+			      shard->sim->nodes + client, now_us);
+		return;
+	default:
+		make_drop(shard, gateway, client, now_us);
+	}
+}
 
-		clients->process[p].next_us += draw_gap(&clients->process[p], &clients->prng);
-		switch (p) {
-		case PROCESS_MESSAGE:
-			write_message(sim, client, now_us);
+void crowd_run(struct shard *shard, struct node *gateway)
+{
+	struct crowd *crowd = gateway->crowd;
+	double until_us = (double)shard->sim->until_us;
+
+	for (;;) {
+		unsigned p = first_process(crowd);
+		double now_us = crowd->process[p].next_us;
+
+		if (now_us >= until_us)
 			break;
-		case PROCESS_SEND:
-			use_slot(sim, client, now_us);
-			break;
-		case PROCESS_LOOP:
-			make_and_send(sim, PACKET_CLIENT_LOOP, client, sim->nodes + client, now_us);
-			break;
-		default:
-			make_drop(sim, client, now_us);
-		}
+		crowd->process[p].next_us += draw_gap(&crowd->process[p], &crowd->prng);
+		do_process(shard, gateway, p, (uint64_t)now_us);
 	}
 }

@@ -13,13 +13,17 @@
 #include "progress.h"
 #include "study.h"
 #include "summary.h"
+#include "team.h"
 
-enum { KEY_HELP_CONFIG = 512, KEY_SEED };
+#define THREADS 64
+
+enum { KEY_HELP_CONFIG = 512, KEY_SEED, KEY_THREADS };
 
 struct arguments {
 	const char *config, *out;
 	bool json, entropy, has_seed;
 	uint64_t seed;
+	unsigned threads; /* 0: not said */
 };
 
 static const struct argp_option options[] = {
@@ -27,6 +31,8 @@ static const struct argp_option options[] = {
 	{"out", 'o', "FOLDER", 0, "Write the records there", 0},
 	{"entropy", 'e', NULL, 0, "Measure the entropy of packets (poisson, links not padded)", 0},
 	{"seed", KEY_SEED, "N", 0, "Instead of the configuration's", 0},
+	{"threads", KEY_THREADS, "N", 0,
+	 "Simulate with so many (default: the processors there are); the run is the same", 0},
 	{"json", 'j', NULL, 0, "Print the summary as JSON", 0},
 	{"help-config", KEY_HELP_CONFIG, NULL, 0, "Print every key of the configuration", 0},
 	{0},
@@ -41,6 +47,16 @@ static void parse_seed(struct argp_state *state, struct arguments *arguments, co
 	arguments->has_seed = true;
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
 		argp_error(state, "seed: \"%s\" is no number from 0 to 2^64 - 1", text);
+}
+
+static void parse_threads(struct argp_state *state, struct arguments *arguments, const char *text)
+{
+	char *end;
+	unsigned long threads = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || threads < 1 || threads > THREADS)
+		argp_error(state, "threads: \"%s\" is no number from 1 to %d", text, THREADS);
+	arguments->threads = (unsigned)threads;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -62,6 +78,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SEED:
 		parse_seed(state, arguments, arg);
+		return 0;
+	case KEY_THREADS:
+		parse_threads(state, arguments, arg);
 		return 0;
 	case KEY_HELP_CONFIG:
 		config_describe(stdout);
@@ -136,14 +155,15 @@ static void show_progress(void *context, uint64_t done_us, uint64_t duration_us)
 	progress_show(context, done_us / 1000, duration_us / 1000);
 }
 
-static int show(const struct arguments *arguments, const struct study *study, double run_s,
-		struct lm_error *err)
+static int show(const struct arguments *arguments, const struct study *study, struct lm_error *err)
 {
 	struct summary summary = {.params = &study->params,
 				  .results = sim_results(study->sim),
 				  .entropy = arguments->entropy ? &study->entropy : NULL,
 				  .start_us = sim_start_us(study->sim),
-				  .run_s = run_s};
+				  .run_s = study->run_s,
+				  .passed_s = study->passed_s,
+				  .threads = study->threads};
 	json_t *json;
 
 	if (arguments->out && write_run(arguments->out, &summary, study->topology, err) != 0)
@@ -158,6 +178,13 @@ static int show(const struct arguments *arguments, const struct study *study, do
 	putchar('\n');
 	json_decref(json);
 	return 0;
+}
+
+static unsigned default_threads(void)
+{
+	unsigned processors = team_processors();
+
+	return processors < THREADS ? processors : THREADS;
 }
 
 int run_main(int argc, char **argv)
@@ -177,13 +204,15 @@ int run_main(int argc, char **argv)
 	if (arguments.has_seed)
 		config.seed = arguments.seed;
 	if (rc == 0)
-		rc = study_make(&study, &config, arguments.out, arguments.entropy, &err);
+		rc = study_make(&study, &config,
+				arguments.threads > 0 ? arguments.threads : default_threads(),
+				arguments.out, arguments.entropy, &err);
 	progress_start(&progress, "milliseconds simulated");
 	if (rc == 0)
 		rc = study_run(&study, show_progress, &progress, &err);
 	progress_end(&progress);
 	if (rc == 0)
-		rc = show(&arguments, &study, study.run_s, &err);
+		rc = show(&arguments, &study, &err);
 	study_free(&study);
 	if (rc != 0)
 		fprintf(stderr, "%s: %s\n", argv[0], err.text);

@@ -13,9 +13,9 @@
 
 #include "lm_base.h"
 
-/* 24 bytes: what a node must know of a packet that comes, without touching the packet. */
+/* 16 bytes: what a node must know of a packet that comes, without touching the packet. */
 struct arrival {
-	uint64_t at_us;
+	uint32_t at;       /* microseconds from the beginning of its window */
 	uint32_t packet;   /* its place */
 	uint32_t delay_us; /* for the node's mix; ARRIVAL_ENDS: it goes no further */
 	uint16_t node;
@@ -24,7 +24,11 @@ struct arrival {
 
 #define ARRIVAL_ENDS UINT32_MAX
 
-struct window {
+/*
+ * Nodes are dealt out to shards, in order: a shard is what one thread handles in one go. What one
+ * shard sends to another in a window is a list that nobody else touches.
+ */
+struct list {
 	struct arrival *arrival;
 	uint32_t count, room;
 };
@@ -32,35 +36,47 @@ struct window {
 struct in_flight {
 	uint32_t latency_us; /* of a window too */
 	uint64_t open;       /* number of the window that is handled or comes next */
+	uint64_t open_us;    /* where it begins */
 	unsigned windows;    /* a ring of them */
-	struct window *window;
-	struct window scratch;
-	uint64_t count; /* in all windows */
+	unsigned shards;
+	struct list *list;   /* [window][to][from] */
+	struct list *sorted; /* [to][2]: the open window in order, and what sorting needs */
 };
 
 /*
- * Nothing is in flight. Links take from latency_us to latency_us + jitter_us; 1 <= latency_us;
- * jitter_us <= 1000 * latency_us. Time begins at start_us. -ENOMEM.
+ * Nothing is in flight. Links take from latency_us to latency_us + jitter_us; 1 <= latency_us <
+ * 2^30; jitter_us <= 1000 * latency_us. Time begins at start_us. -ENOMEM.
  */
-LM_MUST_CHECK int in_flight_init(struct in_flight *in_flight, uint32_t latency_us,
+LM_MUST_CHECK int in_flight_init(struct in_flight *in_flight, unsigned shards, uint32_t latency_us,
 				 uint32_t jitter_us, uint64_t start_us);
 void in_flight_free(struct in_flight *in_flight);
 
-/* Adds an arrival that is not before the window after the open one, nor later than links may take.
- * -ENOMEM. */
-LM_MUST_CHECK int in_flight_add(struct in_flight *in_flight, const struct arrival *arrival);
+/*
+ * Adds an arrival (`at` is set here) from one shard to another that is not before the window after
+ * the open one, nor later than links may take. One thread for each `from`. -ENOMEM.
+ */
+LM_MUST_CHECK int in_flight_add(struct in_flight *in_flight, unsigned from, unsigned to,
+				uint64_t at_us, const struct arrival *arrival);
 
 /* The beginning of the first window behind the open one in which anything arrives; UINT64_MAX:
  * none. */
 uint64_t in_flight_next_us(const struct in_flight *in_flight);
 
+/* Opens the window of a time, not before the open one and not after in_flight_next_us. What was
+ * left of the last one is forgotten. */
+void in_flight_open(struct in_flight *in_flight, uint64_t at_us);
+
+/* How many arrivals the open window has. */
+uint64_t in_flight_count(const struct in_flight *in_flight);
+
 /*
- * Opens the window of a time, not before the open one and not after in_flight_next_us: its
- * arrivals, by node and then by time, those of one microsecond in the order in which they were
- * added. They are the caller's until the next call of _open. -ENOMEM.
+ * The arrivals of the open window at the nodes of a shard, the first of which is first_node: by
+ * node, then by time, then by link, and those of one link as they were added: all that come by one
+ * link must be of one shard. They are the caller's until the next call for this shard. One thread
+ * for each shard, once for each window. -ENOMEM.
  */
-LM_MUST_CHECK int in_flight_open(struct in_flight *in_flight, const struct arrival **arrival,
-				 uint32_t *count, uint64_t at_us);
+LM_MUST_CHECK int in_flight_take(struct in_flight *in_flight, unsigned shard, uint16_t first_node,
+				 const struct arrival **arrival, uint32_t *count);
 
 /* Where the open window ends. */
 uint64_t in_flight_until_us(const struct in_flight *in_flight);

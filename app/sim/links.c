@@ -6,11 +6,12 @@
 
 #include <errno.h>
 
-static uint64_t crossing(const struct sim *sim, struct lm_prng *prng, uint64_t now_us)
+static uint64_t crossing(const struct shard *shard, struct lm_prng *prng, uint64_t now_us)
 {
-	uint32_t jitter_us = sim->params.jitter_us;
+	const struct sim_params *params = &shard->sim->params;
+	uint32_t jitter_us = params->jitter_us;
 
-	return now_us + sim->params.latency_us +
+	return now_us + params->latency_us +
 	       (jitter_us > 0 ? lm_prng_below(prng, jitter_us + 1) : 0);
 }
 
@@ -22,17 +23,18 @@ static uint16_t link_from(const struct sim *sim, uint32_t from)
 	return (uint16_t)(from < sim->nodes ? from : sim->nodes + (from - sim->nodes) % links);
 }
 
-void link_send(struct sim *sim, struct lm_prng *prng, uint32_t place, uint32_t from, uint16_t to,
-	       uint32_t delay_us, uint64_t now_us)
+void link_send(struct shard *shard, struct lm_prng *prng, uint32_t place, uint32_t from,
+	       uint16_t to, uint32_t delay_us, uint64_t now_us)
 {
+	struct sim *sim = shard->sim;
 	struct packet *packet = &sim->packets.packet[place];
-	const struct arrival arrival = {.at_us = crossing(sim, prng, now_us),
-					.packet = place,
+	uint64_t at_us = crossing(shard, prng, now_us);
+	const struct arrival arrival = {.packet = place,
 					.delay_us = delay_us,
 					.node = to,
 					.from = link_from(sim, from)};
 	const struct flight flight = {.left_us = now_us,
-				      .came_us = arrival.at_us,
+				      .came_us = at_us,
 				      .from = from,
 				      .to = to,
 				      .number = packet->number,
@@ -41,32 +43,34 @@ void link_send(struct sim *sim, struct lm_prng *prng, uint32_t place, uint32_t f
 				      .ends = delay_us == ARRIVAL_ENDS};
 
 	packet->seen++;
-	sim->results.flights++;
-	recorder_flight(sim->recorder, &flight);
-	if (in_flight_add(&sim->in_flight, &arrival) != 0)
-		sim->rc = -ENOMEM;
+	shard->results.flights++;
+	tape_flight(&shard->tape, &flight);
+	if (in_flight_add(&sim->in_flight, shard->number, sim->shard_of[to], at_us, &arrival) != 0)
+		shard->rc = -ENOMEM;
 }
 
-void link_dummy(struct sim *sim, struct lm_prng *prng, uint32_t from, uint16_t to, uint64_t now_us)
+void link_dummy(struct shard *shard, struct lm_prng *prng, uint32_t from, uint16_t to,
+		uint64_t now_us)
 {
 	const struct flight flight = {.left_us = now_us,
-				      .came_us = crossing(sim, prng, now_us),
+				      .came_us = crossing(shard, prng, now_us),
 				      .from = from,
 				      .to = to,
 				      .number = PACKET_NONE,
 				      .kind = PACKET_DUMMY};
 
-	sim->results.flights++;
-	sim->results.dummies++;
-	recorder_flight(sim->recorder, &flight);
+	shard->results.flights++;
+	shard->results.dummies++;
+	tape_flight(&shard->tape, &flight);
 }
 
-void link_deliver(struct sim *sim, struct lm_prng *prng, uint32_t place, uint32_t from,
+void link_deliver(struct shard *shard, struct lm_prng *prng, uint32_t place, uint32_t from,
 		  uint64_t now_us)
 {
+	struct sim *sim = shard->sim;
 	struct packet *packet = &sim->packets.packet[place];
 	const struct flight flight = {.left_us = now_us,
-				      .came_us = crossing(sim, prng, now_us),
+				      .came_us = crossing(shard, prng, now_us),
 				      .from = from,
 				      .to = packet->recipient,
 				      .number = packet->number,
@@ -74,20 +78,34 @@ void link_deliver(struct sim *sim, struct lm_prng *prng, uint32_t place, uint32_
 				      .hop = packet->seen};
 	uint64_t took_us = flight.came_us - packet->made_us;
 
-	sim->results.flights++;
-	recorder_flight(sim->recorder, &flight);
+	shard->results.flights++;
+	tape_flight(&shard->tape, &flight);
 	if (packet->kind == PACKET_MESSAGE && flight.came_us >= sim->settled_us) {
-		histogram_add(&sim->results.latency_us, took_us);
-		sim->results.latency_sum_us += (double)took_us;
+		histogram_add(&shard->results.latency_us, took_us);
+		shard->results.latency_sum_us += took_us;
 	}
-	packet_done(sim, place, PACKET_DELIVERED, flight.came_us);
+	packet_done(shard, place, PACKET_DELIVERED, flight.came_us);
 }
 
-void packet_done(struct sim *sim, uint32_t place, enum packet_end end, uint64_t now_us)
+uint32_t packet_make(struct shard *shard, struct node *node, enum packet_kind kind, uint64_t now_us)
 {
-	const struct packet *packet = &sim->packets.packet[place];
+	uint32_t place = node->may_make > 0 ? stock_add(&shard->stock, now_us) : PACKET_NONE;
 
-	sim->results.count[packet->kind][end]++;
-	recorder_packet(sim->recorder, packet, end, now_us);
-	packets_remove(&sim->packets, place);
+	if (place == PACKET_NONE) {
+		shard->results.refused++;
+		return PACKET_NONE;
+	}
+	node->may_make--;
+	shard->sim->packets.packet[place].kind = (uint8_t)kind;
+	shard->results.made[kind]++;
+	return place;
+}
+
+void packet_done(struct shard *shard, uint32_t place, enum packet_end end, uint64_t now_us)
+{
+	const struct packet *packet = &shard->sim->packets.packet[place];
+
+	shard->results.count[packet->kind][end]++;
+	tape_packet(&shard->tape, packet, end, now_us);
+	stock_remove(&shard->stock, place);
 }

@@ -10,16 +10,6 @@
 
 #define PACER_SHARE 256 /* packets that wait for one padded link at most */
 
-static void *place_of(uint32_t place)
-{
-	return (void *)((uintptr_t)place + 1); /* NULL is a dummy */
-}
-
-static uint32_t place_in(const struct lm_mix_item *item)
-{
-	return (uint32_t)((uintptr_t)item->packet - 1);
-}
-
 /* ---- Making ---- */
 
 static unsigned next_layer(const struct sim *sim, const struct node *node)
@@ -47,7 +37,7 @@ static int make_mix(struct sim *sim, struct node *node)
 	if (!node->mix_memory)
 		return -ENOMEM;
 	lm_prng_bytes(&node->prng, seed, sizeof(seed));
-	node->mix = lm_mix_init(node->mix_memory, sim->params.held_max, &sim->topology->mix, seed,
+	node->mix = lm_mix_init(node->mix_memory, sim->params.held_max, &sim->mix, seed,
 				draw_start_us(sim, &node->prng));
 	return 0;
 }
@@ -108,146 +98,180 @@ void node_free(struct node *node)
 
 /* ---- Into the mix ---- */
 
-static void add(struct sim *sim, struct node *node, struct lm_mix_item *item, unsigned n,
-		uint64_t now_us)
+void node_add(struct shard *shard, struct node *node, struct lm_mix_item *item, unsigned n,
+	      uint64_t now_us)
 {
 	unsigned taken;
 
 	weakness_round(&node->weakness, item, n);
 	taken = lm_mix_add(node->mix, item, n, now_us);
 	weakness_add(&node->weakness, item, taken);
-	node->came += now_us >= sim->settled_us ? taken : 0;
 	for (unsigned i = taken; i < n; i++)
-		packet_done(sim, place_in(&item[i]), PACKET_LOST, now_us);
+		packet_done(shard, node_place(&item[i]), PACKET_LOST, now_us);
+}
+
+/* As node_add; counts what the mix took. */
+static void add(struct shard *shard, struct node *node, struct lm_mix_item *item, unsigned n,
+		uint64_t now_us)
+{
+	uint32_t before = lm_mix_held(node->mix);
+
+	node_add(shard, node, item, n, now_us);
+	if (now_us >= shard->sim->settled_us)
+		node->came += lm_mix_held(node->mix) - before;
 }
 
 /* What came at now_us. Returns how many of the arrivals that were. */
-static uint32_t take_arrivals(struct sim *sim, struct node *node, const struct arrival *arrival,
+static uint32_t take_arrivals(struct shard *shard, struct node *node, const struct arrival *arrival,
 			      uint32_t n, uint64_t now_us)
 {
 	struct lm_mix_item item[LM_BURST];
+	uint32_t at = arrival->at, i = 0;
 	unsigned held = 0;
-	uint32_t i = 0;
 
-	for (; i < n && arrival[i].at_us == now_us && held < LM_BURST; i++) {
+	for (; i < n && arrival[i].at == at && held < LM_BURST; i++) {
 		if (arrival[i].delay_us == ARRIVAL_ENDS)
-			packet_done(sim, arrival[i].packet, PACKET_ENDED, now_us);
+			packet_done(shard, arrival[i].packet, PACKET_ENDED, now_us);
 		else
-			item[held++] = (struct lm_mix_item){.packet = place_of(arrival[i].packet),
-							    .delay_us = arrival[i].delay_us,
-							    .from = arrival[i].from,
-							    .to = 1};
+			item[held++] = (struct lm_mix_item){
+				.packet =
+					node_item(arrival[i].packet, now_us + arrival[i].delay_us),
+				.delay_us = arrival[i].delay_us,
+				.from = arrival[i].from,
+				.to = 1};
 	}
 	if (held > 0)
-		add(sim, node, item, held, now_us);
+		add(shard, node, item, held, now_us);
 	return i;
 }
 
-/* One packet of own cover, into the own mix like any other. */
-static void make_cover(struct sim *sim, struct node *node, enum own_cover cover, uint64_t now_us)
+/* One packet of own cover, an item for the own mix like any other. False: it is not made. */
+static bool make_cover(struct shard *shard, struct node *node, struct lm_mix_item *item,
+		       enum own_cover cover, uint64_t now_us)
 {
+	struct sim *sim = shard->sim;
 	const struct lm_topology_node *self = &sim->topology->node[node->number];
-	uint32_t place = packets_add(&sim->packets, now_us);
-	struct lm_mix_item item = {.from = LM_MIX_OWN, .to = 1};
+	enum packet_kind kind = cover == OWN_LOOP ? PACKET_RELAY_LOOP : PACKET_RELAY_DROP;
+	uint32_t place = packet_make(shard, node, kind, now_us);
 	struct packet *packet;
 	bool routed;
 
-	if (place == PACKET_NONE) {
-		sim->results.refused++;
-		return;
-	}
+	if (place == PACKET_NONE)
+		return false;
 	packet = &sim->packets.packet[place];
-	packet->kind = cover == OWN_LOOP ? PACKET_RELAY_LOOP : PACKET_RELAY_DROP;
 	packet->sender = node->number;
 	routed = cover == OWN_LOOP ? route_loop(packet, sim->topology, &node->prng, self)
 				   : route_drop(packet, sim->topology, &node->prng, self);
 	LM_ASSERT(routed); /* whether there is a way was asked at the start */
 	packet->recipient = packet->path[packet->hops - 1];
-	sim->results.made[packet->kind]++;
-	recorder_flight(sim->recorder, &(struct flight){.left_us = now_us,
-							.came_us = now_us,
-							.from = RECORDER_NOWHERE,
-							.to = node->number,
-							.number = packet->number,
-							.kind = packet->kind});
-	item.packet = place_of(place);
-	item.delay_us = lm_mix_draw_delay_us(&sim->topology->mix, &node->prng);
-	add(sim, node, &item, 1, now_us);
+	tape_flight(&shard->tape, &(struct flight){.left_us = now_us,
+						   .came_us = now_us,
+						   .from = RECORDER_NOWHERE,
+						   .to = node->number,
+						   .number = packet->number,
+						   .kind = packet->kind});
+	*item = (struct lm_mix_item){.delay_us =
+					     lm_mix_draw_delay_us(&sim->topology->mix, &node->prng),
+				     .from = LM_MIX_OWN,
+				     .to = 1};
+	item->packet = node_item(place, now_us + item->delay_us);
+	return true;
 }
 
-static void add_due(struct sim *sim, struct node *node, uint64_t now_us)
+uint64_t node_cover_us(const struct node *node)
 {
+	uint64_t next_us = node->schedule[OWN_LOOP].next_us;
+
+	return next_us < node->schedule[OWN_DROP].next_us ? next_us
+							  : node->schedule[OWN_DROP].next_us;
+}
+
+unsigned node_cover(struct shard *shard, struct node *node, struct lm_mix_item *item, unsigned max,
+		    uint64_t now_us)
+{
+	unsigned n = 0;
+
 	for (unsigned cover = 0; cover < OWN_COVERS; cover++) {
-		unsigned due =
-			lm_cover_due(&node->schedule[cover], &node->prng, now_us, UINT32_MAX);
+		unsigned due = lm_cover_due(&node->schedule[cover], &node->prng, now_us, max - n);
 
 		for (unsigned i = 0; i < due; i++)
-			make_cover(sim, node, (enum own_cover)cover, now_us);
+			n += make_cover(shard, node, &item[n], (enum own_cover)cover, now_us);
+	}
+	return n;
+}
+
+static void add_due(struct shard *shard, struct node *node, uint64_t now_us)
+{
+	while (node_cover_us(node) <= now_us) {
+		struct lm_mix_item item[LM_BURST];
+		unsigned n = node_cover(shard, node, item, LM_BURST, now_us);
+
+		if (n > 0)
+			add(shard, node, item, n, now_us);
 	}
 }
 
 /* Company for a batch that has waited for it as long as it may. */
-static void add_company(struct sim *sim, struct node *node, uint64_t now_us)
+static void add_company(struct shard *shard, struct node *node, uint64_t now_us)
 {
 	uint32_t wanted = lm_mix_wanted(node->mix, now_us);
+	struct lm_mix_item item;
 
 	if (wanted > 0 && !node->has_drop) {
-		sim->results.starved++;
+		shard->results.starved++;
 		return;
 	}
 	for (uint32_t i = 0; i < wanted; i++)
-		make_cover(sim, node, OWN_DROP, now_us);
+		if (make_cover(shard, node, &item, OWN_DROP, now_us))
+			add(shard, node, &item, 1, now_us);
 }
 
 /* ---- Out of it ---- */
 
-static void send_on(struct sim *sim, struct node *node, uint32_t place, uint64_t now_us)
+static void send_on(struct shard *shard, struct node *node, uint32_t place, uint64_t now_us)
 {
-	struct packet *packet = &sim->packets.packet[place];
+	struct packet *packet = &shard->sim->packets.packet[place];
 	unsigned at = packet->at++;
 	bool last = at + 1 == packet->hops;
 
-	link_send(sim, &node->prng, place, node->number, packet->path[at],
+	link_send(shard, &node->prng, place, node->number, packet->path[at],
 		  last && !packet->exits ? ARRIVAL_ENDS : packet->delay_us[at], now_us);
 }
 
-/* Out of the mix: to the recipient, to the next node, or to where it waits for a slot. */
-static void leave(struct sim *sim, struct node *node, uint32_t place, uint64_t now_us)
+void node_leave(struct shard *shard, struct node *node, uint32_t place, uint64_t now_us)
 {
-	const struct packet *packet = &sim->packets.packet[place];
-	struct lm_mix_item item = {.packet = place_of(place)};
+	const struct packet *packet = &shard->sim->packets.packet[place];
+	struct lm_mix_item item = {.packet = node_item(place, 0)};
 
-	sim->results.hops++;
-	node->left += now_us >= sim->settled_us;
+	shard->results.hops++;
+	node->left += now_us >= shard->sim->settled_us;
 	if (packet->at == packet->hops) {
-		link_deliver(sim, &node->prng, place, node->number, now_us);
+		link_deliver(shard, &node->prng, place, node->number, now_us);
 		return;
 	}
 	if (!node->pacer) {
-		send_on(sim, node, place, now_us);
+		send_on(shard, node, place, now_us);
 		return;
 	}
-	item.to = (uint16_t)(sim->node[packet->path[packet->at]].rank + 1);
+	item.to = (uint16_t)(shard->sim->node[packet->path[packet->at]].rank + 1);
 	if (lm_pacer_push(node->pacer, &item) != LM_DROP_NONE)
-		packet_done(sim, place, PACKET_LOST, now_us);
+		packet_done(shard, place, PACKET_LOST, now_us);
 }
 
-static void leave_all(struct sim *sim, struct node *node)
+static void leave_all(struct shard *shard, struct node *node)
 {
-	struct leavers *leavers = &sim->leavers;
-
-	for (unsigned i = 0; i < leavers->n; i++)
-		leave(sim, node, leavers->place[i], leavers->at_us[i]);
-	leavers->n = 0;
+	for (uint32_t i = 0; i < shard->leavers; i++)
+		node_leave(shard, node, shard->leaver[i].place,
+			   shard->sim->from_us + shard->leaver[i].at);
+	shard->leavers = 0;
 }
 
 /*
  * What the mix gives. Packets are in memory that is not in the cache: they are fetched, and looked
  * at when there is a burst of them, the window ends, or the pacer must know of them.
  */
-static void take_due(struct sim *sim, struct node *node, uint64_t now_us)
+static void take_due(struct shard *shard, struct node *node, uint64_t now_us)
 {
-	struct leavers *leavers = &sim->leavers;
 	struct lm_mix_item item[LM_BURST];
 	unsigned n;
 
@@ -255,31 +279,34 @@ static void take_due(struct sim *sim, struct node *node, uint64_t now_us)
 		n = lm_mix_take(node->mix, item, LM_BURST, now_us);
 		weakness_swap(&node->weakness, item, n);
 		for (unsigned i = 0; i < n; i++) {
-			uint32_t place = place_in(&item[i]);
+			uint32_t place = node_place(&item[i]);
 
-			__builtin_prefetch(&sim->packets.packet[place], 1);
-			leavers->place[leavers->n] = place;
-			leavers->at_us[leavers->n++] = now_us;
-			if (leavers->n == LM_BURST)
-				leave_all(sim, node);
+			__builtin_prefetch(&shard->sim->packets.packet[place], 1);
+			shard->leaver[shard->leavers++] =
+				(struct leaver){place, (uint32_t)(now_us - shard->sim->from_us)};
+			if (shard->leavers == LM_BURST)
+				leave_all(shard, node);
 		}
 	} while (n == LM_BURST);
 	if (node->pacer)
-		leave_all(sim, node);
+		leave_all(shard, node);
 }
 
-static void use_slots(struct sim *sim, struct node *node, uint64_t now_us)
+void node_use_slots(struct shard *shard, struct node *node, uint64_t until_us)
 {
+	const struct sim *sim = shard->sim;
 	const uint32_t *next = sim->topology->layer_node[next_layer(sim, node)];
 	struct lm_mix_item item[LM_BURST];
-	unsigned n;
+	uint64_t now_us;
 
-	while ((n = lm_pacer_due(node->pacer, item, LM_BURST, now_us)) > 0) {
+	while ((now_us = lm_pacer_next_us(node->pacer)) < until_us) {
+		unsigned n = lm_pacer_due(node->pacer, item, LM_BURST, now_us);
+
 		for (unsigned i = 0; i < n; i++) {
 			if (item[i].packet)
-				send_on(sim, node, place_in(&item[i]), now_us);
+				send_on(shard, node, node_place(&item[i]), now_us);
 			else
-				link_dummy(sim, &node->prng, node->number,
+				link_dummy(shard, &node->prng, node->number,
 					   (uint16_t)next[item[i].to - 1], now_us);
 		}
 	}
@@ -287,22 +314,28 @@ static void use_slots(struct sim *sim, struct node *node, uint64_t now_us)
 
 /* ---- Time ---- */
 
-uint64_t node_next_us(const struct node *node)
+/* Of the node itself, without its clients. */
+static uint64_t own_next_us(const struct node *node)
 {
-	uint64_t next_us = lm_mix_next_us(node->mix);
+	uint64_t next_us = lm_mix_next_us(node->mix), cover_us = node_cover_us(node);
 
-	for (unsigned cover = 0; cover < OWN_COVERS; cover++)
-		if (node->schedule[cover].next_us < next_us)
-			next_us = node->schedule[cover].next_us;
+	next_us = cover_us < next_us ? cover_us : next_us;
 	if (node->pacer && lm_pacer_next_us(node->pacer) < next_us)
 		next_us = lm_pacer_next_us(node->pacer);
 	return next_us;
 }
 
-void node_count(struct node *node, uint64_t now_us)
+uint64_t node_next_us(const struct node *node)
 {
-	double held = lm_mix_held(node->mix);
+	uint64_t next_us = own_next_us(node);
 
+	if (node->crowd && crowd_next_us(node->crowd) < next_us)
+		next_us = crowd_next_us(node->crowd);
+	return next_us;
+}
+
+void node_count(struct node *node, double held, uint64_t now_us)
+{
 	if (now_us <= node->counted_us)
 		return;
 	node->held_sum += held * (double)(now_us - node->counted_us);
@@ -311,33 +344,45 @@ void node_count(struct node *node, uint64_t now_us)
 }
 
 /* The mix and what it gives at now_us; it may have more to give at the same time. */
-static void run_mix(struct sim *sim, struct node *node, uint64_t now_us)
+static void run_mix(struct shard *shard, struct node *node, uint64_t now_us)
 {
 	if (lm_mix_next_us(node->mix) > now_us)
 		return;
-	take_due(sim, node, now_us);
-	add_company(sim, node, now_us);
+	take_due(shard, node, now_us);
+	add_company(shard, node, now_us);
 }
 
-void node_run(struct sim *sim, struct node *node, const struct arrival *arrival, uint32_t n,
-	      uint64_t until_us)
+static void run_events(struct shard *shard, struct node *node, const struct arrival *arrival,
+		       uint32_t n)
 {
+	const struct sim *sim = shard->sim;
 	uint32_t i = 0;
 
+	shard->leavers = 0;
 	for (;;) {
-		uint64_t now_us = node_next_us(node);
+		uint64_t now_us = own_next_us(node);
 
-		if (i < n && arrival[i].at_us < now_us)
-			now_us = arrival[i].at_us;
-		if (now_us >= until_us)
+		if (i < n && sim->from_us + arrival[i].at < now_us)
+			now_us = sim->from_us + arrival[i].at;
+		if (now_us >= sim->until_us)
 			break;
-		node_count(node, now_us);
-		while (i < n && arrival[i].at_us == now_us)
-			i += take_arrivals(sim, node, arrival + i, n - i, now_us);
-		add_due(sim, node, now_us);
-		run_mix(sim, node, now_us);
+		node_count(node, lm_mix_held(node->mix), now_us);
+		while (i < n && sim->from_us + arrival[i].at == now_us)
+			i += take_arrivals(shard, node, arrival + i, n - i, now_us);
+		add_due(shard, node, now_us);
+		run_mix(shard, node, now_us);
 		if (node->pacer)
-			use_slots(sim, node, now_us);
+			node_use_slots(shard, node, now_us + 1);
 	}
-	leave_all(sim, node);
+	leave_all(shard, node);
+}
+
+void node_run(struct shard *shard, struct node *node, const struct arrival *arrival, uint32_t n)
+{
+	node->may_make = shard->sim->may_make;
+	if (node->crowd)
+		crowd_run(shard, node);
+	if (shard->sim->at_once && flow_run(shard, node, arrival, n))
+		return;
+	run_events(shard, node, arrival, n);
 }

@@ -10,6 +10,7 @@
 
 #include "study.h"
 #include "summary.h"
+#include "team.h"
 
 #define SETTLE    8    /* mean delays a layer before anything is measured */
 #define MEASURE   4    /* and at least so many while it is */
@@ -96,7 +97,7 @@ static int try(struct plan_row *row, struct config *config, unsigned layers, str
 	rc = set_times(config, layers, rate_of(config, row->cover), err);
 	if (rc != 0)
 		return rc;
-	rc = study_make(&study, config, NULL, true, err);
+	rc = study_make(&study, config, team_processors(), NULL, true, err);
 	if (rc == 0)
 		rc = study_run(&study, NULL, NULL, err);
 	if (rc == 0) {

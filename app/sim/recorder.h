@@ -25,6 +25,17 @@ struct flight {
 	bool ends;       /* cover of a relay that ends where it comes to, in front of the mix */
 };
 
+/* What one thread has seen in a window, until recorder_collect. */
+struct tape {
+	const struct recorder *recorder;
+	struct record_flight *flight;
+	struct record_truth *truth;
+	struct record_packet *packet;
+	struct entropy_flight *kept;
+	uint32_t flights, flights_room, packets, packets_room, keeps, kept_room;
+	bool failed; /* no memory */
+};
+
 struct recorder {
 	bool writes;
 	struct records flights, truth, packets;
@@ -46,11 +57,29 @@ struct recorder {
 LM_MUST_CHECK int recorder_init(struct recorder *recorder, const struct lm_topology *topology,
 				const char *folder, bool remembers, struct lm_error *err);
 
-void recorder_flight(struct recorder *recorder, const struct flight *flight);
+/* ---- Tapes: one thread each ---- */
+
+void tape_init(struct tape *tape, const struct recorder *recorder);
+void tape_free(struct tape *tape);
+
+/* For tape_flight alone. */
+void tape_add_flight(struct tape *tape, const struct flight *flight);
+
+static inline void tape_flight(struct tape *tape, const struct flight *flight)
+{
+	if (tape->recorder->writes || tape->recorder->remembers)
+		tape_add_flight(tape, flight);
+}
 
 /* What became of a packet; done_us is 0 while it is on its way. */
-void recorder_packet(struct recorder *recorder, const struct packet *packet, enum packet_end end,
-		     uint64_t done_us);
+void tape_packet(struct tape *tape, const struct packet *packet, enum packet_end end,
+		 uint64_t done_us);
+
+/* ---- The recorder: while no tape is written ---- */
+
+/* Takes what is on the tape. Packets that are new in the window have the numbers from first_new on.
+ */
+void recorder_collect(struct recorder *recorder, struct tape *tape, uint32_t first_new);
 
 /*
  * What an observer of every link knows who is told of relays' own cover where it begins and ends:

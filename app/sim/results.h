@@ -25,9 +25,9 @@ struct results {
 	uint64_t hops;               /* times that a packet left a mix */
 	uint64_t starved;            /* batches that no own cover could fill */
 	struct histogram latency_us; /* of messages, from made to delivered */
-	double latency_sum_us;
-	double queued_sum_us; /* of that, what they waited at the client to be sent */
-	uint64_t client_sent; /* packets of all kinds by clients, after the settling */
-	double measured_s;    /* the time after the settling */
+	uint64_t latency_sum_us;
+	uint64_t queued_sum_us; /* of that, what they waited at the client to be sent */
+	uint64_t client_sent;   /* packets of all kinds by clients, after the settling */
+	double measured_s;      /* the time after the settling */
 	struct layer_figures layer[LM_TOPOLOGY_LAYERS + 1];
 };

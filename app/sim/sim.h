@@ -9,7 +9,8 @@
  *                    \                \
  *                     +----------------+--> recorder, results
  *
- * Everything follows from the seed. One thread. What differs from a real network: README.md.
+ * Everything follows from the seed, whatever the number of threads. What differs from a real
+ * network: README.md.
  */
 #pragma once
 
@@ -42,6 +43,7 @@ struct sim_params {
 	uint32_t held_max;   /* packets that a mix holds at most */
 	uint32_t live_max;   /* packets on their way in the whole network at most */
 	unsigned weakness;   /* enum weakness_kind, of every node; test builds */
+	unsigned threads;    /* >= 1; the run is the same with any number of them */
 };
 
 struct sim;

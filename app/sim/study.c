@@ -23,30 +23,30 @@ static int check_measurable(const struct study *study, struct lm_error *err)
 	return 0;
 }
 
-int study_make(struct study *study, const struct config *config, const char *out, bool measures,
-	       struct lm_error *err)
+int study_make(struct study *study, const struct config *config, unsigned threads, const char *out,
+	       bool measures, struct lm_error *err)
 {
 	int rc;
 
-	*study = (struct study){.measures = measures};
+	*study = (struct study){.measures = measures, .threads = threads};
 	rc = config_network(&study->topology, config, err);
 	if (rc == 0 && measures)
 		rc = check_measurable(study, err);
 	if (rc != 0)
 		return rc;
 	config_params(&study->params, config, study->topology);
+	study->params.threads = threads;
 	rc = recorder_init(&study->recorder, study->topology, out, measures, err);
 	if (rc == 0)
 		rc = sim_make(&study->sim, &study->params, &study->recorder, err);
 	return rc;
 }
 
-/* Of this thread: what others do on the machine is no part of it. */
-static double processor_s(void)
+static double seconds(clockid_t clock)
 {
 	struct timespec now;
 
-	LM_ASSERT(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
+	LM_ASSERT(clock_gettime(clock, &now) == 0);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -63,10 +63,12 @@ static int measure(struct study *study, struct lm_error *err)
 
 int study_run(struct study *study, sim_progress_fn *progress, void *context, struct lm_error *err)
 {
-	double began_s = processor_s();
+	/* of this process: what others do on the machine is no part of it */
+	double began_s = seconds(CLOCK_PROCESS_CPUTIME_ID), at_s = seconds(CLOCK_MONOTONIC);
 	int rc = sim_run(study->sim, progress, context, err);
 
-	study->run_s = processor_s() - began_s;
+	study->run_s = seconds(CLOCK_PROCESS_CPUTIME_ID) - began_s;
+	study->passed_s = seconds(CLOCK_MONOTONIC) - at_s;
 	if (rc == 0)
 		rc = recorder_close(&study->recorder, err);
 	if (rc == 0 && study->measures)

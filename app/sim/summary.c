@@ -23,7 +23,7 @@ double summary_mean_ms(const struct results *results)
 {
 	uint64_t count = results->latency_us.count;
 
-	return count > 0 ? results->latency_sum_us / (double)count / MS : 0;
+	return count > 0 ? (double)results->latency_sum_us / (double)count / MS : 0;
 }
 
 static double quantile_ms(const struct results *results, unsigned permille)
@@ -82,7 +82,7 @@ static json_t *latency_json(const struct results *results)
 	return json_pack("{sIsfsfsfsfsf}", "messages", (json_int_t)results->latency_us.count,
 			 "mean", summary_mean_ms(results), "p50", quantile_ms(results, 500), "p99",
 			 quantile_ms(results, 990), "p999", quantile_ms(results, 999), "queued",
-			 count > 0 ? results->queued_sum_us / count / MS : 0);
+			 count > 0 ? (double)results->queued_sum_us / count / MS : 0);
 }
 
 static json_t *entropy_json(const struct entropy *entropy)
@@ -110,8 +110,9 @@ json_t *summary_json(const struct summary *summary)
 
 	if (json && summary->run_s >= 0)
 		json_object_set_new(json, "run",
-				    json_pack("{sfsfsf}", "seconds", summary->run_s,
-					      "packets_per_second",
+				    json_pack("{sisfsfsfsf}", "threads", (int)summary->threads,
+					      "seconds", summary->run_s, "passed_seconds",
+					      summary->passed_s, "packets_per_second",
 					      packets_made(results) / summary->run_s,
 					      "hops_per_second",
 					      (double)results->hops / summary->run_s));
@@ -182,8 +183,10 @@ void summary_print(FILE *to, const struct summary *summary)
 		fputs("entropy: too short a time was simulated to tell\n", to);
 	if (summary->run_s >= 0)
 		fprintf(to,
-			"simulated in %.2f s of processor time: %.2f million packets, %.2f million "
-			"hops a second\n",
-			summary->run_s, packets_made(results) / summary->run_s / 1e6,
+			"simulated in %.2f s, %.2f s of processor time of %u threads; in a second "
+			"of "
+			"these %.2f million packets, %.2f million hops\n",
+			summary->passed_s, summary->run_s, summary->threads,
+			packets_made(results) / summary->run_s / 1e6,
 			(double)results->hops / summary->run_s / 1e6);
 }

@@ -16,6 +16,8 @@ struct summary {
 	const struct entropy *entropy; /* NULL: not measured */
 	uint64_t start_us;             /* the recorder's time at the beginning */
 	double run_s;                  /* processor time that it took; < 0: do not say */
+	double passed_s;               /* and the time that passed */
+	unsigned threads;
 };
 
 /* Bytes a second that one client sends, packets of its messages and its cover. */

@@ -21,17 +21,23 @@ static inline struct config sim_config(const char *text)
 	return config;
 }
 
-/* Runs it; out and measures as of study_make. For study_free. */
-static inline struct study sim_study(const char *text, const char *out, bool measures)
+/* Runs it; threads, out and measures as of study_make. For study_free. */
+static inline struct study sim_study_by(unsigned threads, const char *text, const char *out,
+					bool measures)
 {
 	struct config config = sim_config(text);
 	struct study study;
 	struct lm_error err;
 
-	if (study_make(&study, &config, out, measures, &err) != 0 ||
+	if (study_make(&study, &config, threads, out, measures, &err) != 0 ||
 	    study_run(&study, NULL, NULL, &err) != 0)
 		fail_msg("%s", err.text);
 	return study;
+}
+
+static inline struct study sim_study(const char *text, const char *out, bool measures)
+{
+	return sim_study_by(1, text, out, measures);
 }
 
 struct folder {
@@ -49,7 +55,7 @@ static inline struct folder folder_make(void)
 static inline void folder_remove(const struct folder *folder)
 {
 	static const char *const names[] = {"flights.bin", "truth.bin", "packets.bin"};
-	char path[128];
+	char path[256];
 
 	for (size_t i = 0; i < LM_COUNT(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder->path, names[i]);

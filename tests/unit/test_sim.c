@@ -291,7 +291,7 @@ static void clients_with_slots_send_at_one_rate_whatever_they_write(void **state
 		sent[i] = results->client_sent;
 		/* an M/M/1 queue: 10 slots and 5 messages a second wait for 1 / (10 - 5) s */
 		if (i == 1)
-			assert_true(fabs(results->queued_sum_us / 1e6 /
+			assert_true(fabs((double)results->queued_sum_us / 1e6 /
 						 (double)results->latency_us.count -
 					 0.2) < 0.02);
 		assert_true(results->made[PACKET_CLIENT_DROP] > 0);
@@ -379,6 +379,79 @@ static void a_seed_repeats_and_another_does_not(void **state)
 	assert_memory_not_equal(study[0].recorder.kept, study[2].recorder.kept, 4096);
 	for (unsigned i = 0; i < 3; i++)
 		study_free(&study[i]);
+}
+
+/* ---- Threads ---- */
+
+/* The bytes of a file. */
+static char *read_all(size_t *len, const char *folder, const char *name)
+{
+	char path[128], *bytes = malloc(1 << 24);
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "rb");
+	assert_true(file && bytes);
+	*len = fread(bytes, 1, 1 << 24, file);
+	assert_true(*len > RECORD_HEADER && *len < 1 << 24);
+	fclose(file);
+	return bytes;
+}
+
+static void assert_same_records(const char *first, const char *second)
+{
+	static const char *const names[] = {"flights.bin", "truth.bin", "packets.bin"};
+
+	for (size_t i = 0; i < LM_COUNT(names); i++) {
+		size_t lens[2];
+		char *bytes[2] = {read_all(&lens[0], first, names[i]),
+				  read_all(&lens[1], second, names[i])};
+
+		assert_int_equal(lens[0], lens[1]);
+		assert_memory_equal(bytes[0], bytes[1], lens[0]);
+		free(bytes[0]);
+		free(bytes[1]);
+	}
+}
+
+/* With own cover, which numbers its packets, and a full mix or too many packets, which end them. */
+static void any_number_of_threads_gives_the_same_bytes(void **state)
+{
+	static const char *const mixings[] = {
+		"mixing: {strategy: poisson, mean_delay_us: 20000}\n",
+		"mixing: {strategy: poisson, mean_delay_us: 20000}\nlimits: {held: 40}\n",
+		"mixing: {strategy: poisson, mean_delay_us: 20000}\nlimits: {live: 300}\n",
+		"mixing: {strategy: batch, interval_us: 20000, min_batch: 50, max_wait_us: "
+		"50000}\n",
+		"mixing: {strategy: pool, interval_us: 10000, threshold: 100}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(mixings); i++) {
+		struct folder folder[2] = {folder_make(), folder_make()};
+		struct study study[2];
+		char text[1024];
+
+		snprintf(text, sizeof(text),
+			 "duration_ms: 1500\nsettle_ms: 300\nlinks: {jitter_us: 3000}\n"
+			 "cover: {loop_interval_us: 20000, drop_interval_us: 20000%s}\n"
+			 "clients: {count: 3000, loop_interval_us: 2000000}\n%s",
+			 i == 0 ? ", link_interval_us: 2000" : "", mixings[i]);
+		for (unsigned k = 0; k < 2; k++)
+			study[k] = sim_study_by(k == 0 ? 1 : 3, text, folder[k].path,
+						i == 1 || i == 2);
+		assert_memory_equal(sim_results(study[0].sim), sim_results(study[1].sim),
+				    sizeof(struct results));
+		assert_same_records(folder[0].path, folder[1].path);
+		if (i == 1)
+			assert_true(sim_results(study[0].sim)->count[0][PACKET_LOST] > 0);
+		if (i == 2)
+			assert_true(sim_results(study[0].sim)->refused > 0);
+		for (unsigned k = 0; k < 2; k++) {
+			study_free(&study[k]);
+			folder_remove(&folder[k]);
+		}
+	}
 }
 
 /* ---- Plans ---- */
@@ -470,6 +543,7 @@ int main(void)
 		cmocka_unit_test(padded_links_carry_the_same_with_and_without_packets),
 		cmocka_unit_test(a_full_mix_loses_and_the_books_say_so),
 		cmocka_unit_test(a_seed_repeats_and_another_does_not),
+		cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
 		cmocka_unit_test(a_plan_finds_the_delay_of_the_law_and_what_it_costs),
 		cmocka_unit_test(a_plan_goes_by_what_is_measured),
 		cmocka_unit_test(what_cannot_be_planned_is_told),

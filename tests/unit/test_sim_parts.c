@@ -7,6 +7,7 @@
 
 #include "in_flight.h"
 #include "sim_testing.h"
+#include "team.h"
 
 /* ---- In flight ---- */
 
@@ -14,63 +15,102 @@
 #define JITTER_US  23000
 #define MANY       3000
 
-static int by_node_time_and_number(const void *a, const void *b)
-{
-	const struct arrival *left = a, *right = b;
+/* One that was added, as it must come. */
+struct added {
+	struct arrival arrival;
+	uint64_t at_us;
+	unsigned shard; /* that sent it */
+};
 
-	if (left->node != right->node)
-		return left->node < right->node ? -1 : 1;
+static int as_they_come(const void *a, const void *b)
+{
+	const struct added *left = a, *right = b;
+
+	if (left->arrival.node != right->arrival.node)
+		return left->arrival.node < right->arrival.node ? -1 : 1;
 	if (left->at_us != right->at_us)
 		return left->at_us < right->at_us ? -1 : 1;
-	return (left->packet > right->packet) - (left->packet < right->packet);
+	if (left->arrival.from != right->arrival.from)
+		return left->arrival.from < right->arrival.from ? -1 : 1;
+	return (left->arrival.packet > right->arrival.packet) -
+	       (left->arrival.packet < right->arrival.packet);
 }
 
+#define SHARDS      3
+#define SHARD_NODES 1400 /* of a network of 4000 */
+
 /* Opens the next window; returns the arrivals in it, which must be those of `all` that are in. */
-static uint32_t open_next(struct in_flight *in_flight, const struct arrival *all, uint32_t n)
+static uint32_t open_next(struct in_flight *in_flight, const struct added *all, uint32_t n)
 {
 	uint64_t from_us = in_flight_next_us(in_flight);
-	struct arrival *want = calloc(n + 1, sizeof(*want));
-	const struct arrival *got;
-	uint32_t wanted = 0, count;
+	struct added *want = calloc(n + 1, sizeof(*want));
+	uint32_t wanted = 0, seen = 0;
 
 	assert_non_null(want);
 	for (uint32_t i = 0; i < n; i++)
 		if (all[i].at_us / LATENCY_US == from_us / LATENCY_US)
 			want[wanted++] = all[i];
-	qsort(want, wanted, sizeof(*want), by_node_time_and_number);
-	assert_int_equal(in_flight_open(in_flight, &got, &count, from_us), 0);
+	qsort(want, wanted, sizeof(*want), as_they_come);
+	in_flight_open(in_flight, from_us);
 	assert_int_equal(in_flight_until_us(in_flight), from_us + LATENCY_US);
-	assert_int_equal(count, wanted);
-	for (uint32_t i = 0; i < wanted; i++)
-		assert_memory_equal(&got[i], &want[i], sizeof(want[i]));
+	assert_int_equal(in_flight_count(in_flight), wanted);
+	for (unsigned shard = 0; shard < in_flight->shards; shard++) {
+		const struct arrival *got;
+		uint32_t count;
+
+		assert_int_equal(in_flight_take(in_flight, shard, (uint16_t)(shard * SHARD_NODES),
+						&got, &count),
+				 0);
+		for (uint32_t i = 0; i < count; i++, seen++) {
+			assert_true(seen < wanted);
+			assert_int_equal(got[i].node, want[seen].arrival.node);
+			assert_int_equal(got[i].packet, want[seen].arrival.packet);
+			assert_int_equal(from_us + got[i].at, want[seen].at_us);
+		}
+	}
+	assert_int_equal(seen, wanted);
 	free(want);
-	return count;
+	return seen;
+}
+
+static void add_arrivals(struct in_flight *in_flight, struct added *all, uint32_t n,
+			 struct lm_prng *prng, uint32_t nodes)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t node = (uint16_t)lm_prng_below(prng, nodes);
+		uint16_t from = (uint16_t)lm_prng_below(prng, 100);
+
+		all[i] = (struct added){.arrival = {.packet = i, .node = node, .from = from},
+					.at_us = 100000 + LATENCY_US +
+						 lm_prng_below(prng, JITTER_US + 1),
+					.shard = from % in_flight->shards};
+		assert_int_equal(in_flight_add(in_flight, all[i].shard,
+					       in_flight->shards == 1 ? 0 : node / SHARD_NODES,
+					       all[i].at_us, &all[i].arrival),
+				 0);
+	}
 }
 
 static void arrivals_come_by_node_and_time_however_many(void **state)
 {
-	static struct arrival all[MANY];
+	static struct added all[MANY];
 	static const uint32_t sizes[] = {1, 2, 7, 40, 41, 200, MANY};
 	struct lm_prng prng;
 
 	(void)state;
 	lm_prng_init(&prng, (const uint8_t[32]){9});
-	for (size_t s = 0; s < LM_COUNT(sizes); s++) {
+	for (size_t s = 0; s < LM_COUNT(sizes) * 2; s++) {
+		uint32_t size = sizes[s / 2], opened = 0;
 		struct in_flight in_flight;
-		uint32_t opened = 0;
 
-		assert_int_equal(in_flight_init(&in_flight, LATENCY_US, JITTER_US, 100000), 0);
+		assert_int_equal(in_flight_init(&in_flight, s % 2 ? 1 : SHARDS, LATENCY_US,
+						JITTER_US, 100000),
+				 0);
 		assert_int_equal(in_flight_next_us(&in_flight), UINT64_MAX);
-		for (uint32_t i = 0; i < sizes[s]; i++) {
-			all[i] = (struct arrival){
-				.at_us = 100000 + LATENCY_US + lm_prng_below(&prng, JITTER_US + 1),
-				.packet = i,
-				.node = (uint16_t)lm_prng_below(&prng, s % 2 ? 3 : 4000)};
-			assert_int_equal(in_flight_add(&in_flight, &all[i]), 0);
-		}
+		add_arrivals(&in_flight, all, size, &prng, s / 2 % 2 ? 3 : 4000);
 		while (in_flight_next_us(&in_flight) != UINT64_MAX)
-			opened += open_next(&in_flight, all, sizes[s]);
-		assert_int_equal(opened, sizes[s]);
+			opened += open_next(&in_flight, all, size);
+		assert_int_equal(opened, size);
 		in_flight_free(&in_flight);
 	}
 }
@@ -79,41 +119,85 @@ static void arrivals_come_by_node_and_time_however_many(void **state)
 static void the_longest_link_still_has_a_window(void **state)
 {
 	struct in_flight in_flight;
-	struct arrival arrival = {.at_us = LATENCY_US - 1 + LATENCY_US + JITTER_US};
+	struct added late = {.at_us = LATENCY_US - 1 + LATENCY_US + JITTER_US};
 
 	(void)state;
-	assert_int_equal(in_flight_init(&in_flight, LATENCY_US, JITTER_US, 0), 0);
-	assert_int_equal(in_flight_add(&in_flight, &arrival), 0);
-	assert_int_equal(open_next(&in_flight, &arrival, 1), 1);
+	assert_int_equal(in_flight_init(&in_flight, 1, LATENCY_US, JITTER_US, 0), 0);
+	assert_int_equal(in_flight_add(&in_flight, 0, 0, late.at_us, &late.arrival), 0);
+	assert_int_equal(open_next(&in_flight, &late, 1), 1);
 	assert_int_equal(in_flight_next_us(&in_flight), UINT64_MAX);
 	in_flight_free(&in_flight);
 }
 
 /* ---- Packets ---- */
 
-static void packets_keep_what_is_in_them_while_the_table_grows(void **state)
+#define PACKETS 10000
+
+/* Packets that are made by one stock and removed by the other, in rounds: places come back. */
+static void places_go_round_and_packets_keep_what_is_in_them(void **state)
 {
 	struct packets packets;
-	uint32_t place = 0, found = 0;
+	struct stock stock[2];
+	uint32_t place[PACKETS], first = 0, found = 0;
 
 	(void)state;
-	packets_init(&packets, 10000);
-	for (uint32_t i = 0; i < 10000; i++) {
-		place = packets_add(&packets, i);
-		assert_int_equal(place, i);
+	assert_int_equal(packets_init(&packets, PACKETS, 2), 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(stock_init(&stock[i], &packets, true), 0);
+	for (unsigned round = 0; round < 20; round++) {
+		for (uint32_t i = 0; i < PACKETS; i++) {
+			place[i] = stock_add(&stock[0], i);
+			assert_int_not_equal(place[i], PACKET_NONE);
+			assert_int_equal(packets.packet[place[i]].number, PACKET_NEW | i);
+		}
+		assert_int_equal(stock_number(&stock[0], first), PACKETS);
+		for (uint32_t i = 0; i < PACKETS; i++) {
+			assert_int_equal(packets.packet[place[i]].number, first + i);
+			assert_int_equal(packets.packet[place[i]].made_us, i);
+			if (round < 19 || i % 3 == 0)
+				stock_remove(&stock[1], place[i]);
+		}
+		first += PACKETS;
+		assert_int_equal(stock_number(&stock[1], first), 0);
 	}
-	assert_int_equal(packets_add(&packets, 0), PACKET_NONE);
-	for (uint32_t i = 0; i < 10000; i++) {
-		assert_int_equal(packets.packet[i].number, i);
-		assert_int_equal(packets.packet[i].made_us, i);
-		if (i % 3 == 0)
-			packets_remove(&packets, i);
-	}
-	for (place = 0; (place = packets_next(&packets, place)) != PACKET_NONE; place++, found++)
-		assert_int_not_equal(place % 3, 0);
-	assert_int_equal(found, packets.live);
-	assert_int_equal(packets_add(&packets, 0), 9999);
+	for (uint32_t at = 0; (at = packets_next(&packets, at)) != PACKET_NONE; at++, found++)
+		assert_int_not_equal(packets.packet[at].made_us % 3, 0);
+	assert_int_equal(found, PACKETS - (PACKETS + 2) / 3);
+	assert_int_equal(found, stock[0].live + stock[1].live);
+	for (unsigned i = 0; i < 2; i++)
+		stock_free(&stock[i]);
 	packets_free(&packets);
+}
+
+/* ---- Threads ---- */
+
+#define PIECES 1000
+
+static void count_piece(void *context, unsigned piece)
+{
+	unsigned *done = context;
+
+	done[piece]++; /* nobody else has this piece */
+}
+
+static void a_team_does_every_piece_once(void **state)
+{
+	(void)state;
+	for (unsigned threads = 1; threads <= 4; threads++) {
+		unsigned done[PIECES] = {0};
+		struct team *team;
+
+		assert_int_equal(team_make(&team, threads), 0);
+		assert_int_equal(team_threads(team), threads);
+		for (unsigned run = 1; run <= 50; run++) {
+			team_run(team, count_piece, done, run % 2 ? PIECES : 1);
+			assert_int_equal(done[0], run);
+			assert_int_equal(done[PIECES - 1], (run + 1) / 2);
+		}
+		for (unsigned i = 1; i < PIECES; i++)
+			assert_int_equal(done[i], 25);
+		team_free(team);
+	}
 }
 
 /* ---- Records ---- */
@@ -265,11 +349,11 @@ static void networks_that_cannot_be_are_refused(void **state)
 	assert_int_equal(config_network(&topology, &config, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "/no/such/file: "));
 	config = sim_config("mixing: {strategy: batch}\n");
-	assert_int_equal(study_make(&study, &config, NULL, true, &err), -EINVAL);
+	assert_int_equal(study_make(&study, &config, 1, NULL, true, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "and this is batch"));
 	study_free(&study);
 	config = sim_config("mixing: {strategy: poisson}\ncover: {link_interval_us: 5}\n");
-	assert_int_equal(study_make(&study, &config, NULL, true, &err), -EINVAL);
+	assert_int_equal(study_make(&study, &config, 1, NULL, true, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "padded links"));
 	study_free(&study);
 }
@@ -279,7 +363,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arrivals_come_by_node_and_time_however_many),
 		cmocka_unit_test(the_longest_link_still_has_a_window),
-		cmocka_unit_test(packets_keep_what_is_in_them_while_the_table_grows),
+		cmocka_unit_test(places_go_round_and_packets_keep_what_is_in_them),
+		cmocka_unit_test(a_team_does_every_piece_once),
 		cmocka_unit_test(records_that_are_none_are_refused),
 		cmocka_unit_test(records_tell_the_way_of_every_packet),
 		cmocka_unit_test(mistakes_in_a_configuration_are_told),
