@@ -14,7 +14,7 @@
 #include "world.h"
 
 #define MARGIN (4 * LM_BURST) /* own cover of a window, for which there must be room as well */
-#define AHEAD  8              /* packets that are fetched before they are looked at */
+#define AHEAD  24             /* packets that are fetched before they are looked at */
 
 bool flow_params(struct lm_mix_params *params, uint32_t window_us)
 {
@@ -138,9 +138,14 @@ static void take_all(struct shard *shard, struct node *node)
 			shard->rc = -ENOMEM;
 			return;
 		}
-		for (unsigned i = 0; i < n; i++)
+		for (unsigned i = 0; i < n; i++) {
+			uint32_t place = node_place(&item[i]);
+
+			if (shard->leavers < AHEAD)
+				__builtin_prefetch(&shard->sim->packets.packet[place], 1);
 			shard->leaver[shard->leavers++] =
-				(struct leaver){node_place(&item[i]), node_due(&item[i]) - from};
+				(struct leaver){place, node_due(&item[i]) - from};
+		}
 	} while (n == LM_BURST || lm_mix_next_us(node->mix) < until_us);
 }
 

@@ -209,6 +209,11 @@ static inline void place(struct wheel *wheel, struct lm_prng *prng, const struct
 		push(wheel, &slot->pile, item);
 }
 
+static inline void prefetch_slot(const struct wheel *wheel, uint32_t due, unsigned at)
+{
+	__builtin_prefetch(&wheel->level[at].slot[slot_number(due, at)], 1);
+}
+
 static inline void prefetch_place(const struct wheel *wheel, uint32_t due, unsigned at)
 {
 	const struct pile *pile = &wheel->level[at].slot[slot_number(due, at)].pile;
@@ -225,22 +230,27 @@ void wheel_put(struct wheel *wheel, struct lm_prng *prng, const struct lm_mix_it
 	/* Where one goes depends little on where the others go: fetch all lines first. */
 	for (unsigned i = 0; i < n; i++) {
 		level[i] = (uint8_t)level_of(clock, item[i].delay_us);
-		prefetch_place(wheel, item[i].delay_us, level[i]);
+		prefetch_slot(wheel, item[i].delay_us, level[i]);
 	}
+	for (unsigned i = 0; i < n; i++)
+		prefetch_place(wheel, item[i].delay_us, level[i]);
 	for (unsigned i = 0; i < n; i++)
 		place(wheel, prng, &item[i], level[i]);
 	lm_wipe(level, n);
-}
-
-static void prefetch_slot(const struct wheel *wheel, uint32_t due, unsigned at)
-{
-	__builtin_prefetch(&wheel->level[at].slot[slot_number(due, at)], 1);
 }
 
 static void prefetch_chunk(const struct wheel *wheel, uint32_t index)
 {
 	__builtin_prefetch(&wheel->chunk[index].item[0], 1);
 	__builtin_prefetch(&wheel->chunk[index].item[CHUNK_PLACES - 1], 1);
+}
+
+/* The first chunk of a slot that is spread soon. */
+static void prefetch_top(const struct wheel *wheel, unsigned at, uint32_t number)
+{
+	const struct slot *slot = &wheel->level[at].slot[number & (WHEEL_SLOTS - 1)];
+
+	__builtin_prefetch(&wheel->chunk[slot->pile.top], 1);
 }
 
 /* Spreads n items of a slot of a higher level, and the rest of a chunk, over the levels below. */
@@ -291,6 +301,7 @@ static void catch_up(struct wheel *wheel, struct lm_prng *prng, uint32_t n)
 	for (unsigned level = WHEEL_LEVELS - 1; level > 0; level--) {
 		uint32_t number = slot_number((uint32_t)wheel->clock_us, level);
 
+		prefetch_top(wheel, level, number + 1);
 		spread(wheel, prng, level, number, n);
 		wheel->behind |= wheel->level[level].slot[number].pile.places > 0;
 	}
@@ -336,8 +347,22 @@ uint64_t wheel_next_us(const struct wheel *wheel)
 	return wheel->ready_count > 0 ? wheel->clock_us : first_due_us(wheel);
 }
 
-/* Slots between the one that is emptied and the one whose chunk is fetched. */
+/* Slots between the one that is emptied and the next whose chunk is fetched, at least. */
 #define AHEAD 4
+
+/* Fetches the chunk of a slot that is emptied soon, and the slot of one that is after it. */
+static void prefetch_ahead(const struct wheel *wheel, uint32_t number)
+{
+	const struct wheel_level *level = &wheel->level[0];
+	uint32_t soon = find_used(level, (number + AHEAD) % WHEEL_SLOTS), then;
+
+	if (soon == SLOT_NONE)
+		return;
+	__builtin_prefetch(&wheel->chunk[level->slot[soon].pile.top], 1);
+	then = find_used(level, (soon + AHEAD) % WHEEL_SLOTS);
+	if (then != SLOT_NONE)
+		__builtin_prefetch(&level->slot[then], 1);
+}
 
 /* Makes ready what is due first, if that is not after until_us and n items to spread suffice. */
 static bool open_next(struct wheel *wheel, struct lm_prng *prng, uint64_t until_us, uint32_t n)
@@ -349,7 +374,7 @@ static bool open_next(struct wheel *wheel, struct lm_prng *prng, uint64_t until_
 
 	if (due_us == UINT64_MAX || due_us > until_us)
 		return false;
-	__builtin_prefetch(&wheel->chunk[level->slot[(number + AHEAD) % WHEEL_SLOTS].pile.top], 1);
+	prefetch_ahead(wheel, number);
 	move_clock(wheel, prng, due_us, n);
 	if (wheel->behind)
 		return false;
