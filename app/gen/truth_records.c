@@ -10,9 +10,8 @@
 #include "run_json.h"
 #include "truth_report.h"
 
-#define CLIENT_END                                                                     \
-	2 /* hops that a client's way is longer: to its gateway, and from the last one \
-	   */
+/* hops that a client's way is longer: to its gateway, and from the last one */
+#define CLIENT_END 2
 
 struct writing {
 	const struct truth *truth;
@@ -47,8 +46,8 @@ static void put_flight(struct writing *writing, uint64_t left_us, uint64_t came_
 					   .kind = packet->kind,
 					   .hop = (uint8_t)hop};
 
-	writing->failed |= records_write(&writing->flights, &flight) != 0;
-	writing->failed |= records_write(&writing->truths, &truth) != 0;
+	writing->failed |= records_write(&writing->flights, &flight, 1) != 0;
+	writing->failed |= records_write(&writing->truths, &truth, 1) != 0;
 }
 
 /* From a client to its gateway, which sends at once, and from a gateway to its client. */
@@ -106,7 +105,7 @@ static void put_packets(struct writing *writing)
 			record.sender = client_of(truth, packet->sender);
 		if (packet->end == PACKET_DELIVERED)
 			record.recipient = client_of(truth, packet->recipient);
-		writing->failed |= records_write(&writing->packets, &record) != 0;
+		writing->failed |= records_write(&writing->packets, &record, 1) != 0;
 	}
 }
 
