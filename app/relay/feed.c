@@ -81,7 +81,8 @@ static int add_frame(struct feed *feed, const struct pcap_pkthdr *header, const 
 	feed->frame[feed->frames++] = (struct feed_frame){
 		.offset = feed->bytes_used,
 		.len = header->caplen,
-		.queue = (uint32_t)((mixed >> 32) % feed->relay->config->node.cpus.workers_count),
+		.queue = (uint32_t)((mixed >> 32) * feed->relay->config->node.cpus.workers_count >>
+				    32),
 	};
 	memcpy(feed->bytes + feed->bytes_used, bytes, header->caplen);
 	feed->bytes_used += header->caplen;
