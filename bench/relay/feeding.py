@@ -27,7 +27,7 @@ file_prefix: {prefix}-{node}
 port: {{device: "{device}", rx_descriptors: {descriptors}, tx_descriptors: 4096}}
 cpus: {{workers: {workers}, mixer: {mixer}, control: {control}, idle: {idle}}}
 memory: {{megabytes: {megabytes}}}
-limits: {{held: {held}, ring: {ring}, replay: {replay}, burst: {burst}}}
+limits: {{held: {held}, ring: {ring}, replay: {replay}{burst}}}
 {extra}
 """
 
@@ -102,13 +102,15 @@ class Network:
 
     def configure(self, node, workers=(0,), mixer=1, control=None, links=False, device="net_null0",
                   descriptors=4096, megabytes=2048, held=131072, ring=4096, replay=8388608,
-                  burst=64, idle="spin", extra=""):
-        """Writes a node's configuration and gives its path. links: whether they have sessions."""
+                  burst=None, idle="spin", extra=""):
+        """Writes a node's configuration and gives its path. links: whether they have sessions. burst:
+        packets that a relay peels together at most; a generator's has no such key."""
         path = self.config(node)
         path.write_text(CONFIG.format(
             node=node, prefix=self.prefix, workers=list(workers), mixer=mixer, idle=idle,
             control=mixer if control is None else control, device=device, descriptors=descriptors,
-            megabytes=megabytes, held=held, ring=ring, replay=replay, burst=burst, extra=extra,
+            megabytes=megabytes, held=held, ring=ring, replay=replay, extra=extra,
+            burst=f", burst: {burst}" if burst else "",
             link=f"{{key: link-{node}.key}}" if links else "{mode: none}") + self.authorities)
         return path
 

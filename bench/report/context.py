@@ -92,12 +92,12 @@ class Context:
         folder_name = f"{profile}-{name}" if name else profile
         if folder_name not in self.networks:
             self.networks[folder_name] = self.make_network(folder_name, "--profile", PROFILES[profile],
-                                                           *(options or ("--gateways", 1)))
+                                                           *options)
         return self.networks[folder_name]
 
     def run_micro(self, *options, samples):
         """bench/micro's objects: the first says where it ran."""
-        net = self.network("small")
+        net = self.trials().network(relay.Setting())
         said = net.run(self.micro, "--json", "--samples", samples, "--cpu", self.workers[0], *options)
         found = [json.loads(line) for line in said.splitlines()]
         self.machine.update({key: found[0][key] for key in ("compiler", "flags", "tsc_hz")})

@@ -38,14 +38,14 @@ class Setting:
     forward: bool = False  # no mixing, no cryptography: frames go out as they came
     held: int = 0  # packets that the mixer holds meanwhile
     replay: int = 8388608  # tags that the replay set has room for
-    neighbours: int = 1  # gateways that send, besides the first
+    neighbours: int = 64  # gateways that send
 
     @property
     def name(self):
         kind = "forward" if self.forward else "links" if self.links else "bare"
         more = "".join(f".{key}{value}" for key, value, usual in (
             ("held", self.held, 0), ("replay", self.replay, 8388608),
-            ("neighbours", self.neighbours, 1)) if value != usual)
+            ("neighbours", self.neighbours, 64)) if value != usual)
         return f"{self.profile}.{kind}.workers{self.workers}.burst{self.burst}{more}"
 
     @property
@@ -103,36 +103,51 @@ def read_trial(setting, shared, feed, books, peel):
             "worker": worker, "mixer": sum(stages[stage] for stage in MIXER_STAGES)}
 
 
+def balanced(sources, workers):
+    """Of these IPv4 addresses as many for each worker, by the hash that spreads a feed's sources over
+    workers (app/relay/feed.c): so none waits for another."""
+    queues = [[] for _ in range(workers)]
+    for source in sources:
+        mixed = (int.from_bytes(source, "little") << 32 | 0xffff0000) * 0x9e3779b97f4a7c15
+        queues[(mixed >> 32 & 0xffffffff) * workers >> 32].append(source)
+    each = min(map(len, queues))
+    return [source for turn in zip(*(queue[:each] for queue in queues)) for source in turn]
+
+
 class Trials:
     """Runs settings in turns."""
 
     def __init__(self, context):
         self.context, self.peel = context, Peel(context)
         self.captures = {}
-        self.packets = {"small": 20000, "large": 12000} if context.quick else \
+        self.packets = {"small": 30000, "large": 12000} if context.quick else \
             {"small": 100000, "large": 40000}
+        self.seconds = 1.0 if context.quick else 4.0  # of a trial's feeding, at most
 
     def network(self, setting):
         """held: packets stay for a mean delay in which so many come at about the rate that they have."""
-        options, name = [], ""
-        if setting.neighbours != 1:
-            options += ["--gateways", setting.neighbours, "--subnet", "10.77.0.0/16"]
-            name += f"neighbours{setting.neighbours}"
+        options = ["--gateways", setting.neighbours - 1, "--subnet", "10.77.0.0/16"]
+        name = "" if setting.neighbours == 64 else f"neighbours{setting.neighbours}"
         if setting.held:
-            options += ["--gateways", 1, "--mean-delay-us", setting.held * 25]  # of 40,000 a second
+            options += ["--mean-delay-us", setting.held * 25]  # of 40,000 a second
             name += f"held{setting.held}"
         return self.context.network(setting.profile, name, *options)
 
     def capture(self, setting):
         """The packets of a setting, built when first asked for."""
         net = self.network(setting)
-        if net not in self.captures:
+        workers = 1 if setting.links else setting.workers  # lanes are spread in any case
+        if (net, 0) not in self.captures:
             net.configure(1)
-            path = net.capture(1, max(self.packets[setting.profile], 2 * setting.held))
-            if setting.neighbours != 1:
-                path = feeding.from_sources(path, net.gateways(), net.folder / "from-all.pcap")
-            self.captures[net] = path
-        return self.captures[net]
+            self.captures[net, 0] = net.capture(1, max(self.packets[setting.profile], 2 * setting.held))
+        if (net, workers) not in self.captures:
+            sources = balanced(net.gateways(), workers)
+            if not sources:
+                raise feeding.MeasurementError(f"{setting.neighbours} sources are too few to give each of "
+                                               f"{workers} workers one")
+            self.captures[net, workers] = feeding.from_sources(
+                self.captures[net, 0], sources, net.folder / f"for-{workers}.pcap")
+        return self.captures[net, workers]
 
     def configure(self, setting):
         """Writes the mix's configuration; whether a worker shares its CPU with the mixer."""
@@ -150,7 +165,7 @@ class Trials:
         shared = self.configure(setting)
         peel = self.peel.measure(setting.profile)
         feed, books = net.feed(net.mix, capture, "--stages",
-                               "--feed-plain" if setting.forward else "--feed-pull")
+                               "--feed-plain" if setting.forward else "--feed-pull", seconds=self.seconds)
         return read_trial(setting, shared, feed, books, peel)
 
     def rounds(self, settings, rounds, section):

@@ -13,15 +13,15 @@ import without_wire
 from relay import Setting
 
 NAME, TITLE = "scaling", "Scaling"
-NEEDS = ("relay",)  # its workers and bursts
+NEEDS = ("micro", "relay")  # its workers and bursts
 AXES = {
     "held": "packets that the mixer holds",
     "replay": "tags that the replay set has room for",
     "neighbours": "neighbours that send",
 }
-QUICK = {"held": (16384,), "replay": (1 << 25,), "neighbours": (64,)}
+QUICK = {"held": (16384,), "replay": (1 << 25,), "neighbours": (1, 256)}
 WHOLE = {"held": (4096, 16384, 65536), "replay": (1 << 17, 1 << 20, 1 << 25, 1 << 27),
-         "neighbours": (4, 16, 64, 256)}
+         "neighbours": (1, 8, 256, 1024)}
 BASE = Setting()
 
 
@@ -187,7 +187,7 @@ def show(report):
     rows = axis_rows(report, settings_found)
     if rows:
         parts.append("Bursts of 64 of the small profile, one worker; what else is usual: nothing held, room for "
-                     f"{BASE.replay:,} tags, one neighbour beside the first. *dearer* is the cost over that of "
+                     f"{BASE.replay:,} tags, {BASE.neighbours} neighbours. *dearer* is the cost over that of "
                      "the usual setting, each in parts of peeling alone right before.")
         parts.append(text.table(["", "", "cycles", "mixer's cycles", "dearer", "interval"], rows))
     said, pictures = model_text(report)

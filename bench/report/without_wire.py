@@ -9,6 +9,7 @@ import text
 from relay import BURSTS, Setting
 
 NAME, TITLE = "relay", "The relay without a wire"
+NEEDS = ("micro",)  # the floor under the stages
 QUICK_BURSTS = (1, 8, 64)
 
 
@@ -116,25 +117,26 @@ def words(setting):
 def stage_rows(report, name):
     """Cycles of every stage, beside the floor: what bench/micro takes for the same work alone."""
     setting = report.details[NAME]["settings"][name]
-    rows, total, floor_total = [], 0.0, 0.0
+    rows, total, floors = [], 0.0, []
     for stage in (*relay.WORKER_STAGES, *relay.MIXER_STAGES):
         figure = report.get(f"{NAME}.{name}.stage.{stage}")
         if not figure:
             continue
         floor = report.median(micro_of(stage, setting))
         total += figure.median
-        floor_total += floor or 0
+        floors.append(floor or (None if micro_of(stage, setting) else 0))
         rows.append([stage, text.value(figure), text.between(figure), short(floor)])
     if rows:
-        rows.append(["sum", short(total), "", short(floor_total)])
+        rows.append(["sum", short(total), "", short(None if None in floors else sum(floors) or None)])
     return rows
 
 
 def micro_of(stage, setting):
-    """The figure of bench/micro that is a stage's floor."""
-    link = "micro.{}" if setting["profile"] == "small" else "none.{}"  # frames of the small profile
-    return {"open": link.format("link.open.burst64"), "seal": link.format("link.seal.burst64"),
-            "peel": f"micro.peel.profile{relay.PROFILES[setting['profile']]}.burst64",
+    """The figure of bench/micro that is a stage's floor; "" where there is none."""
+    if stage in ("open", "seal"):  # bench/micro has frames of the small profile alone
+        name = f"link.{stage}" if setting["profile"] == "small" else f"link.{stage}.large"
+        return f"micro.{name}.burst64" if setting["links"] else ""
+    return {"peel": f"micro.peel.profile{relay.PROFILES[setting['profile']]}.burst64",
             "replay": "micro.replay.test_and_set.burst64",
             "mix_take": "micro.mix.poisson.burst64"}.get(stage, "")
 
@@ -148,7 +150,7 @@ def show(report):
     parts = [INTRO, text.table(head, rate_rows(report, names)), *two_workers(report)]
     for name in names:
         rows = stage_rows(report, name)
-        if rows and name.endswith("workers1.burst64"):
+        if rows and name.endswith("workers1.burst64") and not report.details[NAME]["settings"][name]["forward"]:
             parts.append(f"### Where the cycles go: {name.split('.workers')[0].replace('.', ', ')}\n\n"
                          + text.table(["stage", "cycles", "interval", "floor"], rows))
     figures = [figure for name, figure in report.figures.items() if name.startswith(NAME + ".")]
@@ -206,9 +208,10 @@ def stage_plot(report, names):
         setting, found = report.details[NAME]["settings"][name], cycles[name]
         parts = [found[stage] for stage in large]
         rows.append((name.split(".workers")[0].replace(".", ", "), [*parts, sum(found.values()) - sum(parts)]))
-        floor = sum(report.median(micro_of(stage, setting)) or 0 for stage in found)
-        if floor and report.get(micro_of("peel", setting)):
-            marks.append((row, floor, "floor"))
+        floors = [report.median(micro_of(stage, setting)) for stage, cycles in found.items()
+                  if cycles and micro_of(stage, setting)]
+        if None not in floors:
+            marks.append((row, sum(floors), "floor"))
     if not rows:
         return []
     return [plots.Stacks("stages", "Where a packet's cycles go", "cycles a packet",

@@ -306,6 +306,15 @@ class Trials(unittest.TestCase):
         self.assertEqual(len({setting.name for setting in every}), len(every))
         self.assertEqual(relay.Setting().name, "small.bare.workers1.burst64")
 
+    def test_sources_are_shared_out_evenly(self):
+        sources = [bytes((10, 77, 0, i)) for i in range(1, 65)]
+        self.assertEqual(relay.balanced(sources, 1), sources)
+        chosen = relay.balanced(sources, 2)
+        self.assertGreater(len(chosen), 40)
+        self.assertEqual(len(chosen) % 2, 0)
+        self.assertEqual(len(set(chosen)), len(chosen))
+        self.assertEqual(relay.balanced(sources[:1], 2), [])
+
     def test_histograms_add_up_and_become_a_tail(self):
         one = {"histograms": {"latency": {"buckets": [[1000, 1999, 3], [4000, 4999, 1]]}}}
         other = {"histograms": {"latency": {"buckets": [[1000, 1999, 1]]}}}
@@ -336,7 +345,7 @@ class CommandLine(unittest.TestCase):
 
     def test_sections_bring_what_they_need(self):
         names = [section.NAME for section in main.chosen(["scaling"])]
-        self.assertEqual(names, ["relay", "scaling"])
+        self.assertEqual(names, ["micro", "relay", "scaling"])
         self.assertEqual(main.chosen(None), list(main.SECTIONS))
 
     def test_lists_of_cpus(self):
