@@ -25,7 +25,8 @@ struct options {
 };
 
 static const struct argp_option option_table[] = {
-	{"filter", 'f', "NAME", 0, "Only benchmarks whose name contains NAME", 0},
+	{"filter", 'f', "NAME", 0, "Only benchmarks whose name contains NAME; NAME$: ends with it",
+	 0},
 	{"backend", 'b', "NAME", 0, "Only this backend", 0},
 	{"json", 'j', NULL, 0, "One JSON object a line", 0},
 	{"cpu", 'c', "CPU", 0, "Pin to this CPU (default: the last allowed)", 0},
@@ -68,6 +69,16 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	}
 }
 
+bool is_wanted(const char *name, const char *filter)
+{
+	size_t n = filter ? strlen(filter) : 0, len = strlen(name);
+
+	if (n == 0 || filter[n - 1] != '$')
+		return n == 0 || strstr(name, filter);
+	n--;
+	return n <= len && memcmp(name + len - n, filter, n) == 0;
+}
+
 static void run_benchmark(const struct benchmark *benchmark, const char *backend,
 			  const struct options *options, double tsc)
 {
@@ -96,7 +107,7 @@ static unsigned run_suite(const struct suite *suite, const struct options *optio
 	unsigned ran = 0;
 
 	for (unsigned i = 0; i < suite->count; i++) {
-		if (options->filter && !strstr(suite->benchmark[i].name, options->filter))
+		if (!is_wanted(suite->benchmark[i].name, options->filter))
 			continue;
 		for (unsigned b = 0; suite->backend_name(b); b++) {
 			const char *backend = suite->backend_name(b);
@@ -140,8 +151,8 @@ int main(int argc, char **argv)
 	report_start(options.json, cpu, tsc);
 	for (unsigned i = 0; i < LM_COUNT(suites); i++)
 		ran += run_suite(suites[i], &options, tsc);
-	ran += replay_benchmarks(options.filter, options.backend, options.json, options.samples,
-				 tsc);
+	ran += replay_benchmarks(options.filter, options.backend, options.json, options.burst,
+				 options.samples, tsc);
 	if (ran == 0)
 		fprintf(stderr, "micro: no benchmark of that name and backend on this CPU\n");
 	return ran > 0 ? 0 : 1;

@@ -69,7 +69,11 @@ void report_start(bool json, int cpu, double tsc);
 void report(bool json, const struct benchmark *benchmark, const char *backend, unsigned n,
 	    struct figure operation, double ratio, double tsc);
 
-/* ---- replay.c: benchmarks that time themselves; returns how many ran ---- */
+/* ---- micro.c: whether a benchmark was asked for; NULL: all were ---- */
 
-unsigned replay_benchmarks(const char *filter, const char *backend, bool json, unsigned samples,
-			   double tsc);
+bool is_wanted(const char *name, const char *filter);
+
+/* ---- replay.c: benchmarks that time themselves; burst 0: all sizes; returns how many ran ---- */
+
+unsigned replay_benchmarks(const char *filter, const char *backend, bool json, unsigned burst,
+			   unsigned samples, double tsc);

@@ -121,8 +121,8 @@ static void report_verdicts(bool json, const char *name, const struct replay_con
 	fflush(stdout);
 }
 
-static void run(const struct benchmark *benchmark, uint64_t from, bool json, unsigned samples,
-		double tsc)
+static void run(const struct benchmark *benchmark, uint64_t from, bool json, unsigned burst,
+		unsigned samples, double tsc)
 {
 	static const unsigned burst_sizes[] = {1, 8, 16, 32, 64};
 	struct replay_context c = {.bytes = lm_replay_size(CAPACITY)};
@@ -130,9 +130,12 @@ static void run(const struct benchmark *benchmark, uint64_t from, bool json, uns
 
 	c.set = huge_alloc(mapped);
 	for (unsigned i = 0; i < LM_COUNT(burst_sizes); i++) {
-		struct figure operation = time_slices(&c, from, burst_sizes[i], samples);
-		struct figure baseline = measure_baseline(benchmark->baseline, samples);
+		struct figure operation, baseline;
 
+		if (burst && burst != burst_sizes[i])
+			continue;
+		operation = time_slices(&c, from, burst_sizes[i], samples);
+		baseline = measure_baseline(benchmark->baseline, samples);
 		report(json, benchmark, "aesni", burst_sizes[i], operation,
 		       baseline.median / operation.median, tsc);
 	}
@@ -140,8 +143,8 @@ static void run(const struct benchmark *benchmark, uint64_t from, bool json, uns
 	munmap(c.set, mapped);
 }
 
-unsigned replay_benchmarks(const char *filter, const char *backend, bool json, unsigned samples,
-			   double tsc)
+unsigned replay_benchmarks(const char *filter, const char *backend, bool json, unsigned burst,
+			   unsigned samples, double tsc)
 {
 	static const struct benchmark benchmarks[] = {
 		{"replay.test_and_set", BASELINE_SHARED, NULL, NULL, NULL, NULL},
@@ -153,9 +156,9 @@ unsigned replay_benchmarks(const char *filter, const char *backend, bool json, u
 	if (backend && strcmp(backend, "aesni") != 0)
 		return 0;
 	for (unsigned i = 0; i < LM_COUNT(benchmarks); i++) {
-		if (filter && !strstr(benchmarks[i].name, filter))
+		if (!is_wanted(benchmarks[i].name, filter))
 			continue;
-		run(&benchmarks[i], from[i], json, samples, tsc);
+		run(&benchmarks[i], from[i], json, burst, samples, tsc);
 		ran++;
 	}
 	return ran;
