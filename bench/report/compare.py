@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Compares the figures of two reports: ratios, and what got worse by more than noise explains.
 
-A figure got worse where the ratio of the medians is past what counts as a difference at all, and the two
-intervals do not touch. Where the medians differ and the intervals touch, or one of the two is doubtful,
-nobody can tell without more trials.
+A figure got worse where the ratio of the medians is past what counts as a difference at all, and the
+two intervals do not touch. Where the medians differ and the intervals touch, or one of the two is
+doubtful, nobody can tell without more trials.
 """
 import dataclasses
 

@@ -29,9 +29,9 @@ def head(found):
 
 
 READING = f"""\
-A figure is the median of its trials; an interval holds that median with the confidence beside it, which a
-few trials cannot make 95 %. {text.DOUBT} marks a figure that the machine's noise makes doubtful; below each
-table stands why. report.json has every trial (`bench/report/FORMAT.md`).
+A figure is the median of its trials; an interval holds that median with the confidence beside it,
+which a few trials cannot make 95 %. {text.DOUBT} marks a figure that the machine's noise makes
+doubtful; below each table stands why. report.json has every trial (`bench/report/FORMAT.md`).
 """
 
 
@@ -88,8 +88,8 @@ def compared(comparison):
         parts.append(f"**{words}: {len(changes)}**")
         if changes:
             parts.append(text.table(columns, change_rows(changes)))
-    parts.append(f"The same within {compare.LEAST:.0%}: {len(comparison.of(compare.SAME))}. Only before: "
-                 f"{len(comparison.only_old)}, only now: {len(comparison.only_new)}.")
+    parts.append(f"The same within {compare.LEAST:.0%}: {len(comparison.of(compare.SAME))}. Only "
+                 f"before: {len(comparison.only_old)}, only now: {len(comparison.only_new)}.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -111,10 +111,11 @@ def summary(found, comparison):
                 lines.append(f"{short(figure['median'], '%'):>7} %  {words.format(profile)}{doubt}")
     doubtful = sum(bool(figure["doubts"]) for figure in found["figures"])
     if doubtful:
-        lines.append(f"{text.DOUBT} {doubtful} of {len(found['figures'])} figures are doubtful: the machine "
-                     "was not quiet")
+        lines.append(f"{text.DOUBT} {doubtful} of {len(found['figures'])} figures are doubtful: "
+                     "the machine was not quiet")
     lines += [f"failed: {one['section']}: {one['what']}: {one['why']}" for one in found["failures"]]
-    lines += [f"not measured: {one['section']}: {one['what']}: {one['why']}" for one in found["missing"]]
+    lines += [f"not measured: {one['section']}: {one['what']}: {one['why']}"
+              for one in found["missing"]]
     if comparison:
         lines.append(compared(comparison))
     return "\n".join(lines)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measures this machine and writes a report: report.md for people, report.json for programs (FORMAT.md),
-plots as SVG and PNG. scripts/bench builds the programs and starts this."""
+"""Measures this machine and writes a report: report.md for people, report.json for programs
+(FORMAT.md), plots as SVG and PNG. scripts/bench builds the programs and starts this."""
 import argparse
-import datetime
 import json
 import pathlib
 import signal
@@ -26,24 +25,28 @@ NAMES = [section.NAME for section in SECTIONS]
 
 def arguments(argv=None):
     parser = argparse.ArgumentParser(
-        prog="scripts/bench", description="Measures this machine and writes a report: Markdown, JSON and "
-        "plots. Exit status 1 if a measurement failed; what this machine cannot measure is a line in the "
-        "report.")
-    parser.add_argument("--quick", action="store_true", help="under two minutes: fewer and shorter trials")
+        prog="scripts/bench", description="Measures this machine and writes a report: Markdown, "
+        "JSON and plots. Exit status 1 if a measurement failed; what this machine cannot measure "
+        "is a line in the report.")
+    parser.add_argument("--quick", action="store_true",
+                        help="under two minutes: fewer and shorter trials")
     parser.add_argument("--only", action="append", choices=NAMES, metavar="SECTION",
-                        help=f"only this section, and what it needs; may be repeated: {', '.join(NAMES)}")
+                        help=f"only this section, and what it needs; may be repeated: "
+                             f"{', '.join(NAMES)}")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
                         help="where the report goes (bench-DATE-TIME below the build folder)")
     parser.add_argument("--compare", type=pathlib.Path, metavar="OLD.json",
-                        help="show ratios to an older report, and what got slower; with --report, of that "
-                        "report, and measure nothing")
+                        help="show ratios to an older report, and what got slower; with --report, "
+                        "of that report, and measure nothing")
     parser.add_argument("--report", type=pathlib.Path, metavar="REPORT.json",
                         help="with --compare: the newer report")
     parser.add_argument("--port", type=pathlib.Path, metavar="FILE",
-                        help="section ports: a file that names two physical ports (bench/report/README.md)")
+                        help="section ports: a file that names two physical ports "
+                             "(bench/report/README.md)")
     parser.add_argument("--cpus", metavar="LIST", type=cpu_list,
-                        help="CPUs to use, as 2-5,8; workers take them in turn, the last is the mixer's and "
-                        "the feeder's (all that this process may use, one of each core first)")
+                        help="CPUs to use, as 2-5,8; workers take them in turn, the last is the "
+                        "mixer's and the feeder's (all that this process may use, one of each core "
+                        "first)")
     parser.add_argument("--rounds", type=int, help="trials of each setting (3 with --quick, else 9)")
     parser.add_argument("--run-under", default="", metavar="COMMAND",
                         help="a command to start relays with")
@@ -123,7 +126,7 @@ def run(options, sections, old):
             context.progress.close()
     report = context.report
     found = report.to_json(
-        date=datetime.datetime.fromtimestamp(began, datetime.timezone.utc).isoformat(timespec="seconds"),
+        date=time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(began)),
         seconds=round(time.time() - began, 1), sections=[section.NAME for section in sections],
         machine=context.machine)
     comparison = compare.compare(old, found) if old else None

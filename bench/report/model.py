@@ -11,8 +11,8 @@ may cost more, since all share caches and memory:
 
     cost(workers) = cost(1) * (1 + contention * (workers - 1))
 
-The mixer is one lcore whatever the number of workers, and bounds the whole by its own cost. At a rate of
-r packets a second and f cycles a second, w workers are enough when
+The mixer is one lcore whatever the number of workers, and bounds the whole by its own cost. At a rate
+of r packets a second and f cycles a second, w workers are enough when
 
     r * cost(w) <= w * f * LOAD
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The section of operations: what bench/micro takes for each that a packet needs, with nothing around it.
-These are the floor under the stages of a running relay."""
+"""The section of operations: what bench/micro takes for each that a packet needs, with nothing around
+it. These are the floor under the stages of a running relay."""
 from figures import HIGHER, LOWER
 import noise
 import plots
@@ -62,13 +62,14 @@ def measure(context):
 def show(report):
     backends = report.details.get(NAME, {}).get("backends", {})
     rows = [[name, backend, *(text.value(report.get(f"{NAME}.{name}.burst{n}")) for n in BURSTS),
-             text.value(report.get(f"{NAME}.{name}.burst64.ratio"))] for name, backend in backends.items()]
+             text.value(report.get(f"{NAME}.{name}.burst64.ratio"))]
+            for name, backend in backends.items()]
     if not rows:
         return "Nothing was measured.\n", []
     figures = [figure for name, figure in report.figures.items() if name.startswith(NAME + ".")]
-    parts = ["Cycles for one of a burst of 1 to 64 on the fastest backend of this CPU (`bench/micro`). *ratio* "
-             "is its rate in bursts of 64 over libsodium's X25519, one at a time, measured in turns with it "
-             "(of `link.*`: over ipsec-mb's AEAD).",
+    parts = ["Cycles for one of a burst of 1 to 64 on the fastest backend of this CPU "
+             "(`bench/micro`). *ratio* is its rate in bursts of 64 over libsodium's X25519, one at "
+             "a time, measured in turns with it (of `link.*`: over ipsec-mb's AEAD).",
              text.table(["operation", "backend", *map(str, BURSTS), "ratio"], rows),
              "\n".join(text.doubts(figures))]
     series = [plots.Series(name, [(n, report.median(f"{NAME}.{name}.burst{n}")) for n in BURSTS])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A relay on a port and a generator on another that is joined to it, for the section of ports: over vhost
-and virtio-user, over kernel interfaces in network namespaces, or on physical ports that a cable joins.
-The relay runs until the end of the context; the generator is a run at a time."""
+"""A relay on a port and a generator on another that is joined to it, for the section of ports: over
+vhost and virtio-user, over kernel interfaces in network namespaces, or on physical ports that a cable
+joins. The relay runs until the end of the context; the generator is a run at a time."""
 import contextlib
 import json
 import signal

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Plots by gnuplot, each as SVG and PNG. A plot is data and what to say about it; the script that gnuplot
-runs is made here, carries the data in itself, and is kept beside the pictures."""
+"""Plots by gnuplot, each as SVG and PNG. A plot is data and what to say about it; the script that
+gnuplot runs is made here, carries the data in itself, and is kept beside the pictures."""
 import dataclasses
 import shutil
 import subprocess

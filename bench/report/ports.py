@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The section of ports: what a relay carries over them, as RFC 2544 asks: the no-drop rate by binary search
-(26.1), latency at 10, 50 and 90 % of it (26.2), the frame-loss curve (26.3) and back-to-back frames
-(26.4). The generator sends through the relay to itself, and mixing delays nothing.
+"""The section of ports: what a relay carries over them, as RFC 2544 asks: the no-drop rate by binary
+search (26.1), latency at 10, 50 and 90 % of it (26.2), the frame-loss curve (26.3) and back-to-back
+frames (26.4). The generator sends through the relay to itself, and mixing delays nothing.
 
 Differences from the RFC, which is of devices that forward: trials are shorter unless asked for; latency
 is of every packet and not of one in each trial; and back-to-back frames come as fast as the generator
@@ -122,7 +122,7 @@ class Run:
     # ---- 26.1 ----
 
     def no_drop_rate(self):
-        """The median of the searches, of which the later begin where the first ended; 0: there is none."""
+        """The median of the searches, the later from where the first ended; 0: there is none."""
         one, searches = self.effort, []
         peel = self.context.trials().peel.measure(self.pair.profile)
         self.detail["hz"] = peel["hz"]
@@ -133,7 +133,8 @@ class Run:
                 searches.append(self.pair.gen(
                     "find-rate", "--rate", start, "--min-rate", 10, "--max-rate", FASTEST // 100,
                     "--seconds", one.trial_seconds, "--long-seconds", one.long_seconds,
-                    "--resolution-ppm", one.resolution_ppm, "--trials", 16 if self.context.quick else 40,
+                    "--resolution-ppm", one.resolution_ppm, "--trials",
+                    16 if self.context.quick else 40,
                     "--warm-up-seconds", 1 if number == 0 else 0))
             start = max(50, searches[-1]["rate_pps"]) or start
         self.detail["searches"] = searches
@@ -196,7 +197,7 @@ class Run:
     # ---- 26.4 ----
 
     def back_to_back(self):
-        """The longest bursts without loss, each found by halving between what passed and what did not."""
+        """The longest bursts without loss, by halving between what passed and what did not."""
         one, longest = self.effort, []
         limit = 8192 if self.context.quick else 65536
         for number in range(one.burst_searches):
@@ -243,7 +244,8 @@ def show(report):
     parts, drawn = [], []
     rates, latencies = [], []
     for name, detail in found.items():
-        label = f"{KINDS[detail['kind']]}, {detail['profile']}, {'links' if detail['links'] else 'bare'}"
+        links = "links" if detail["links"] else "bare"
+        label = f"{KINDS[detail['kind']]}, {detail['profile']}, {links}"
         rate = report.get(f"{name}.no_drop")
         if not rate:
             continue
@@ -261,15 +263,17 @@ def show(report):
         drawn += draw(name, label, detail)
     if not rates:
         return "Nothing was measured.\n", []
-    parts.append("The no-drop rate is what the relay carries without losing one packet; *limit* says what "
-                 "keeps it from being higher: the network (here: the relay and its ports), the sender, or the "
-                 "search. Back-to-back is the longest burst without loss, in packets.")
+    parts.append("The no-drop rate is what the relay carries without losing one packet; *limit* "
+                 "says what keeps it from being higher: the network (here: the relay and its "
+                 "ports), the sender, or the search. Back-to-back is the longest burst without "
+                 "loss, in packets.")
     parts.append(text.table(["", "no-drop/s", "interval", "searches", "Gb/s", "limit", "back-to-back"],
                             rates))
-    parts.append("Latency in microseconds from when a packet was due to be sent to when it was back, through "
-                 "one mix that delays nothing; *of peel* is the p99 over the time that a burst of 64 takes to "
-                 "peel.")
-    parts.append(text.table(["", "load", "p50", "p99", "p99.9", "interval of p99", "of peel"], latencies))
+    parts.append("Latency in microseconds from when a packet was due to be sent to when it was "
+                 "back, through one mix that delays nothing; *of peel* is the p99 over the time "
+                 "that a burst of 64 takes to peel.")
+    parts.append(text.table(["", "load", "p50", "p99", "p99.9", "interval of p99", "of peel"],
+                            latencies))
     parts.append(loss_table(found))
     figures = [figure for key, figure in report.figures.items() if key.startswith(NAME + ".")]
     parts.append("\n".join(text.doubts(figures)))

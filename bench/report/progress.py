@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A bar on stderr that says what is measured and how long all of it still takes; nothing where stderr is
-no terminal."""
+"""A bar on stderr that says what is measured and how long all of it still takes; nothing where stderr
+is no terminal."""
 import shutil
 import sys
 import time

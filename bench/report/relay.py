@@ -78,18 +78,19 @@ class Peel:
 
 
 def stage_cycles(times, ran):
-    """Cycles of each stage for a packet. The counter goes on while an lcore does not run: `ran` is the part
-    of the time in which it did."""
+    """Cycles of each stage for a packet. The counter goes on while an lcore does not run: `ran` is the
+    part of the time in which it did."""
     packets = times["peel_packets"] or times["tx_packets"]
     if not packets:
         raise feeding.MeasurementError("no packet went through the stages")
-    return {stage: times[f"{stage}_cycles"] * ran / packets for stage in (*WORKER_STAGES, *MIXER_STAGES)}
+    return {stage: times[f"{stage}_cycles"] * ran / packets
+            for stage in (*WORKER_STAGES, *MIXER_STAGES)}
 
 
 def read_trial(setting, shared, feed, books, peel):
-    """What a trial came to. shared: a worker has its lcore together with the mixer and the feeder, whose
-    CPU time is then in its own: there, and where frames are only forwarded and so a worker waits for the
-    feeder, a worker's cycles are those of its stages."""
+    """What a trial came to. shared: a worker has its lcore together with the mixer and the feeder,
+    whose CPU time is then in its own: there, and where frames are only forwarded and so a worker waits
+    for the feeder, a worker's cycles are those of its stages."""
     each = feed["goodput_per_cpu_second"]
     if not each or not feed["goodput_pps"]:
         raise feeding.MeasurementError(f"nothing went through the relay: {feed}")
@@ -125,7 +126,7 @@ class Trials:
         self.seconds = 1.0 if context.quick else 4.0  # of a trial's feeding, at most
 
     def network(self, setting):
-        """held: packets stay for a mean delay in which so many come at about the rate that they have."""
+        """held: packets stay for a mean delay in which about so many come."""
         options = ["--gateways", setting.neighbours - 1, "--subnet", "10.77.0.0/16"]
         name = "" if setting.neighbours == 64 else f"neighbours{setting.neighbours}"
         if setting.held:
@@ -143,8 +144,8 @@ class Trials:
         if (net, workers) not in self.captures:
             sources = balanced(net.gateways(), workers)
             if not sources:
-                raise feeding.MeasurementError(f"{setting.neighbours} sources are too few to give each of "
-                                               f"{workers} workers one")
+                raise feeding.MeasurementError(f"{setting.neighbours} sources are too few to give "
+                                               f"each of {workers} workers one")
             self.captures[net, workers] = feeding.from_sources(
                 self.captures[net, 0], sources, net.folder / f"for-{workers}.pcap")
         return self.captures[net, workers]
@@ -165,7 +166,8 @@ class Trials:
         shared = self.configure(setting)
         peel = self.peel.measure(setting.profile)
         feed, books = net.feed(net.mix, capture, "--stages",
-                               "--feed-plain" if setting.forward else "--feed-pull", seconds=self.seconds)
+                               "--feed-plain" if setting.forward else "--feed-pull",
+                               seconds=self.seconds)
         return read_trial(setting, shared, feed, books, peel)
 
     def rounds(self, settings, rounds, section):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The section of scaling: what a packet costs by workers, burst size, packets held, the replay set's size and
-the number of neighbours; and what the model (model.py) makes of that for lines of 10 to 200 Gb/s."""
+"""The section of scaling: what a packet costs by workers, burst size, packets held, the replay set's
+size and the number of neighbours; and what the model (model.py) makes of that for lines of 10 to 200
+Gb/s."""
 import dataclasses
 
 from figures import NEITHER, short
@@ -50,7 +51,8 @@ def rounds(context):
 
 def expect(context):
     count = len(settings(context)) + len(more_workers(context))
-    return count * rounds(context) * relay.TRIAL_SECONDS + 3 * relay.Trials(context).packets["small"] * 1.2e-4
+    building = 4 * relay.Trials(context).packets["small"] * 1.2e-4
+    return count * rounds(context) * relay.TRIAL_SECONDS + building
 
 
 def measure(context):
@@ -128,11 +130,12 @@ def model_text(report):
         return "", []
     parts = [
         "### Cores for a line\n",
-        f"Workers that carry full frames at a line's rate with {model.LOAD:.0%} of their time, from the costs "
-        "above: at the cost that one worker has (*alone*, and at the ends of its interval); and if each "
-        "further worker makes a packet dearer by as much as was measured (*contended*). *mixers* is what "
-        "part of an lcore mixing takes: one mixer serves a relay, so above 1 one relay is not enough. "
-        "Numbers above the workers that were measured are extrapolated: nobody has seen them.",
+        f"Workers that carry full frames at a line's rate with {model.LOAD:.0%} of their time, "
+        "from the costs above: at the cost that one worker has (*alone*, and at the ends of its "
+        "interval); and if each further worker makes a packet dearer by as much as was measured "
+        "(*contended*). *mixers* is what part of an lcore mixing takes: one mixer serves a relay, "
+        "so above 1 one relay is not enough. Numbers above the workers that were measured are "
+        "extrapolated: nobody has seen them.",
         text.table(["", "Gb/s", "packets/s", "alone", "interval", "contended", "mixers", ""],
                    need_rows(found)),
         "\n".join(basis(report, found, hz))]
@@ -145,21 +148,23 @@ def basis(report, found, hz):
     for profile, kind in dict.fromkeys((profile, kind) for profile, kind, *_ in found):
         costs = worker_costs(report, profile, kind)
         contention = next(one[2] for one in found if one[:2] == (profile, kind))
-        measured = ", ".join(f"{count}: {text.value(figure)}" for count, figure in sorted(costs.items()))
+        measured = ", ".join(f"{count}: {text.value(figure)}"
+                             for count, figure in sorted(costs.items()))
         more = "not measured" if contention is None else f"{contention:.2%}"
-        said.append(f"- {profile}, {kind}: cycles a packet by workers: {measured}; each further worker adds "
-                    f"{more}; {hz / 1e9:.2f} GHz.")
+        said.append(f"- {profile}, {kind}: cycles a packet by workers: {measured}; each further "
+                    f"worker adds {more}; {hz / 1e9:.2f} GHz.")
         for count, figure in sorted(costs.items()):
             if count > 2 and 2 in costs:
                 slope = model.fit_contention({1: costs[1].median, 2: costs[2].median})
                 foretold = costs[1].median * (1 + slope * (count - 1))
-                said.append(f"  - {count} workers: foretold from one and two {short(foretold)} cycles, measured "
-                            f"{text.value(figure)}: off by {figure.median / foretold - 1:+.1%}.")
+                said.append(f"  - {count} workers: foretold from one and two {short(foretold)} "
+                            f"cycles, measured {text.value(figure)}: off by "
+                            f"{figure.median / foretold - 1:+.1%}.")
         points = burst_points(report, profile, kind)
         if len(points) > 2:
             fit = model.fit_bursts(points)
-            said.append(f"  - bursts: cost = {short(fit.each)} + {short(fit.shared)} / burst, off by at most "
-                        f"{fit.error:.1%} where it was measured.")
+            said.append(f"  - bursts: cost = {short(fit.each)} + {short(fit.shared)} / burst, off "
+                        f"by at most {fit.error:.1%} where it was measured.")
     return said
 
 
@@ -175,8 +180,8 @@ def cores_plot(found):
         if need.least:
             series.setdefault(f"{profile}, {kind}", []).append((need.gbit, need.least))
     return plots.Lines("cores", "Workers for a line, at the cost of one", "Gb/s", "workers",
-                       [plots.Series(name, points) for name, points in series.items()], logx=10, logy=10,
-                       xtics=model.LINES_GBIT)
+                       [plots.Series(name, points) for name, points in series.items()], logx=10,
+                       logy=10, xtics=model.LINES_GBIT)
 
 
 # ---- What is said of it ----
@@ -186,9 +191,10 @@ def show(report):
     parts, drawn = [], []
     rows = axis_rows(report, settings_found)
     if rows:
-        parts.append("Bursts of 64 of the small profile, one worker; what else is usual: nothing held, room for "
-                     f"{BASE.replay:,} tags, {BASE.neighbours} neighbours. *dearer* is the cost over that of "
-                     "the usual setting, each in parts of peeling alone right before.")
+        parts.append("Bursts of 64 of the small profile, one worker; what else is usual: nothing "
+                     f"held, room for {BASE.replay:,} tags, {BASE.neighbours} neighbours. *dearer* "
+                     "is the cost over that of the usual setting, each in parts of peeling alone "
+                     "right before.")
         parts.append(text.table(["", "", "cycles", "mixer's cycles", "dearer", "interval"], rows))
     said, pictures = model_text(report)
     parts.append(said)
@@ -224,6 +230,7 @@ def axis_plots(report, settings_found):
         if any(len(points) > 1 for points in series.values()):
             drawn.append(plots.Lines(f"scaling-{axis}", f"Cost of a packet by {words}", words,
                                      "cost over the usual setting",
-                                     [plots.Series(name, sorted(points)) for name, points in series.items()],
+                                     [plots.Series(name, sorted(points))
+                                      for name, points in series.items()],
                                      logx=2 if axis != "held" else 10))
     return drawn

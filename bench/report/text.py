@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Markdown: tables that are as readable in a terminal as on a page, and marks beside doubtful figures."""
+"""Markdown: tables that are readable in a terminal too, and marks beside doubtful figures."""
 import re
 
 from figures import short

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The section of the relay without a wire: rates for both profiles, worker counts, burst sizes, bare and
-with link frames, beside plain forwarding; and where the cycles go (relay.py has the trials)."""
+"""The section of the relay without a wire: rates for both profiles, worker counts, burst sizes, bare
+and with link frames, beside plain forwarding; and where the cycles go (relay.py has the trials)."""
 from figures import HIGHER, LOWER, NEITHER, short, spread
 import noise
 import plots
@@ -81,13 +81,13 @@ def vars_of(setting):
 # ---- What is said of it ----
 
 INTRO = """\
-A feeder offers prepared packets from memory through rings in place of a NIC. *Cycles* are of the worker's
-CPU time for a packet, *of peel* is its rate over that of `bench/micro` peeling bursts of 64 right before on
-the same CPU, *of libsodium* its rate over that of one X25519 of libsodium's, which is one of what each
-packet needs. Gb/s count what frames take on a wire (with 24 bytes between two). What a CPU carries holds
-where one is free for the worker; *measured* is by the clock, on this machine as it was. Where a worker has
-its CPU together with mixer and feeder, and where frames are only forwarded, its cycles are those of its
-stages."""
+A feeder offers prepared packets from memory through rings in place of a NIC. *Cycles* are of the
+worker's CPU time for a packet, *of peel* is its rate over that of `bench/micro` peeling bursts of 64
+right before on the same CPU, *of libsodium* its rate over that of one X25519 of libsodium's, of which
+each packet needs one. Gb/s count what frames take on a wire (with 24 bytes between two). What a CPU
+carries holds where one is free for the worker; *measured* is by the clock, on this machine as it was.
+Where a worker has its CPU together with mixer and feeder, and where frames are only forwarded, its
+cycles are those of its stages."""
 
 
 def rate_rows(report, names):
@@ -150,7 +150,7 @@ def show(report):
     parts = [INTRO, text.table(head, rate_rows(report, names)), *two_workers(report)]
     for name in names:
         rows = stage_rows(report, name)
-        if rows and name.endswith("workers1.burst64") and not report.details[NAME]["settings"][name]["forward"]:
+        if rows and name.endswith("workers1.burst64") and ".forward." not in name:
             parts.append(f"### Where the cycles go: {name.split('.workers')[0].replace('.', ', ')}\n\n"
                          + text.table(["stage", "cycles", "interval", "floor"], rows))
     figures = [figure for name, figure in report.figures.items() if name.startswith(NAME + ".")]
@@ -168,15 +168,17 @@ def two_workers(report):
         pps = report.median(f"{NAME}.{name}.pps") / report.median(f"{NAME}.{one}.pps")
         cost = report.median(f"{NAME}.{name}.worker_cycles") / \
             report.median(f"{NAME}.{one}.worker_cycles")
-        lines.append(f"- {one.split('.workers')[0].replace('.', ', ')}: two workers make {pps:.2f} times "
-                     f"the packets of one by the clock; a packet costs {cost:.3f} times as much.")
+        lines.append(f"- {one.split('.workers')[0].replace('.', ', ')}: two workers make {pps:.2f} "
+                     f"times the packets of one by the clock; a packet costs {cost:.3f} times as "
+                     "much.")
     return ["\n".join(lines)] if lines else []
 
 
 def draw(report, names):
     found = []
     series = []
-    for profile, kind in sorted({tuple(name.split(".")[:2]) for name in names if "forward" not in name}):
+    kinds = {tuple(name.split(".")[:2]) for name in names if "forward" not in name}
+    for profile, kind in sorted(kinds):
         points = []
         for name in names:
             setting = report.details[NAME]["settings"][name]
@@ -188,7 +190,8 @@ def draw(report, names):
         if len(points) > 1:
             series.append(plots.Series(f"{profile}, {kind}", sorted(points)))
     if series:
-        found.append(plots.Lines("bursts", "Cost of a packet by the size of bursts", "packets in a burst",
+        found.append(plots.Lines("bursts", "Cost of a packet by the size of bursts",
+                                 "packets in a burst",
                                  "cycles of CPU time a packet", series, logx=2, xtics=BURSTS))
     found += stage_plot(report, names)
     return found
@@ -207,7 +210,8 @@ def stage_plot(report, names):
     for row, name in enumerate(shown):
         setting, found = report.details[NAME]["settings"][name], cycles[name]
         parts = [found[stage] for stage in large]
-        rows.append((name.split(".workers")[0].replace(".", ", "), [*parts, sum(found.values()) - sum(parts)]))
+        rows.append((name.split(".workers")[0].replace(".", ", "),
+                     [*parts, sum(found.values()) - sum(parts)]))
         floors = [report.median(micro_of(stage, setting)) for stage, cycles in found.items()
                   if cycles and micro_of(stage, setting)]
         if None not in floors:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What scripts/bench makes of measurements: statistics, noise, the model, comparing, progress, text, plots."""
+"""What scripts/bench makes of measurements: statistics, noise, the model, comparing, progress, text,
+plots."""
 import io
 import itertools
 import json
@@ -70,7 +71,8 @@ class Statistics(unittest.TestCase):
         self.assertEqual(Figure.from_json(json.loads(json.dumps(one.to_json()))), one)
 
     def test_numbers_are_as_short_as_people_write_them(self):
-        self.assertEqual([figures.short(value) for value in (None, 0, 0.12345, 2.345, 45.67, 123.4, 98765.4)],
+        values = (None, 0, 0.12345, 2.345, 45.67, 123.4, 98765.4)
+        self.assertEqual([figures.short(value) for value in values],
                          ["-", "0", "0.123", "2.35", "45.7", "123", "98,765"])
         self.assertEqual(figures.short(float("nan")), "-")
 
@@ -126,7 +128,8 @@ class Model(unittest.TestCase):
         self.assertRaises(ValueError, model.fit_bursts, {1: 1000})
 
     def test_contention_is_what_each_further_worker_adds(self):
-        self.assertAlmostEqual(model.fit_contention({n: 1000 * (1 + 0.02 * (n - 1)) for n in (1, 2, 4)}), 0.02)
+        costs = {n: 1000 * (1 + 0.02 * (n - 1)) for n in (1, 2, 4)}
+        self.assertAlmostEqual(model.fit_contention(costs), 0.02)
         self.assertEqual(model.fit_contention({1: 1000, 2: 990}), 0)
         self.assertIsNone(model.fit_contention({1: 1000}))
 
@@ -185,7 +188,8 @@ class Comparing(unittest.TestCase):
     def test_reports_are_compared_by_name_and_machine(self):
         found = compare.compare(
             reported(figure([100, 101, 102]), figure([1, 1], "gone"), cpu="x", compiler="gcc 12"),
-            reported(figure([50, 51, 52]), figure([1, 1], "come"), cpu="x", compiler="gcc 13", quick=True))
+            reported(figure([50, 51, 52]), figure([1, 1], "come"), cpu="x", compiler="gcc 13",
+                     quick=True))
         self.assertEqual([change.name for change in found.of(compare.WORSE)], ["a"])
         self.assertAlmostEqual(found.changes[0].ratio, 51 / 101)
         self.assertEqual((found.only_old, found.only_new), (["gone"], ["come"]))
@@ -242,7 +246,8 @@ class Pictures(unittest.TestCase):
     LINES = plots.Lines("lines", "it's a_title", "x", "y", [
         plots.Series("one^2", [(1, 2.0, 1.5, 2.5), (2, 3.0, 2.5, 3.5)]),
         plots.Series("two", [(1, 1.0), (2, None)], "curve")], logx=2, xtics=(1, 2))
-    STACKS = plots.Stacks("stacks", "parts", "cycles", ["a", "b"], [("r \"1\"", [1, 2]), ("r2", [3, 4])],
+    STACKS = plots.Stacks("stacks", "parts", "cycles", ["a", "b"],
+                          [("r \"1\"", [1, 2]), ("r2", [3, 4])],
                           [(0, 2.5, "floor")])
 
     def test_titles_cannot_leave_their_quotes(self):
