@@ -180,10 +180,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* Sends at a rate for so long; all that mixes hold has come back afterwards, or is lost. */
+/*
+ * Sends at a rate for so long, or until the verdict is clear; all that mixes hold has come back
+ * afterwards, or is lost.
+ */
 static int send_for(struct finding *finding, uint32_t rate_pps, uint32_t seconds,
 		    struct lm_error *err)
 {
+	const struct rate_criteria *criteria = &finding->options->criteria;
+	struct live_options options = finding->options->live;
 	struct build_options build = finding->options->build;
 	struct live *live = &finding->live;
 	struct gen_builder *builder;
@@ -191,13 +196,16 @@ static int send_for(struct finding *finding, uint32_t rate_pps, uint32_t seconds
 
 	build.rate_pps = rate_pps;
 	build.count = rate_pps * seconds;
+	options.gives_up = true;
+	options.late_us = criteria->late_us;
+	options.most_lost = (uint32_t)((uint64_t)build.count * criteria->tolerance_ppm / PPM);
 	rc = live_renew(live, build.count, err);
 	if (rc != 0)
 		return rc;
 	builder = build_start(&build, &live->setup, 0, err);
 	if (!builder)
 		return -EINVAL;
-	rc = live_run(live, builder, 0, &finding->options->live, err);
+	rc = live_run(live, builder, 0, &options, err);
 	build_free(builder);
 	if (rc == 0 && live->stopped)
 		return lm_error_set(err, EINTR, "stopped in the middle of a trial");
@@ -208,6 +216,7 @@ static void take_trial(struct rate_trial *trial, const struct live *live)
 {
 	trial->wanted = live->tally.run.count;
 	trial->sent = live->tally.sent;
+	trial->ended = live->gave_up;
 	trial->seconds = live->sending.seconds;
 	trial->late_us = live->sending.behind_us;
 	trial->port_missed = live->port_missed;

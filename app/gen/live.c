@@ -319,23 +319,49 @@ static uint64_t longer_lead(uint64_t lead_us, const struct stock *stock)
 	return wanted_us > 2 * lead_us ? wanted_us : 2 * lead_us;
 }
 
+/* As the last run's packets were built, half as long again; at first nobody knows. */
+static uint64_t first_lead(const struct live *live)
+{
+	uint32_t count = live->builder->run.count, stock = live->options->stock;
+	double places = count < stock ? count : stock;
+	double lead_us = live->built_pps > 0 ? places / live->built_pps * 1.5 * SECOND_US : 0;
+
+	return lead_us > LEAD_LEAST_US ? (uint64_t)lead_us : LEAD_LEAST_US;
+}
+
+/* How fast the stock was filled. */
+static void note_pace(struct live *live, uint64_t began_us)
+{
+	uint64_t took_us = lm_clock_us() - began_us;
+	bool failed;
+
+	if (took_us > 0)
+		live->built_pps = (double)stock_built(&live->poller.stock, &failed) * SECOND_US /
+				  (double)took_us;
+}
+
 /* Builds packets ahead until the stock is full, and waits for the start. */
 static int fill_stock(struct live *live, struct start *start, struct lm_error *err)
 {
 	const struct stock *stock = &live->poller.stock;
+	uint64_t began_us = lm_clock_us();
 	struct progress progress;
 	bool failed, full = false;
 	int rc;
 
-	start->lead_us = LEAD_LEAST_US;
+	start->lead_us = first_lead(live);
 	rc = start_stock(live, start, err);
 	progress_start(&progress, "building packets ahead");
 	while (rc == 0 && !(full && lm_clock_wall_us() + START_SLACK_US >= start->at_us)) {
-		full = full || stock_full(stock);
+		if (!full && stock_full(stock)) {
+			full = true;
+			note_pace(live, began_us);
+		}
 		progress_show(&progress, stock_built(stock, &failed), stock->places);
 		rc = attend(live, err);
 		if (rc == 0 && !full && lm_clock_wall_us() + START_SLACK_US >= start->at_us) {
 			start->lead_us = longer_lead(start->lead_us, stock);
+			began_us = lm_clock_us();
 			rc = start_stock(live, start, err);
 		}
 	}
@@ -346,6 +372,7 @@ static int fill_stock(struct live *live, struct start *start, struct lm_error *e
 /* What control knows of a run on its way. */
 struct watch {
 	uint32_t received;
+	struct certain certain;
 	bool ending; /* nothing more is sent */
 	uint64_t now_us, show_us, stalled_us, end_us;
 };
@@ -360,18 +387,42 @@ static void show_second(const struct live *live, struct watch *watch)
 			live->poller.run.count, watch->received);
 }
 
+/* How long a packet is waited for. */
+static uint32_t wait_ms_of(const struct live *live)
+{
+	const struct live_options *options = live->options;
+
+	return options->has_wait ? options->wait_ms : gen_longest_ms(live->setup.topology);
+}
+
 /* When the waiting ends: later with every packet that comes, where no time was given. */
 static void set_end(const struct live *live, struct watch *watch, uint32_t received)
 {
 	const struct live_options *options = live->options;
 	uint64_t slack_us = watch->now_us + UINT64_C(1000) * NETWORK_SLACK_MS;
-	uint32_t wait_ms =
-		options->has_wait ? options->wait_ms : gen_longest_ms(live->setup.topology);
+	uint32_t wait_ms = wait_ms_of(live);
 
 	if (watch->end_us == UINT64_MAX)
 		watch->end_us = watch->now_us + UINT64_C(1000) * wait_ms;
 	if (received != watch->received && !options->has_wait && watch->end_us < slack_us)
 		watch->end_us = slack_us;
+}
+
+/* True if more packets would not change what the run shows. */
+static bool is_clear(const struct live *live, struct watch *watch, uint32_t sent, uint32_t received)
+{
+	const struct live_options *options = live->options;
+	uint64_t behind_us = __atomic_load_n(&live->poller.sending.behind_us, __ATOMIC_RELAXED);
+
+	certain_note(&watch->certain, watch->now_us, sent);
+	return options->gives_up && ((options->late_us > 0 && behind_us > options->late_us) ||
+				     certain_lost(&watch->certain, received) > options->most_lost);
+}
+
+static void stop_sending(struct live *live, struct watch *watch)
+{
+	__atomic_store_n(&live->poller.phase, POLLER_LISTEN, __ATOMIC_RELEASE);
+	watch->ending = true;
 }
 
 /* Looks at the other threads. An error if one has failed, or the port takes nothing any more. */
@@ -386,6 +437,10 @@ static int look(struct live *live, struct watch *watch, struct lm_error *err)
 		watch->stalled_us = watch->now_us + STALL_LIMIT_US;
 	live->tally.sent = sent;
 	watch->ending |= sent == poller->run.count;
+	if (!watch->ending && is_clear(live, watch, sent, received)) {
+		live->gave_up = true;
+		stop_sending(live, watch);
+	}
 	if (watch->ending)
 		set_end(live, watch, received);
 	watch->received = received;
@@ -411,6 +466,7 @@ static int send_and_wait(struct live *live, uint64_t at_us, struct lm_error *err
 	struct watch watch = {.now_us = now_us,
 			      .show_us = now_us + SECOND_US,
 			      .stalled_us = now_us + STALL_LIMIT_US,
+			      .certain.wait_us = wait_ms_of(live) * UINT64_C(1000),
 			      .end_us = UINT64_MAX};
 	int rc = 0;
 
@@ -426,8 +482,7 @@ static int send_and_wait(struct live *live, uint64_t at_us, struct lm_error *err
 			live->stopped = true;
 			if (watch.ending)
 				break;
-			__atomic_store_n(&live->poller.phase, POLLER_LISTEN, __ATOMIC_RELEASE);
-			watch.ending = true;
+			stop_sending(live, &watch);
 		}
 		rc = look(live, &watch, err);
 		if (rc == 0)
@@ -506,6 +561,7 @@ int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
 	live->builder = builder;
 	live->options = options;
 	live->stopped = false;
+	live->gave_up = false;
 	live->tally.elsewhere = elsewhere;
 	live->tally.times = options->times;
 	rc = begin(live, err);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "certain.h"
 #include "eal.h"
 #include "follow.h"
 #include "linking.h"
@@ -24,6 +25,13 @@ struct live_options {
 	uint32_t wait_ms;
 	bool times; /* of each packet, in the tally */
 	bool quiet; /* no line a second on stderr */
+	/*
+	 * Nothing more is sent when the run's verdict is clear: a packet left so far behind its
+	 * time (0: never mind), or more than most_lost packets are lost for certain.
+	 */
+	bool gives_up;
+	uint64_t late_us;
+	uint32_t most_lost;
 	/* Neighbours that are down are named on stderr, and packets for them are lost; else nothing
 	 * is sent before all are up. */
 	bool without_dead;
@@ -36,6 +44,7 @@ struct live {
 	uint64_t
 		port_missed; /* frames that the port had no room for meanwhile, as it counts them */
 	bool stopped;        /* by a signal, in the middle of the last run */
+	bool gave_up;        /* as options->gives_up says */
 
 	/* private */
 	const struct live_options *options;
@@ -49,7 +58,8 @@ struct live {
 	struct linking linking;
 	struct framing framing;
 	struct poller poller;
-	bool launched; /* to be undone */
+	bool launched;    /* to be undone */
+	double built_pps; /* how fast packets were built for the last run; 0: not known */
 	int signals;
 };
 

@@ -41,7 +41,8 @@ static void note_sent(struct poller *poller, uint32_t n, uint64_t now_ns)
 		histogram_add(&poller->sending.late_ns, now_ns > due_ns ? now_ns - due_ns : 0);
 		poller->sent_ns[seq] = now_ns;
 	}
-	poller->sending.behind_us = poller->sending.late_ns.max / 1000;
+	__atomic_store_n(&poller->sending.behind_us, poller->sending.late_ns.max / 1000,
+			 __ATOMIC_RELAXED);
 	__atomic_store_n(&poller->sent, poller->sent + n, __ATOMIC_RELEASE);
 	poller->sending.seconds = (double)(now_ns - poller->start_ns) / NS;
 }

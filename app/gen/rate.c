@@ -140,7 +140,10 @@ enum rate_verdict rate_judge(const struct rate_trial *trial, const struct rate_c
 	uint64_t bad = trial->lost + trial->damaged;
 	double pace_s = PACE * (double)trial->wanted / trial->rate_pps;
 
-	if (trial->sent < trial->wanted || trial->late_us > criteria->late_us ||
+	bool enough = trial->sent == trial->wanted ||
+		      (trial->ended && bad * PPM > trial->wanted * criteria->tolerance_ppm);
+
+	if (!enough || trial->late_us > criteria->late_us ||
 	    trial->seconds > pace_s + (double)criteria->late_us / PPM)
 		return RATE_SHORT;
 	if (bad > 0 && trial->port_missed > 0)

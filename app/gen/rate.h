@@ -88,6 +88,7 @@ struct rate_trial {
 	double seconds;       /* of sending */
 	uint64_t wanted;      /* packets that should be sent */
 	uint64_t sent;        /* in time or not */
+	bool ended;           /* before its time, as its verdict was clear */
 	uint64_t lost;        /* of these */
 	uint64_t damaged;     /* and duplicated ones */
 	uint64_t late_us;     /* how far the latest packet left after its time */
@@ -102,10 +103,10 @@ struct rate_criteria {
 };
 
 /*
- * Judges a trial. The sender kept the pace if it sent all that it should, each packet no later than
- * criteria.late_us after its time, and all within 1.01 of the time that this should take and
- * criteria.late_us. Where packets are
- * missing and the sender's own port has lost frames, nobody knows who lost what: that is short,
- * too. Damaged and duplicated packets count as lost.
+ * Judges a trial. The sender kept the pace if it sent all that it should, or ended before with more
+ * lost than all of them may lose; each packet no later than criteria.late_us after its time, and
+ * all within 1.01 of the time that this should take and criteria.late_us. Where packets are missing
+ * and the sender's own port has lost frames, nobody knows who lost what: that is short, too.
+ * Damaged and duplicated packets count as lost.
  */
 enum rate_verdict rate_judge(const struct rate_trial *trial, const struct rate_criteria *criteria);

@@ -68,13 +68,13 @@ static json_t *json_of_trial(const struct rate_trial *trial)
 			  (double)trial->p99_ns / 1e3, "p999", (double)trial->p999_ns / 1e3, "max",
 			  (double)trial->max_ns / 1e3);
 
-	return json_pack("{s:I, s:b, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rate_pps",
-			 (json_int_t)trial->rate_pps, "long", trial->confirming, "verdict",
-			 rate_verdict_name(trial->verdict), "seconds", trial->seconds, "wanted",
-			 (json_int_t)trial->wanted, "sent", (json_int_t)trial->sent, "lost",
-			 (json_int_t)trial->lost, "damaged", (json_int_t)trial->damaged,
-			 "behind_us", (json_int_t)trial->late_us, "port_missed",
-			 (json_int_t)trial->port_missed, "latency_us", latency);
+	return json_pack("{s:I, s:b, s:b, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rate_pps",
+			 (json_int_t)trial->rate_pps, "long", trial->confirming, "ended",
+			 trial->ended, "verdict", rate_verdict_name(trial->verdict), "seconds",
+			 trial->seconds, "wanted", (json_int_t)trial->wanted, "sent",
+			 (json_int_t)trial->sent, "lost", (json_int_t)trial->lost, "damaged",
+			 (json_int_t)trial->damaged, "behind_us", (json_int_t)trial->late_us,
+			 "port_missed", (json_int_t)trial->port_missed, "latency_us", latency);
 }
 
 bool rate_report_json(FILE *to, const struct rate_report *report)

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "certain.h"
 #include "rate.h"
 #include "testing.h"
 
@@ -281,6 +282,44 @@ static void trial_is_judged_by_what_is_missing_and_by_the_pace(void **state)
 		trial.seconds += i == 2 ? 0.08 : 0;
 		assert_int_equal(rate_judge(&trial, &none), RATE_SHORT);
 	}
+	/* ended early since more was lost than may be, and not for another reason */
+	trial = good;
+	trial.ended = true;
+	trial.sent = 2000;
+	trial.seconds = 2;
+	trial.lost = 6;
+	assert_int_equal(rate_judge(&trial, &some), RATE_LOST);
+	trial.lost = 5;
+	assert_int_equal(rate_judge(&trial, &some), RATE_SHORT);
+	trial.lost = 6;
+	trial.late_us++;
+	assert_int_equal(rate_judge(&trial, &some), RATE_SHORT);
+}
+
+/* A thousand a second, of which packets come within half a second, look every 2 ms. */
+static void losses_are_certain_once_a_packet_can_no_longer_come(void **state)
+{
+	struct certain certain = {.wait_us = 500000};
+	uint64_t now_us = 1000000;
+	uint32_t sent = 0;
+
+	(void)state;
+	for (; now_us <= 1500000; now_us += 2000, sent += 2) {
+		certain_note(&certain, now_us, sent);
+		assert_int_equal(certain_lost(&certain, 0), 0); /* they may all come yet */
+	}
+	for (; now_us <= 3000000; now_us += 2000, sent += 2) {
+		uint32_t old = sent - 500; /* those that should have come */
+
+		certain_note(&certain, now_us, sent);
+		/* never too many, and not much too few: samples are 16 ms apart */
+		assert_in_range(certain_lost(&certain, 0), old > 20 ? old - 20 : 0, old);
+		assert_int_equal(certain_lost(&certain, old), 0);
+		if (old > 40)
+			assert_in_range(certain_lost(&certain, old - 40), 20, 40);
+	}
+	certain_note(&certain, now_us + 600000, sent); /* nothing is sent any more */
+	assert_in_range(certain_lost(&certain, 0), sent - 20, sent);
 }
 
 int main(void)
@@ -297,6 +336,7 @@ int main(void)
 		cmocka_unit_test(noisy_network_gives_what_has_passed),
 		cmocka_unit_test(network_that_is_not_monotone_ends),
 		cmocka_unit_test(trial_is_judged_by_what_is_missing_and_by_the_pace),
+		cmocka_unit_test(losses_are_certain_once_a_packet_can_no_longer_come),
 	};
 
 	return RUN_TESTS(tests);
