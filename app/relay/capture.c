@@ -189,8 +189,22 @@ static void advance(struct replay *replay, uint64_t until_us)
 			replay->now_us = next_us;
 		settle(replay);
 	}
-	if (until_us > replay->now_us && until_us != UINT64_MAX - 1)
+	if (until_us > replay->now_us)
 		replay->now_us = until_us;
+}
+
+/* Lets it run until nothing is held. Links that pad send for ever: once nothing waits, they end. */
+static void run_out(struct replay *replay)
+{
+	const struct mixer *mixer = &replay->relay->mixer;
+	uint64_t next_us;
+
+	while ((next_us = mixer_next_us(mixer)) < UINT64_MAX &&
+	       (!mixer->pacer || mixer->held > 0)) {
+		if (next_us > replay->now_us)
+			replay->now_us = next_us;
+		settle(replay);
+	}
 }
 
 /* The frame that was read last, or the link frame that carries its packet; returns its length. */
@@ -266,7 +280,7 @@ static int run_capture(struct replay *replay, struct lm_error *err)
 	settle(replay);
 	cover_end(&replay->relay->cover);
 	settle(replay);
-	advance(replay, UINT64_MAX - 1);
+	run_out(replay);
 	if (replay->read == PCAP_ERROR_BREAK)
 		return 0;
 	return lm_error_set(err, EIO, "the capture breaks off after %llu frames: %s",
@@ -276,12 +290,6 @@ static int run_capture(struct replay *replay, struct lm_error *err)
 /* The other ends of the links; before relay_build. */
 static int make_links(struct replay *replay, struct lm_error *err)
 {
-	if (replay->relay->topology->cover.link_interval_us > 0)
-		return lm_error_set(
-			err, EINVAL,
-			"--replay: links that pad send for ever, and so the replay of a "
-			"capture never ends; take a topology without "
-			"cover.link_interval_us, or set link.mode to none");
 	replay->link = feed_link_make(replay->relay, err);
 	if (!replay->link)
 		return -EINVAL;

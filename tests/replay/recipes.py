@@ -78,9 +78,20 @@ def linked(strategy, profile, family, vlan, workers):
                   workers=workers, link="noise")
 
 
-linked("batch", 0, "ipv4", 0, 1)
-linked("pool", 1, "ipv6", 100, 1)
-linked("poisson", 0, "ipv6", 0, 2)
+for strategy in MIXING:
+    for profile in (0, 1):
+        for family in SUBNETS:
+            linked(strategy, profile, family,
+                   100 if (strategy, profile, family) in (("pool", 1, "ipv6"), ("batch", 1, "ipv4"),
+                                                          ("poisson", 1, "ipv4")) else 0,
+                   2 if strategy == "poisson" and profile == 0 else 1)
+
+
+@recipe("link-padding", judged=False)
+def padding(tmp, folder):
+    world = World(tmp, "link-padding", *SHAPE, *MIXING["poisson"], "--link-interval-us", 4000)
+    world.put(folder, "links that pad: a frame on each in every 4 ms, a packet's or a dummy, two "
+              "workers", 11, world.packets(11, 16), workers=2, link="noise")
 
 
 @recipe("link-hostile", judged=False)
