@@ -138,6 +138,14 @@ static const struct lm_conf_key relay_keys[] = {
 			"neighbour",
 	},
 	{
+		.name = "telemetry.group",
+		.type = LM_CONF_STRING,
+		.max = CONFIG_USER_MAX,
+		.fallback = "",
+		.offset = offsetof(struct relay_config, telemetry_group),
+		.help = "group that may ask for telemetry beside the relay's own user; empty: none",
+	},
+	{
 		.name = "user",
 		.type = LM_CONF_STRING,
 		.max = CONFIG_USER_MAX,

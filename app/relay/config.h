@@ -90,6 +90,7 @@ struct relay_config {
 	} publish;
 	unsigned hardware_filter; /* enum config_filter */
 	char user[CONFIG_USER_MAX + 1];
+	char telemetry_group[CONFIG_USER_MAX + 1];
 	bool sandbox;
 	bool stages; /* are timed */
 };

@@ -19,6 +19,7 @@
 #include "sandbox.h"
 #include "signals.h"
 #include "telemetry.h"
+#include "telemetry_open.h"
 
 #define POLL_MS            2       /* frames for the kernel wait in a ring that wakes nobody */
 #define REFRESH_HURRY_US   200000  /* while a next hop is unresolved */
@@ -507,13 +508,15 @@ static int enter_sandbox(const struct run *run, struct lm_error *err)
 		.user = config->user,
 		.keep_net_admin = config->node.port.tap[0] != '\0',
 	};
-	int rc;
-
-	if (!config->sandbox)
-		return 0;
 	/* DPDK's sockets, so that they can be taken away at the end */
-	rc = sandbox_give_folder(rte_eal_get_runtime_dir(), config->user, err);
-	return rc == 0 ? sandbox_enter(&plan, err) : rc;
+	const char *folder = rte_eal_get_runtime_dir();
+	int rc = config->sandbox ? sandbox_give_folder(folder, config->user, err) : 0;
+
+	if (rc == 0)
+		rc = telemetry_open(folder, config->telemetry_group, err);
+	if (rc != 0 || !config->sandbox)
+		return rc;
+	return sandbox_enter(&plan, err);
 }
 
 /* Runs until a signal has ended it. */
