@@ -24,7 +24,7 @@
 
 #define SERVER_CONNECTIONS 64
 #define SERVER_MEMORY      16384 /* bytes of a connection: its request and the answer's head */
-#define SERVER_LIMIT_US    UINT64_C(10000000)
+#define SERVER_LIMIT_US    UINT64_C(5000000)
 #define SERVER_CROWDED_US  UINT64_C(500000)
 
 struct MHD_Daemon;
