@@ -379,6 +379,7 @@ static const int allowed[] = {
 	CALL(epoll_pwait),
 	CALL(epoll_ctl),
 	CALL(epoll_create1),
+	CALL(epoll_create), /* DPDK's thread for interrupts, when a NIC on vfio or uio is closed */
 	CALL(eventfd2),
 	CALL(pipe2),
 	CALL(nanosleep),

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -194,6 +195,20 @@ static void forbidden_calls_end_the_process_with_a_word(void **state)
 	}
 	(void)try(call_execve);
 	assert_non_null(strstr(said, "system call 59 "));
+}
+
+static void call_interrupts(void)
+{
+	int fd = epoll_create(1);
+
+	if (fd < 0 || close(fd) != 0)
+		_exit(98);
+}
+
+static void a_nic_with_interrupts_can_be_closed(void **state)
+{
+	(void)state;
+	assert_int_equal(try(call_interrupts), 0);
 }
 
 static void *in_thread(void *unused)
@@ -420,6 +435,7 @@ int main(void)
 		cmocka_unit_test(every_thread_has_lost_its_rights),
 		cmocka_unit_test(slow_threads_are_waited_for),
 		cmocka_unit_test(forbidden_calls_end_the_process_with_a_word),
+		cmocka_unit_test(a_nic_with_interrupts_can_be_closed),
 		cmocka_unit_test(threads_made_later_are_inside_too),
 		cmocka_unit_test(threads_made_earlier_are_inside_too),
 	};
