@@ -211,7 +211,9 @@ def check_driver(machine, nic, family, driver, no_iommu):
 
 
 def bind_steps(nic, driver, no_iommu=False):
-    steps = [Run(["modprobe", driver])]
+    # the kernel asks for VFIO's part for IOMMUs by itself, but nobody waits for that
+    modules = [driver, "vfio_iommu_type1"] if driver == "vfio-pci" and not no_iommu else [driver]
+    steps = [Run(["modprobe", "-a", *modules])]
     if no_iommu:
         steps.append(Write(NO_IOMMU, "1"))
     steps += [Run(["ip", "link", "set", name, "down"]) for name in nic.interfaces]

@@ -168,7 +168,8 @@ class FakeHands(binding.Hands):
         self.count(" ".join(words))
         line = " ".join(words)
         if words[0] == "modprobe":
-            self.fake.folder(f"{DRIVERS}/{words[1]}")
+            for module in words[1:]:
+                self.fake.folder(f"{DRIVERS}/{module}")
         elif words[:3] == ["ip", "link", "set"]:
             self.set_link(words[3], words[4:])
         elif words[:3] == ["ip", "address", "replace"]:

@@ -181,7 +181,7 @@ class Saying(WithMachine):
         self.card()
         before = self.state()
         text = self.bind("enp101s0")
-        for words in ("modprobe vfio-pci", "ip link set enp101s0 down", "i40e/unbind",
+        for words in ("modprobe -a vfio-pci vfio_iommu_type1", "ip link set enp101s0 down", "i40e/unbind",
                       "drivers_probe", "nothing was done"):
             self.assertIn(words, text)
         self.assertEqual(self.state(), before)
@@ -244,7 +244,7 @@ class Saying(WithMachine):
 
     def test_without_an_iommu(self):
         self.card(group="")
-        self.assertIn("modprobe uio_pci_generic", self.bind(CARD))
+        self.assertIn("modprobe -a uio_pci_generic", self.bind(CARD))
         self.assertIn("has no IOMMU group", self.bind(CARD, "--driver", "vfio-pci", ok=False))
         self.assertIn("CONFIG_VFIO_NOIOMMU",
                       self.bind(CARD, "--driver", "vfio-pci", "--no-iommu", ok=False))

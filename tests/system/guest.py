@@ -40,6 +40,7 @@ done
 
 INIT = """\
 #!/bin/sh
+chmod 755 / # DPDK loads no drivers from below a folder that all may write
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
@@ -54,9 +55,11 @@ sh /etc/guest-agent
 class Guest:
     """A running guest. Use it as a context: it is off at the end.
 
-    devices: further arguments of QEMU. log() is what the guest said on its console."""
+    devices: further arguments of QEMU. inside: a command line that runs it, as of
+    netns.Namespace.inside([]). log() is what the guest said on its console."""
 
-    def __init__(self, kernel, initrd, memory_mb=1024, cpus=2, cpu="max", append="", devices=()):
+    def __init__(self, kernel, initrd, memory_mb=1024, cpus=2, cpu="max", append="", devices=(),
+                 inside=()):
         self.folder = tempfile.TemporaryDirectory(prefix="linemix-guest-")
         self.path = pathlib.Path(self.folder.name)
         self.numbers, self.line, self.socket = itertools.count(1), b"", None
@@ -69,7 +72,7 @@ class Guest:
             "-serial", f"unix:{self.path}/agent,server=on,wait=off", *devices]
         self.errors = open(self.path / "qemu", "w+")
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *map(str, command)],
+            ["setpriv", "--pdeathsig", "KILL", "--", *inside, *map(str, command)],
             stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, process_group=0)
 
     def __enter__(self):
@@ -185,6 +188,8 @@ class Guest:
 def initramfs(kernel, begin=""):
     """An initramfs with busybox, which runs these lines of shell and then the agent."""
     image = guest_image.Initramfs(kernel)
+    image.program("/usr/bin/dash")  # busybox's shell prefers its own ip, modprobe, ..
+    image.link("usr/bin/sh", "dash")
     image.text("init", INIT, 0o755)
     image.text("etc/guest-agent", AGENT, 0o755)
     image.text("etc/guest-begin", begin)

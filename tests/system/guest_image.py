@@ -125,10 +125,14 @@ class Initramfs:
         self.entries[path] = (stat.S_IFREG | mode, text.encode())
 
     def file(self, source, path=None):
-        path = path or self.place(source)
+        """A file with its mode. Where it is a link, the file that it points to as well: a library
+        that has two names must not be loaded twice."""
+        path, real = path or self.place(source), os.path.realpath(source)
+        if self.place(source) == path and self.place(real) != path:
+            self.link(path, real)
+            path = self.place(real)
         self.parents(path)
-        mode = 0o755 if os.access(source, os.X_OK) else 0o644
-        self.entries[path] = (stat.S_IFREG | mode, pathlib.Path(source))
+        self.entries[path] = (stat.S_IFREG | stat.S_IMODE(os.stat(real).st_mode), pathlib.Path(real))
 
     def program(self, source, path=None):
         """A program, or a library that programs open by name, with all libraries that it needs."""
@@ -161,15 +165,18 @@ class Initramfs:
         """The archive, not compressed: software emulation would take longer to unpack it."""
         with open(path, "wb") as out:
             for number, (name, (mode, content)) in enumerate(sorted(self.entries.items()), 1):
-                data = content if isinstance(content, bytes) else content.read_bytes()
-                record(out, number, name, mode, data)
+                if isinstance(content, bytes):
+                    record(out, number, name, mode, content)
+                else:
+                    record(out, number, name, mode, content.read_bytes(), content.stat().st_mtime)
             record(out, 0, "TRAILER!!!", 0, b"")
         return path
 
 
-def record(out, number, name, mode, data):
-    """One record of a cpio archive (newc): everything is root's."""
+def record(out, number, name, mode, data, time=0):
+    """One record of a cpio archive (newc): everything is root's. Times are kept, since Python looks at
+    them before it takes what it compiled."""
     encoded = name.encode() + b"\0"
-    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(encoded), 0)
+    fields = (number, mode, 0, 0, 1, int(time), len(data), 0, 0, 0, 0, len(encoded), 0)
     head = b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
     out.write(head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4))
