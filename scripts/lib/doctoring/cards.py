@@ -19,10 +19,15 @@ class Choice:
         return self.family.binding != "vfio-pci" or self.nic.driver in (
             "vfio-pci", "uio_pci_generic", "igb_uio")
 
-    def device(self):
+    def most_workers(self, wanted):
+        """As many as it has queues for, and no more than wanted."""
+        return min(wanted, self.family.queues.get("most_workers", wanted))
+
+    def device(self, workers):
         """What port.device says."""
         interface = self.nic.interfaces[0] if self.nic.interfaces else "INTERFACE"
-        return self.family.device.format(address=self.nic.address, interface=interface)
+        return self.family.device.format(address=self.nic.address, interface=interface,
+                                         workers=workers)
 
 
 def reasons(machine, nic):

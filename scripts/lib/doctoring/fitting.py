@@ -114,7 +114,7 @@ class Arithmetic:
 
 def config_text(choice, cpus, rate, buffers_mb=0):
     """The machine's part of a configuration."""
-    sections = {"port": {"device": f'"{choice.device()}"', "tap": "lm0"},
+    sections = {"port": {"device": f'"{choice.device(len(cpus.workers))}"', "tap": "lm0"},
                 "cpus": {"workers": cpus.workers, "mixer": cpus.mixer, "control": cpus.control},
                 "memory": {}, "limits": {"max_packets_per_second": rate}}
     top = {}
@@ -138,12 +138,15 @@ def room_mb(machine):
 
 def fit(machine, choice, backend, most_workers, rate=None):
     """The configuration for a card: the rate that its CPUs peel, less where memory is too small."""
-    cpus = lcores(machine, choice.nic.numa, most_workers)
+    cpus = lcores(machine, choice.nic.numa, choice.most_workers(most_workers))
     found = Fit(cpus, rate or int(PEELED[backend] * PLANNED) * len(cpus.workers) // 1000 * 1000)
     room = min(room_mb(machine), memory.shared_mb(machine) or room_mb(machine))
     with Arithmetic(machine) as arithmetic:
         for _ in range(8):
             out, found.problem = arithmetic.check(config_text(choice, cpus, found.rate, 4096))
+            if found.problem and "lower limits" in found.problem and not rate and found.rate > 1000:
+                found.rate = max(1000, found.rate // 2000 * 1000)
+                continue
             if found.problem:
                 return found
             found.buffers_mb, found.replay_mb = needs(out)
