@@ -6,7 +6,9 @@ undo works from any half-way state. Records are in /run, since a boot undoes a b
 
 A plan is a list of steps, each of which can be shown as a line of shell and done.
 """
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
@@ -133,9 +135,12 @@ def way_to(machine, address):
 
 def reasons_against(machine, nic):
     """{word: why} for each reason to leave the card alone. The word goes behind --even-if."""
-    against = {}
+    against = group_reasons(machine, nic)
+    functions = machine.number(f"{DEVICES}/{nic.address}/sriov_numvfs", 0)
+    if functions > 0:
+        against["functions"] = f"{nic.address} has {functions} virtual functions, which go with it"
     if not nic.interfaces:
-        return group_reasons(machine, nic)
+        return against
     if machine.answers("ip", "-json", "address") is None:
         raise BindError("ip(8) does not say what addresses there are; install iproute2")
     defaults = {route.get("dev") for route in machine.routes() if route.get("dst") == "default"}
@@ -156,7 +161,7 @@ def reasons_against(machine, nic):
                      f"/sys/class/net/{name}/master")]
         if above:
             against["member"] = f"{name} carries {', '.join(above)}"
-    return against | group_reasons(machine, nic)
+    return against
 
 
 def carries(machine, name, interfaces):
@@ -234,6 +239,27 @@ def share_steps(nic, family, mtu):
     return steps
 
 
+def check_free(machine, nic):
+    """BindError where a process has the card open: its driver would wait for that to end."""
+    held = machine.holders(nic)
+    if held:
+        names = [f"{process} ({machine.read(f'/proc/{process}/comm') or '?'})" for process in held]
+        raise BindError(f"{nic.address}: process {', '.join(names)} has it open; stop it first")
+
+
+@contextlib.contextmanager
+def alone(machine):
+    """One of us at a time."""
+    folder = machine.at(RECORDS)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with open(folder / "lock", "w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BindError(f"another scripts/bind is at work ({RECORDS}/lock)") from error
+        yield
+
+
 # the record
 
 @dataclasses.dataclass
@@ -258,6 +284,7 @@ def snapshot(machine, nic, bound):
             "addresses": machine.addresses(name),
             "routes": [route for route in machine.routes() if route.get("dev") == name
                        and route.get("protocol") not in ("kernel", "ra")
+                       and "nexthops" not in route  # of several ways: who made it makes it again
                        and route.get("type", "unicast") == "unicast"]})
     return Record(nic.address, nic.driver, bound, interfaces)
 

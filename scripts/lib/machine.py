@@ -134,9 +134,28 @@ class Machine:
         return []
 
     def routes(self):
-        """All routes of both families; each has at least "dst" and "dev"."""
-        return [route for family in ("-4", "-6")
-                for route in self.answers("ip", family, "-json", "route", "show", "table", "all") or []]
+        """All routes of both families, one for each way where a route has several."""
+        routes = []
+        for family in ("-4", "-6"):
+            for route in self.answers("ip", family, "-json", "route", "show", "table", "all") or []:
+                ways = route.get("nexthops") or [{}]
+                routes += [{**route, **way} for way in ways]
+        return routes
+
+    def holders(self, nic):
+        """The processes that have a card open through VFIO or UIO, as far as we may see."""
+        devices = {f"/dev/{name}" for name in self.names(f"/sys/bus/pci/devices/{nic.address}/uio")}
+        if nic.iommu_group:
+            devices |= {f"/dev/vfio/{nic.iommu_group}", f"/dev/vfio/noiommu-{nic.iommu_group}"}
+        held = set()
+        for process in filter(str.isdigit, self.names("/proc")):
+            for file in self.names(f"/proc/{process}/fd"):
+                try:
+                    if os.readlink(self.at(f"/proc/{process}/fd/{file}")) in devices:
+                        held.add(int(process))
+                except OSError:
+                    pass  # just closed
+        return sorted(held)
 
     def command_line(self):
         """The kernel's arguments: {name: value}, with "" where there is no value."""

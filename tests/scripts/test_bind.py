@@ -213,6 +213,35 @@ class Saying(WithMachine):
         text = self.bind(CARD, "--even-if", "default-route", ok=False)
         self.assertIn("belongs to bond0", text)
 
+    def test_nor_one_of_several_ways(self):
+        self.card()
+        self.fake.route("default", "", nexthops=[{"dev": "eth7", "gateway": "192.0.2.1"},
+                                                 {"dev": "enp101s0", "gateway": "192.0.2.2"}])
+        self.assertIn("has the default route", self.bind(CARD, ok=False))
+
+    def test_virtual_functions_are_not_taken_away(self):
+        self.card()
+        self.fake.file(f"{fake_machine.DEVICES}/{CARD}/sriov_numvfs", "2\n")
+        self.assertIn("2 virtual functions", self.bind(CARD, ok=False))
+        self.bind(CARD, "--even-if", "functions")
+
+    def test_a_card_that_a_relay_has_open_stays_there(self):
+        self.card(driver="")
+        nic = self.seen.nic(CARD)
+        binding.apply(FakeHands(self.seen, self.fake), nic, binding.bind_steps(nic, "vfio-pci"), True,
+                      quiet)
+        self.fake.file("proc/77/comm", "linemix-relay\n")
+        self.fake.link("proc/77/fd/9", "/dev/vfio/12")
+        self.assertIn("process 77 (linemix-relay) has it open", self.bind(CARD, "--undo", ok=False))
+        self.fake.link("proc/77/fd/9", "/dev/null")
+        self.assertIn("driver_override", self.bind(CARD, "--undo"))
+
+    def test_one_at_a_time(self):
+        with binding.alone(self.seen):
+            with self.assertRaisesRegex(binding.BindError, "another scripts/bind"):
+                with binding.alone(self.seen):
+                    pass
+
     def test_nor_an_address_in_use(self):
         self.card()
         self.fake.address("enp101s0", "192.0.2.7")
