@@ -162,6 +162,15 @@ static const struct lm_conf_key relay_keys[] = {
 		.help = "give up capabilities and unneeded system calls once the port is open",
 	},
 	{
+		.name = "limits.burst",
+		.type = LM_CONF_UINT,
+		.min = 1,
+		.max = LM_BURST,
+		.fallback = "64",
+		.offset = offsetof(struct relay_config, burst),
+		.help = "packets that are peeled together at most; none waits for others",
+	},
+	{
 		.name = "stages",
 		.type = LM_CONF_BOOL,
 		.fallback = "false",

@@ -92,7 +92,8 @@ struct relay_config {
 	char user[CONFIG_USER_MAX + 1];
 	char telemetry_group[CONFIG_USER_MAX + 1];
 	bool sandbox;
-	bool stages; /* are timed */
+	bool stages;    /* are timed */
+	uint64_t burst; /* packets that are peeled together at most */
 };
 
 /* The rows of struct node_config, for the table of a program whose struct S has it as member M. */

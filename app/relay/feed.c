@@ -16,10 +16,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "timed.h"
+
 #define STEP_FRAMES     (8 * LM_BURST) /* offered in a step at most */
 #define STEP_GARBAGE    (64 * LM_BURST)
 #define FRAMES_AT_FIRST 65536
-#define WARM_UP         10 /* the window begins after one part in this of the feeding */
+#define SAMPLES_MAX     65536 /* bursts of a worker whose stages are kept */
+#define WARM_UP         10    /* the window begins after one part in this of the feeding */
 
 struct feed_frame {
 	uint64_t offset; /* in bytes[] */
@@ -31,6 +34,7 @@ struct feed_frame {
 struct snapshot {
 	bool taken;
 	uint64_t time_us, cpu_us, offered, received, overload, good;
+	struct stage_times stages;
 };
 
 struct feed {
@@ -49,7 +53,8 @@ struct feed {
 	struct rte_mbuf *buffer[LM_BURST];
 	unsigned buffers;
 	struct snapshot from, to;
-	bool done; /* published */
+	bool done;                                     /* published */
+	struct stage_samples *samples[CONFIG_WORKERS]; /* while stages are timed; else NULL */
 
 	struct feed_link *link; /* NULL: links carry bare packets */
 	double owed[FEED_GARBAGE];
@@ -167,6 +172,8 @@ void feed_free(struct feed *feed)
 	if (feed->bytes)
 		munmap(feed->bytes, feed->bytes_room);
 	feed_link_free(feed->link);
+	for (unsigned i = 0; i < CONFIG_WORKERS; i++)
+		free(feed->samples[i]);
 	free(feed->frame);
 	free(feed);
 }
@@ -218,9 +225,33 @@ int feed_connect(struct feed *feed, struct lm_error *err)
 	return 0;
 }
 
-void feed_watch(struct feed *feed, const struct lcore *lcores)
+static int prepare_worker(struct feed *feed, struct worker *worker)
 {
+	uint64_t room = feed->frames < SAMPLES_MAX ? feed->frames : SAMPLES_MAX;
+
+	if (feed->options.pull) {
+		worker->pull = true;
+		worker->look = worker->most;
+	}
+	if (!feed->relay->shared.timed)
+		return 0;
+	worker->samples = feed->samples[worker->index] = stage_samples_make((unsigned)room);
+	return worker->samples ? 0 : -ENOMEM;
+}
+
+int feed_watch(struct feed *feed, const struct lcore *lcores, struct lm_error *err)
+{
+	int rc = 0;
+
 	feed->lcores = lcores;
+	for (unsigned i = 0; rc == 0 && i < feed->relay->workers; i++)
+		rc = prepare_worker(feed, feed->relay->worker[i]);
+	return rc == 0 ? 0 : lm_error_set(err, ENOMEM, "too little memory for samples of stages");
+}
+
+bool feed_plain(const struct feed *feed)
+{
+	return feed->options.plain;
 }
 
 unsigned feed_cpu(const struct feed *feed)
@@ -271,6 +302,7 @@ static void take_snapshot(const struct feed *feed, struct snapshot *snapshot, ui
 		.overload = total.drop[LM_DROP_OVERLOAD],
 		.good = total.sent + total.delivered + held - total.cover - total.taken_over,
 	};
+	timed_all(&snapshot->stages, relay);
 }
 
 static unsigned take_sent(struct feed *feed)
@@ -381,23 +413,25 @@ static uint64_t due(const struct feed *feed, uint64_t now_us)
 	return due < feed->next + STEP_FRAMES ? due : feed->next + STEP_FRAMES;
 }
 
-/* The part of the feeding that is done, in 0 .. 1. */
+/* Frames in the receive rings. */
+static unsigned waiting(const struct feed *feed)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < feed->relay->workers; i++)
+		sum += rte_ring_count(feed->relay->rings.rx[i]);
+	return sum;
+}
+
+/* The part of the feeding that is done, in 0 .. 1; what waits counts as done at the end alone. */
 static double progress(const struct feed *feed, uint64_t now_us)
 {
-	double frames = (double)feed->next / (double)feed->frames, time = 0;
+	uint64_t left = feed->next < feed->frames ? waiting(feed) : 0;
+	double frames = ((double)feed->next - (double)left) / (double)feed->frames, time = 0;
 
 	if (feed->options.seconds > 0)
 		time = (double)(now_us - feed->start_us) / 1e6 / feed->options.seconds;
 	return frames > time ? frames : time;
-}
-
-static bool rings_empty(const struct feed *feed)
-{
-	for (unsigned i = 0; i < feed->relay->workers; i++) {
-		if (!rte_ring_empty(feed->relay->rings.rx[i]))
-			return false;
-	}
-	return true;
 }
 
 unsigned feed_step(void *context, uint64_t now_us)
@@ -409,7 +443,7 @@ unsigned feed_step(void *context, uint64_t now_us)
 	if (feed->start_us == 0)
 		feed->start_us = now_us;
 	if (feed->to.taken) {
-		if (rings_empty(feed))
+		if (waiting(feed) == 0)
 			__atomic_store_n(&feed->done, true, __ATOMIC_RELEASE);
 		return moved;
 	}
@@ -449,35 +483,61 @@ uint64_t feed_missed(const struct feed *feed, uint64_t *buffers)
 	return feed->missed;
 }
 
-static double per_second(const struct feed *feed, uint64_t from, uint64_t to)
+static double seconds_of(uint64_t from_us, uint64_t to_us)
 {
-	double seconds = (double)(feed->to.time_us - feed->from.time_us) / 1e6;
-
-	return seconds > 0 ? (double)(to - from) / seconds : 0;
+	return (double)(to_us - from_us) / 1e6;
 }
 
-void feed_print(FILE *to, const struct feed *feed, bool json)
+static double mean_frame(const struct feed *feed)
+{
+	double bytes = 0;
+
+	for (uint64_t i = 0; i < feed->frames; i++)
+		bytes += feed->frame[i].len;
+	return bytes / (double)feed->frames;
+}
+
+static int result_of_stages(struct feed_result *out, const struct feed *feed)
+{
+	unsigned most = (unsigned)feed->relay->config->burst;
+	int rc = 0;
+
+	stage_times_less(&out->window.stages, &feed->from.stages);
+	if (!feed->relay->shared.timed)
+		return 0;
+	for (unsigned i = 0; rc == 0 && i < STAGE_WORKER; i++)
+		rc = stage_samples_figure(&out->figure[i], feed->samples, feed->relay->workers, i,
+					  most);
+	return rc;
+}
+
+int feed_result(struct feed_result *out, const struct feed *feed, struct lm_error *err)
 {
 	const struct snapshot *a = &feed->from, *b = &feed->to;
-	double seconds = (double)(b->time_us - feed->start_us) / 1e6;
-	double offered = per_second(feed, a->offered, b->offered);
-	double received = per_second(feed, a->received, b->received);
-	double overload = per_second(feed, a->overload, b->overload);
-	double good = per_second(feed, a->good, b->good);
-	double cpu_seconds = (double)(b->cpu_us - a->cpu_us) / 1e6;
-	double each = cpu_seconds > 0 ? (double)(b->good - a->good) / cpu_seconds : 0;
 
-	fprintf(to,
-		json ? "{\"frames\": %" PRIu64 ", \"offered\": %" PRIu64 ", \"missed\": %" PRIu64
-		       ", \"missed_buffers\": %" PRIu64 ", \"sent\": %" PRIu64
-		       ", \"seconds\": %.6f, \"offered_pps\": %.0f, \"received_pps\": %.0f, "
-		       "\"overload_pps\": %.0f, \"goodput_pps\": %.0f, \"goodput_per_cpu_second\": "
-		       "%.0f, \"garbage\": %" PRIu64 ", \"garbage_missed\": %" PRIu64 "}\n"
-		     : "feed: %" PRIu64 " frames, %" PRIu64 " offered, of them %" PRIu64
-		       " missed (%" PRIu64 " for want of buffers), %" PRIu64
-		       " sent, in %.3f s; a second: %.0f offered, %.0f received, %.0f over "
-		       "their share, %.0f peeled and kept (%.0f a second of CPU time); %" PRIu64
-		       " frames of garbage, of them %" PRIu64 " missed\n",
-		feed->frames, feed->next, feed->missed, feed->missed_buffers, feed->sent, seconds,
-		offered, received, overload, good, each, feed->garbage, feed->garbage_missed);
+	*out = (struct feed_result){
+		.pull = feed->options.pull,
+		.plain = feed->options.plain,
+		.frames = feed->frames,
+		.offered = feed->next,
+		.missed = feed->missed,
+		.missed_buffers = feed->missed_buffers,
+		.sent = feed->sent,
+		.garbage = feed->garbage,
+		.garbage_missed = feed->garbage_missed,
+		.frame_bytes = mean_frame(feed),
+		.seconds = seconds_of(feed->start_us, b->time_us),
+		.window =
+			{
+				.seconds = seconds_of(a->time_us, b->time_us),
+				.cpu_seconds = seconds_of(a->cpu_us, b->cpu_us),
+				.offered = b->offered - a->offered,
+				.received = b->received - a->received,
+				.overload = b->overload - a->overload,
+				.good = b->good - a->good,
+				.stages = b->stages,
+			},
+	};
+	return result_of_stages(out, feed) == 0 ? 0
+						: lm_error_set(err, ENOMEM, "too little memory");
 }

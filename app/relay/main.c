@@ -25,6 +25,8 @@ enum {
 	OPTION_FEED_RATE,
 	OPTION_FEED_SECONDS,
 	OPTION_FEED_CPU,
+	OPTION_FEED_PULL,
+	OPTION_FEED_PLAIN,
 	OPTION_FEED_UNKNOWN,
 	OPTION_FEED_FORGED,
 	OPTION_FEED_HANDSHAKES,
@@ -65,6 +67,13 @@ static const struct argp_option option_list[] = {
 	 "With --feed: stop after that time (default: at the capture's end)", 0},
 	{"feed-cpu", OPTION_FEED_CPU, "CPU", 0,
 	 "With --feed: where the feeder runs (default: the mixer's CPU)", 0},
+	{"feed-pull", OPTION_FEED_PULL, NULL, 0,
+	 "With --feed and no rate: as fast as the relay peels, which never has more than it can "
+	 "(default: as fast as it receives, and what is over senders' shares is dropped)",
+	 0},
+	{"feed-plain", OPTION_FEED_PLAIN, NULL, 0,
+	 "With --feed, for comparison: frames are forwarded as they are, neither peeled nor mixed",
+	 0},
 	{"feed-unknown", OPTION_FEED_UNKNOWN, "N", 0,
 	 "With --feed and link.mode noise: so many frames under an unknown index for each packet",
 	 0},
@@ -112,6 +121,12 @@ static error_t parse_feed(int key, char *argument, struct argp_state *state)
 		break;
 	case OPTION_FEED_CPU:
 		feed->cpu = (int)number(state, "--feed-cpu", argument, 1023);
+		break;
+	case OPTION_FEED_PULL:
+		feed->pull = true;
+		break;
+	case OPTION_FEED_PLAIN:
+		feed->plain = true;
 		break;
 	case OPTION_FEED_UNKNOWN:
 		feed->garbage[FEED_UNKNOWN] = number(state, "--feed-unknown", argument, 1e6);
@@ -172,6 +187,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--seed goes with --replay");
 		if (options->feed.path && options->replay)
 			argp_error(state, "--feed and --replay exclude each other");
+		if (options->feed.pull && options->feed.rate_pps > 0)
+			argp_error(state, "--feed-pull and --feed-rate exclude each other");
 		if (options->stages && !options->feed.path && !options->replay)
 			argp_error(state, "--stages goes with --feed or --replay; a relay on its "
 					  "port has `stages: true` in its configuration");
@@ -249,10 +266,13 @@ static int print_balance(const struct relay *relay, bool json, struct lm_error *
 static int run_feed(struct relay *relay, const struct options *options, struct lm_error *err)
 {
 	struct feed *feed = feed_load(relay, &options->feed, err);
+	struct feed_result result;
 	int rc = feed ? relay_run(relay, feed, err) : -EINVAL;
 
 	if (rc == 0)
-		feed_print(stdout, feed, options->json);
+		rc = feed_result(&result, feed, err);
+	if (rc == 0)
+		feed_print(stdout, &result, relay, options->json);
 	feed_free(feed);
 	return rc;
 }

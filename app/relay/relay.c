@@ -390,6 +390,7 @@ static int make_worker(struct relay *relay, unsigned index, int socket, struct l
 	lm_rand(seed, sizeof(seed));
 	worker->share = share_init(share, seed);
 	worker->look = SHARE_LOOK;
+	worker->most = (unsigned)relay->config->burst;
 	lm_wipe(seed, sizeof(seed));
 	return worker->peeler ? make_worker_link(relay, worker, socket, err) : -EINVAL;
 }

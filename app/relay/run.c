@@ -14,6 +14,7 @@
 
 #include "feed.h"
 #include "filtering.h"
+#include "plain.h"
 #include "restart.h"
 #include "run.h"
 #include "sandbox.h"
@@ -214,12 +215,14 @@ static int launch(struct run *run, struct lm_error *err)
 {
 	struct relay *relay = run->relay;
 
+	bool plain = run->feed && feed_plain(run->feed);
+
 	for (unsigned i = 0; i < relay->workers; i++)
-		place(run, relay->plan.worker_lcore[i], worker_step, worker_step_timed,
-		      relay->worker[i]);
-	place(run, relay->plan.mixer_lcore, mixer_step, mixer_step_timed, &relay->mixer);
+		place(run, relay->plan.worker_lcore[i], plain ? plain_step : worker_step,
+		      plain ? plain_step_timed : worker_step_timed, relay->worker[i]);
+	if (!plain)
+		place(run, relay->plan.mixer_lcore, mixer_step, mixer_step_timed, &relay->mixer);
 	if (run->feed) {
-		feed_watch(run->feed, run->lcore);
 		place(run, run->feed_lcore, feed_step, feed_step_timed, run->feed);
 	}
 	for (unsigned i = 0; i < relay->plan.lcores; i++) {
@@ -530,6 +533,8 @@ static int run_relay(struct run *run, struct lm_error *err)
 	rc = run->feed ? feed_connect(run->feed, err) : 0;
 	if (rc == 0)
 		rc = telemetry_start(run->relay, run->lcore, err);
+	if (rc == 0 && run->feed)
+		rc = feed_watch(run->feed, run->lcore, err);
 	if (rc == 0)
 		rc = launch(run, err);
 	if (rc != 0)

@@ -173,10 +173,11 @@ static void sift_burst(struct worker *worker, struct rte_mbuf **mbuf, unsigned n
 unsigned sift_receive(struct worker *worker)
 {
 	struct rte_mbuf *mbuf[LM_BURST];
-	unsigned looked = 0, got;
+	unsigned looked = 0, got, most = worker->look < LM_BURST ? worker->look : LM_BURST;
 
 	do {
-		got = rte_eth_rx_burst(worker->port->id, (uint16_t)worker->index, mbuf, LM_BURST);
+		got = rte_eth_rx_burst(worker->port->id, (uint16_t)worker->index, mbuf,
+				       (uint16_t)most);
 		sift_burst(worker, mbuf, got);
 		looked += got;
 	} while (got >= DRIVER_BURST && worker->arrived + LM_BURST <= worker->look &&

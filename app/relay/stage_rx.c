@@ -23,11 +23,11 @@ static struct burst *free_burst(struct worker *worker)
 
 static unsigned receive(struct worker *worker)
 {
-	unsigned n = 0, got;
+	unsigned n = 0, got, most = worker->look < LM_BURST ? worker->look : LM_BURST;
 
 	do {
 		got = rte_eth_rx_burst(worker->port->id, (uint16_t)worker->index,
-				       worker->arrived_mbuf + n, LM_BURST);
+				       worker->arrived_mbuf + n, (uint16_t)most);
 		n += got;
 	} while (got >= DRIVER_BURST && n + LM_BURST <= worker->look);
 	return n;
@@ -39,6 +39,8 @@ unsigned stage_rx(struct worker *worker)
 	worker->filling = free_burst(worker);
 	if (!worker->filling ||
 	    __atomic_load_n(&worker->shared->phase, __ATOMIC_RELAXED) != PHASE_RUN)
+		return 0;
+	if (worker->pull && share_waiting(worker->share) > 0)
 		return 0;
 	if (worker->link.table)
 		return sift_receive(worker);

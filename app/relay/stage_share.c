@@ -98,10 +98,10 @@ unsigned stage_share(struct worker *worker)
 		n = worker->arrived;
 		count_add(&worker->count.received, sort(worker, entry));
 	}
-	if (n > LM_BURST || share_waiting(worker->share) > 0) {
+	if (n > worker->most || share_waiting(worker->share) > 0) {
 		if (n > 0)
 			add(worker, entry, n);
-		n = share_take(worker->share, entry, LM_BURST);
+		n = share_take(worker->share, entry, worker->most);
 	}
 	fill(burst, entry, n);
 	if (n == 0)

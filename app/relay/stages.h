@@ -35,6 +35,8 @@ enum stage_id {
 	STAGES,
 };
 
+#define STAGE_WORKER (STAGE_KERNEL + 1) /* how many are a worker's */
+
 /* One stage's calls. Those that moved nothing are apart: what polling costs is no packet's. */
 struct stage_time {
 	uint64_t cycles, bursts, packets; /* of calls that moved something */

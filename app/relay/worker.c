@@ -19,7 +19,7 @@ static unsigned (*const stages[])(struct worker *) = {
 	stage_kernel, /* frames of the kernel -> NIC queue */
 };
 
-_Static_assert(LM_COUNT(stages) == STAGE_KERNEL + 1, "the stages of stages.h, in their order");
+_Static_assert(LM_COUNT(stages) == STAGE_WORKER, "the stages of stages.h, in their order");
 
 void worker_publish(struct worker *worker)
 {
@@ -54,6 +54,7 @@ unsigned worker_step(void *context, uint64_t now_us)
 unsigned worker_step_timed(void *context, uint64_t now_us)
 {
 	struct worker *worker = context;
+	struct stage_sample sample;
 	unsigned moved = 0;
 	uint64_t from;
 
@@ -64,9 +65,13 @@ unsigned worker_step_timed(void *context, uint64_t now_us)
 		uint64_t to = rte_rdtsc();
 
 		stage_count(&worker->time[i], to - from, n);
+		sample.cycles[i] = to - from;
+		sample.packets[i] = n;
 		moved += n;
 		from = to;
 	}
+	if (worker->samples && moved > 0)
+		stage_samples_add(worker->samples, &sample);
 	worker_publish(worker);
 	return moved;
 }

@@ -20,6 +20,7 @@
 #include "services.h"
 #include "sessions.h"
 #include "share.h"
+#include "stage_samples.h"
 #include "stages.h"
 #include "view.h"
 
@@ -89,6 +90,8 @@ struct worker {
 	struct lm_prng prng;
 	unsigned look; /* frames that a step takes from the NIC: at most SHARE_LOOK; with LM_BURST
 			  nothing ever waits or is thrown away, and the NIC's queue does both */
+	unsigned most; /* packets that are peeled together: 1 .. LM_BURST */
+	bool pull;     /* nothing is taken from the NIC while anything waits: for measuring alone */
 
 	uint64_t now_us;         /* of this step */
 	const struct view *view; /* of this step */
@@ -113,7 +116,8 @@ struct worker {
 	uint64_t bursts[WORKER_SIZES]; /* that were peeled, by size: [i] of 2^i packets at most */
 	uint64_t burst_packets;        /* in all of them */
 	struct counters count;
-	struct stage_time time[STAGE_KERNEL + 1];
+	struct stage_time time[STAGE_WORKER];
+	struct stage_samples *samples; /* of a feed that is timed; else NULL */
 };
 
 /* One step at time now_us. Returns how much it moved: 0 means idle. */

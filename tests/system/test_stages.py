@@ -60,6 +60,47 @@ class Stages(unittest.TestCase):
             self.assertEqual(spent(stages) + stages["lcore_rest_cycles"]
                              + stages["lcore_other_cycles"], stages["lcore_cycles"])
 
+    def feed(self, net, *options, count=1000, burst=64, links=False):
+        capture = net.make("in.pcap", count=count)
+        config = net.config(11, links=links)
+        config.write_text(config.read_text().replace("limits: {", f"limits: {{burst: {burst}, "))
+        done = network.run(network.RELAY, "--config", config, "--feed", capture, "--json", *options)
+        feed, books = map(json.loads, done.stdout.splitlines())
+        self.assertTrue(books["closed"])
+        self.assertEqual((feed["frames"], feed["offered"], feed["missed"]), (count, count, 0))
+        return feed, books
+
+    def test_a_feed_that_is_pulled_loses_nothing_in_bursts_of_any_size(self):
+        for burst, links in ((1, False), (8, True), (64, False)):
+            with self.subTest(burst=burst, links=links), Network(*LEAVES) as net:
+                feed, books = self.feed(net, "--feed-pull", "--stages", burst=burst, links=links)
+                self.assertEqual((books["sent"], books["drops"]["overload"]), (1000, 0))
+                self.assertEqual((feed["mode"], feed["burst"], feed["sent"]), ("mix", burst, 1000))
+                self.assertLessEqual(books["stages"]["peel_packets"],
+                                     burst * books["stages"]["peel_bursts"])
+                each = feed["cycles_per_packet"]
+                self.assertEqual(set(each), {*WORKER, "sum"})
+                self.assertGreater(each["peel"]["bursts"], 0)
+                self.assertGreater(each["peel"]["least"], 1000)
+                self.assertLessEqual(each["peel"]["least"], each["peel"]["median"])
+                self.assertAlmostEqual(each["sum"]["least"],
+                                       sum(each[stage]["least"] for stage in WORKER), delta=1)
+
+    def test_plain_forwarding_sends_what_comes_and_peels_nothing(self):
+        with Network(*LEAVES) as net:
+            feed, books = self.feed(net, "--feed-pull", "--feed-plain", "--stages", count=3000)
+            self.assertEqual((books["received"], books["sent"], feed["sent"]), (3000,) * 3)
+            self.assertEqual((feed["mode"], books["stages"]["tx_packets"]), ("plain", 3000))
+            self.assertEqual(spent(books["stages"]), spent(books["stages"], ("rx", "tx", "feed")))
+            self.assertEqual(feed["stages"]["peel_packets"], 0)
+
+    def test_people_see_a_table(self):
+        with Network(*LEAVES) as net:
+            said = network.run(network.RELAY, "--config", net.config(11), "--feed",
+                               net.make("in.pcap", count=1000), "--feed-pull", "--stages").stdout
+            self.assertRegex(said, r"(?m)^peel +[0-9.]+ +[0-9.]+ +[0-9]+$")
+            self.assertIn("a worker, in all", said)
+
     def test_a_relay_that_runs_is_timed_from_a_sighup_on(self):
         with Network(*LEAVES) as net, \
                 Live(net.config(11, "net_null0", workers=(0, 0))) as live:  # which always receives

@@ -3,8 +3,10 @@
  * What is said of the time of stages: every figure once, under its own name, and all of it adds up.
  */
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "stage_samples.h"
 #include "stages.h"
 #include "testing.h"
 
@@ -120,6 +122,63 @@ static void totals_add_up_over_workers(void **state)
 	assert_int_equal(total.empty_cycles, 44);
 }
 
+/* Steps of which the stage takes 10, 20, 30 ... cycles a packet. */
+static struct stage_samples *sampled(unsigned n, unsigned packets)
+{
+	struct stage_samples *samples = stage_samples_make(n);
+
+	assert_non_null(samples);
+	for (unsigned i = 0; i < n; i++) {
+		struct stage_sample sample = {0};
+
+		sample.cycles[STAGE_PEEL] = (uint64_t)10 * (i + 1) * packets;
+		sample.packets[STAGE_PEEL] = packets;
+		stage_samples_add(samples, &sample);
+	}
+	return samples;
+}
+
+static void a_stage_costs_the_median_of_its_full_bursts(void **state)
+{
+	struct stage_samples *two[] = {sampled(20, 64), sampled(40, 7)};
+	struct stage_sample extra = {.cycles[STAGE_PEEL] = 1, .packets[STAGE_PEEL] = 64};
+	struct stage_figure figure;
+
+	(void)state;
+	stage_samples_add(two[0], &extra); /* no room */
+	/* of 20 the first two are left out: 30, 40, .. 200 */
+	assert_int_equal(stage_samples_figure(&figure, two, 2, STAGE_PEEL, 64), 0);
+	assert_int_equal(figure.bursts, 18);
+	assert_true(figure.least == 30);
+	assert_true(figure.median == 120);
+	assert_int_equal(stage_samples_figure(&figure, two, 2, STAGE_PEEL, 7), 0);
+	assert_int_equal(figure.bursts, 36);
+	assert_int_equal(stage_samples_figure(&figure, two, 2, STAGE_PEEL, 8), 0);
+	assert_int_equal(figure.bursts, 0);
+	assert_true(figure.median == 0);
+	free(two[0]);
+	free(two[1]);
+}
+
+static void steps_without_a_stage_do_not_age_it(void **state)
+{
+	struct stage_samples *samples = stage_samples_make(300);
+	struct stage_sample peel = {.cycles[STAGE_PEEL] = 640, .packets[STAGE_PEEL] = 64},
+			    other = {0};
+	struct stage_figure figure;
+
+	(void)state;
+	assert_non_null(samples);
+	for (unsigned i = 0; i < 10; i++)
+		stage_samples_add(samples, &peel);
+	for (unsigned i = 0; i < 290; i++)
+		stage_samples_add(samples, &other);
+	assert_int_equal(stage_samples_figure(&figure, &samples, 1, STAGE_PEEL, 64), 0);
+	assert_int_equal(figure.bursts, 9);
+	assert_true(figure.median == 10);
+	free(samples);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,7 +187,9 @@ int main(void)
 		cmocka_unit_test(stages_rest_and_the_other_are_all_the_time_there_is),
 		cmocka_unit_test(a_window_is_what_grew_in_it),
 		cmocka_unit_test(totals_add_up_over_workers),
+		cmocka_unit_test(a_stage_costs_the_median_of_its_full_bursts),
+		cmocka_unit_test(steps_without_a_stage_do_not_age_it),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_TESTS(tests);
 }
