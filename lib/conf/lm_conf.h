@@ -15,7 +15,7 @@
 
 enum lm_conf_type {
 	LM_CONF_BOOL,   /* true or false                     -> bool */
-	LM_CONF_UINT,   /* decimal, min .. max               -> uint64_t */
+	LM_CONF_UINT,   /* decimal, min .. max, or `word`    -> uint64_t; the word is max + 1 */
 	LM_CONF_STRING, /* min .. max bytes                  -> char[max + 1] */
 	LM_CONF_CHOICE, /* one of `choices`                  -> unsigned: its index */
 	LM_CONF_LIST,   /* min .. max mappings of `element`  -> element structs and a count */
@@ -35,6 +35,7 @@ struct lm_conf_key {
 	size_t offset;                       /* of the value in the struct */
 	size_t count_offset;                 /* lists: of their unsigned count */
 	const char *const *choices;          /* LM_CONF_CHOICE: NULL-terminated */
+	const char *word;                    /* LM_CONF_UINT: allowed beside numbers; or NULL */
 	const struct lm_conf_table *element; /* LM_CONF_LIST */
 	size_t width;                        /* LM_CONF_STRINGS */
 	const char *help;                    /* one line, with the unit */

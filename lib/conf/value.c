@@ -33,15 +33,16 @@ static void join_choices(char words[CONF_WORDS], const char *const *choice)
 
 void lm_conf_allowed(char words[CONF_WORDS], const struct lm_conf_key *key)
 {
-	const char *format = "%" PRIu64 " to %" PRIu64;
+	const char *format = "";
 
 	switch (key->type) {
 	case LM_CONF_BOOL:
 		snprintf(words, CONF_WORDS, "true or false");
 		return;
 	case LM_CONF_UINT:
-		format = "a number from %" PRIu64 " to %" PRIu64;
-		break;
+		snprintf(words, CONF_WORDS, "a number from %" PRIu64 " to %" PRIu64 "%s%s",
+			 key->min, key->max, key->word ? ", or " : "", key->word ? key->word : "");
+		return;
 	case LM_CONF_STRING:
 		format = "text of %" PRIu64 " to %" PRIu64 " bytes";
 		break;
@@ -138,6 +139,15 @@ static bool set_choice(unsigned *to, const char *const *choices, const char *tex
 	return complain(wrong, text, len, "is no choice");
 }
 
+static bool set_number(uint64_t *to, const struct lm_conf_key *key, const char *text, size_t len,
+		       bool quoted, char wrong[CONF_WORDS])
+{
+	if (!key->word || !equals(text, len, key->word))
+		return lm_conf_set_uint(to, key->min, key->max, text, len, quoted, wrong);
+	*to = key->max + 1;
+	return true;
+}
+
 bool lm_conf_set(void *to, const struct lm_conf_key *key, const char *text, size_t len, bool quoted,
 		 char wrong[CONF_WORDS])
 {
@@ -149,7 +159,7 @@ bool lm_conf_set(void *to, const struct lm_conf_key *key, const char *text, size
 	case LM_CONF_BOOL:
 		return set_bool(to, text, len, quoted, wrong);
 	case LM_CONF_UINT:
-		return lm_conf_set_uint(to, key->min, key->max, text, len, quoted, wrong);
+		return set_number(to, key, text, len, quoted, wrong);
 	case LM_CONF_STRING:
 		return set_string(to, key->min, key->max, text, len, wrong);
 	case LM_CONF_CHOICE:

@@ -320,6 +320,32 @@ static void numbers_are_plain_decimals_in_range(void **state)
 		       "from 0 to 18446744073709551615");
 }
 
+static void a_word_may_stand_for_a_number(void **state)
+{
+	static const struct lm_conf_key row = {
+		.name = "rate", .type = LM_CONF_UINT, .max = 9, .fallback = "0", .word = "auto"};
+	static const struct lm_conf_table table = {&row, 1, sizeof(uint64_t)};
+	static const struct {
+		const char *text;
+		uint64_t value;
+	} good[] = {{"rate: auto", 10}, {"rate: \"auto\"", 10}, {"rate: 9", 9}, {"{}", 0}};
+	struct lm_error err;
+	uint64_t rate;
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(good); i++) {
+		assert_int_equal(lm_conf_parse(&rate, &table, good[i].text, strlen(good[i].text),
+					       "test.yaml", &err),
+				 0);
+		assert_int_equal(rate, good[i].value);
+	}
+	assert_int_equal(lm_conf_parse(&rate, &table, "rate: 10", 8, "test.yaml", &err), -EINVAL);
+	assert_string_equal(err.text, "test.yaml:1: rate: \"10\" is out of range; a number from 0 "
+				      "to 9, or auto");
+	assert_int_equal(lm_conf_parse(&rate, &table, "rate: Auto", 10, "test.yaml", &err),
+			 -EINVAL);
+}
+
 static void truth_values_are_true_and_false_only(void **state)
 {
 	static const char *const bad[] = {"yes", "on", "True", "1", "truely"};
@@ -610,6 +636,7 @@ int main(void)
 		cmocka_unit_test(unknown_key_is_refused_with_the_nearest),
 		cmocka_unit_test(repeated_key_is_refused),
 		cmocka_unit_test(numbers_are_plain_decimals_in_range),
+		cmocka_unit_test(a_word_may_stand_for_a_number),
 		cmocka_unit_test(truth_values_are_true_and_false_only),
 		cmocka_unit_test(text_has_bounds_and_no_zero_bytes),
 		cmocka_unit_test(choices_are_listed),
