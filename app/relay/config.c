@@ -113,9 +113,16 @@ static const struct lm_conf_key relay_keys[] = {
 		     "epochs for which mix keys are made ahead"),
 	PUBLISH_UINT(first_epoch, 0, LM_TOPOLOGY_EPOCH_MAX, "0",
 		     "the first epoch of a network that has no topology yet"),
-	PUBLISH_UINT(capacity, 0, UINT32_MAX, "0",
-		     "packets a second; 0: as the topology has it, or "
-		     "limits.max_packets_per_second"),
+	{
+		.name = "publish.capacity",
+		.type = LM_CONF_UINT,
+		.max = CONFIG_CAPACITY_AUTO - 1,
+		.word = "auto",
+		.fallback = "0",
+		.offset = offsetof(struct relay_config, publish.capacity),
+		.help = "packets a second; 0: as the topology has it, or "
+			"limits.max_packets_per_second; auto: what --self-test has found",
+	},
 	{
 		.name = "publish.addresses",
 		.type = LM_CONF_STRINGS,

@@ -96,6 +96,8 @@ struct relay_config {
 	uint64_t burst; /* packets that are peeled together at most */
 };
 
+#define CONFIG_CAPACITY_AUTO (UINT64_C(1) << 32) /* publish.capacity: auto */
+
 /* The rows of struct node_config, for the table of a program whose struct S has it as member M. */
 #define NODE_CONFIG_ROWS(S, M)                                                                     \
 	{                                                                                          \

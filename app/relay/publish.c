@@ -12,8 +12,30 @@
 
 #include "lm_epoch.h"
 #include "lm_x25519.h"
+#include "measured.h"
 
 #define PATH_LEN (CONFIG_PATH_MAX + sizeof("/" PUBLISH_FILE))
+
+static int load_measured(struct publish *publish, struct lm_error *err)
+{
+	const struct relay_config *config = publish->config;
+	struct measured measured;
+	int rc;
+
+	if (config->publish.capacity != CONFIG_CAPACITY_AUTO)
+		return 0;
+	rc = measured_read(&measured, &config->node, err);
+	if (rc == 0)
+		publish->measured = measured.capacity;
+	if (rc != -ENOENT && rc != -ESTALE)
+		return rc;
+	fprintf(stderr,
+		"linemix-relay: warning: publish.capacity: auto: %s; until linemix-relay "
+		"--self-test has measured it, the topology's is published, or "
+		"limits.max_packets_per_second\n",
+		err->text);
+	return 0;
+}
 
 int publish_open(struct publish *publish, const struct relay_config *config, struct lm_error *err)
 {
@@ -39,6 +61,8 @@ int publish_open(struct publish *publish, const struct relay_config *config, str
 		lm_link_prove(&publish->link_proof, &publish->link, link,
 			      (uint32_t)config->node.node, &publish->public);
 	lm_secret_free(link);
+	if (rc == 0)
+		rc = load_measured(publish, err);
 	if (rc != 0)
 		publish_close(publish);
 	return rc;
@@ -186,6 +210,18 @@ static struct lm_topology_address to_address(const char *text)
 	return address;
 }
 
+static uint32_t capacity(const struct publish *publish, const struct lm_topology_node *node)
+{
+	const struct relay_config *config = publish->config;
+	uint64_t said = config->publish.capacity;
+
+	if (said == CONFIG_CAPACITY_AUTO)
+		said = publish->measured;
+	if (said > 0)
+		return (uint32_t)said;
+	return node ? node->capacity : (uint32_t)config->node.limits.max_packets_per_second;
+}
+
 static int describe(struct lm_descriptor *descriptor, const struct publish *publish,
 		    const struct lm_topology_node *node, struct lm_error *err)
 {
@@ -197,9 +233,7 @@ static int describe(struct lm_descriptor *descriptor, const struct publish *publ
 		descriptor->link = publish->link;
 		descriptor->link_proof = publish->link_proof;
 	}
-	descriptor->capacity = config->publish.capacity > 0 ? (uint32_t)config->publish.capacity
-			       : node                       ? node->capacity
-				      : (uint32_t)config->node.limits.max_packets_per_second;
+	descriptor->capacity = capacity(publish, node);
 	memset(descriptor->address, 0, sizeof(descriptor->address));
 	descriptor->addresses = config->publish.addresses;
 	for (unsigned i = 0; i < config->publish.addresses; i++)

@@ -22,9 +22,14 @@ struct publish {
 	struct lm_verifier public;
 	struct lm_point link;
 	struct lm_key_proof link_proof;
+	uint32_t measured; /* what --self-test has found, for publish.capacity: auto; 0: nothing */
 };
 
-/* Loads the identity, and the link key to prove it. -errno and a message. */
+/*
+ * Loads the identity, and the link key to prove it; and the measured capacity where that is to be
+ * published: without one, or with one of another configuration, a line on stderr says what is
+ * published in its place. -errno and a message.
+ */
 LM_MUST_CHECK int publish_open(struct publish *publish, const struct relay_config *config,
 			       struct lm_error *err);
 void publish_close(struct publish *publish);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lm_epoch.h"
+#include "measured.h"
 #include "publish.h"
 #include "testing.h"
 
@@ -294,6 +295,94 @@ static void addresses_and_capacity_come_from_the_topology_else(void **state)
 	place_remove(place);
 }
 
+static int reopen(struct place *place, struct lm_error *err)
+{
+	publish_close(&place->publish);
+	return publish_open(&place->publish, &place->config, err);
+}
+
+static void a_measured_capacity_is_published_where_it_is_asked_for(void **state)
+{
+	struct place *place = place_make();
+	struct node_config *node = &place->config.node;
+	struct measured measured = {4321, 6000, 2, 0, CONFIG_LINK_NOISE};
+	const struct lm_topology_node known = listed(40);
+	struct lm_error err;
+
+	(void)state;
+	node->cpus.workers_count = 2;
+	assert_int_equal(measured_write(&measured, node->state, &err), 0);
+	place->config.publish.capacity = 9; /* what the operator says counts */
+	assert_int_equal(reopen(place, &err), 0);
+	update(place, &known, 40, NOW_S);
+	assert_int_equal(published(place).capacity, 9);
+	place->config.publish.capacity = CONFIG_CAPACITY_AUTO;
+	assert_int_equal(reopen(place, &err), 0);
+	update(place, &known, 40, NOW_S);
+	assert_int_equal(published(place).capacity, 4321);
+	node->cpus.workers_count = 3; /* it is of another configuration: as if there were none */
+	assert_int_equal(reopen(place, &err), 0);
+	update(place, &known, 40, NOW_S);
+	assert_int_equal(published(place).capacity, 777);
+	node->cpus.workers_count = 2;
+	node->link.mode = CONFIG_LINK_NONE;
+	assert_int_equal(reopen(place, &err), 0);
+	update(place, &known, 40, NOW_S);
+	assert_int_equal(published(place).capacity, 777);
+	place_remove(place);
+}
+
+static void a_file_that_is_no_measured_capacity_is_refused(void **state)
+{
+	static const char whole[] = "{\"format\": \"linemix-capacity-v1\", \"capacity\": %s, "
+				    "\"measured\": 1, \"margin_percent\": 20, \"workers\": 1, "
+				    "\"link\": \"%s\", \"profile\": 0%s}";
+	static const char *const bad[][3] = {
+		{"0", "noise", ""},           {"-1", "noise", ""},   {"4294967296", "noise", ""},
+		{"\"5\"", "noise", ""},       {"1.5", "noise", ""},  {"5", "wire", ""},
+		{"5", "noise", ", \"x\": 1"}, {"5", "noise", "} {"},
+	};
+	struct place *place = place_make();
+	struct node_config *node = &place->config.node;
+	char text[300], path[CONFIG_PATH_MAX + 16];
+	struct measured measured;
+	struct lm_error err;
+
+	(void)state;
+	node->cpus.workers_count = 1;
+	snprintf(path, sizeof(path), "%s/capacity", node->state);
+	assert_int_equal(measured_read(&measured, node, &err), -ENOENT);
+	for (size_t i = 0; i < LM_COUNT(bad); i++) {
+		int n = snprintf(text, sizeof(text), whole, bad[i][0], bad[i][1], bad[i][2]);
+
+		assert_int_equal(lm_file_replace(path, text, (size_t)n, 0644, &err), 0);
+		assert_int_equal(measured_read(&measured, node, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "--self-test"));
+	}
+	place->config.publish.capacity = CONFIG_CAPACITY_AUTO;
+	assert_int_equal(reopen(place, &err), -EINVAL);
+	snprintf(text, sizeof(text), whole, "5", "noise", "");
+	assert_int_equal(lm_file_replace(path, text, strlen(text), 0644, &err), 0);
+	assert_int_equal(measured_read(&measured, node, &err), 0);
+	assert_int_equal(measured.capacity, 5);
+	assert_int_equal(reopen(place, &err), 0);
+	place_remove(place);
+}
+
+static void a_measured_capacity_leaves_a_margin_and_the_room_there_is(void **state)
+{
+	struct node_config config = {.limits.max_packets_per_second = 50000};
+
+	(void)state;
+	assert_int_equal(measured_capacity(10000, &config), 8000);
+	assert_int_equal(measured_capacity(12345, &config), 9876);
+	assert_int_equal(measured_capacity(100000, &config), 50000);
+	assert_int_equal(measured_capacity(1, &config), 1);
+	assert_int_equal(measured_capacity(0, &config), 1);
+	config.limits.max_packets_per_second = 1000000000;
+	assert_int_equal(measured_capacity(UINT64_C(1) << 40, &config), 1000000000);
+}
+
 static void the_later_one_counts_also_when_the_clock_was_set_back(void **state)
 {
 	struct place *place = place_make();
@@ -468,6 +557,9 @@ int main(void)
 		cmocka_unit_test(keys_in_use_keep_their_proofs_and_others_follow),
 		cmocka_unit_test(keys_are_listed_until_their_epoch_is_over_for_sure),
 		cmocka_unit_test(addresses_and_capacity_come_from_the_topology_else),
+		cmocka_unit_test(a_measured_capacity_is_published_where_it_is_asked_for),
+		cmocka_unit_test(a_file_that_is_no_measured_capacity_is_refused),
+		cmocka_unit_test(a_measured_capacity_leaves_a_margin_and_the_room_there_is),
 		cmocka_unit_test(the_later_one_counts_also_when_the_clock_was_set_back),
 		cmocka_unit_test(a_broken_or_foreign_descriptor_begins_anew_with_the_same_keys),
 		cmocka_unit_test(no_key_is_made_where_one_was_promised),
