@@ -216,6 +216,12 @@ enum capture_map_got capture_map_next(struct capture_map_frame *frame, struct ca
 	return CAPTURE_MAP_FRAME;
 }
 
+void capture_map_rewind(struct capture_map *map)
+{
+	LM_ASSERT(!map->running);
+	map->at = FILE_HEADER;
+}
+
 void capture_map_release(struct capture_map *map)
 {
 	__atomic_store_n(&map->taken, map->at, __ATOMIC_RELEASE);

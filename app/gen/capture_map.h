@@ -65,6 +65,9 @@ LM_MUST_CHECK int capture_map_start(struct capture_map *map, int cpu, struct lm_
 /* The next frame; its place does not move until there is one. */
 enum capture_map_got capture_map_next(struct capture_map_frame *frame, struct capture_map *map);
 
+/* Back to the first frame; before _start. */
+void capture_map_rewind(struct capture_map *map);
+
 /* What has been read so far is not needed any more. */
 void capture_map_release(struct capture_map *map);
 

@@ -17,6 +17,7 @@
 #include "polling.h"
 #include "progress.h"
 #include "signals.h"
+#include "tsc.h"
 
 #define BUFFERS 65536 /* beside those in queues and rings, where limits.held says nothing */
 
@@ -89,29 +90,38 @@ static int open_kernel(struct live *live, struct lm_error *err)
 	return rc;
 }
 
+/* What is noted of the packets of a run. */
+static int make_notes(struct live *live, struct lm_error *err)
+{
+	struct poller *poller = &live->poller;
+
+	poller->sent_ns = calloc(poller->run.count, sizeof(*poller->sent_ns));
+	if (!poller->sent_ns)
+		return lm_error_set(err, ENOMEM, "no memory to time %u packets; send fewer",
+				    poller->run.count);
+	if (!poller->own_times && schedule_make(&poller->schedule, &poller->run, err) != 0)
+		return -ENOMEM;
+	live->tally.sent_ns = poller->sent_ns;
+	live->tally.sent_room = poller->run.count;
+	live->tally.due = poller->own_times ? NULL : &poller->schedule;
+	/* the run of prepared packets is known when one comes back */
+	return poller->prepared ? 0 : tally_start(&live->tally, &poller->run, err);
+}
+
+/* poller->run is set. */
 static int launch(struct live *live, struct lm_error *err)
 {
 	struct poller *poller = &live->poller;
 
+	if (make_notes(live, err) != 0)
+		return -ENOMEM;
 	poller->framing = &live->framing;
 	poller->port = &live->port;
 	poller->self = &live->self;
 	poller->to_kernel = live->tap.to_kernel;
 	poller->from_kernel = live->tap.from_kernel;
-	live->builder->schedule = &poller->schedule;
 	poller->without_dead = live->options->without_dead;
 	poller->spin = live->plan.spin[live->plan.worker_lcore[0]];
-	poller->run = live->builder->run;
-	poller->sent_ns = calloc(poller->run.count, sizeof(*poller->sent_ns));
-	if (!poller->sent_ns)
-		return lm_error_set(err, ENOMEM, "no memory to time %u packets; send fewer",
-				    poller->run.count);
-	if (schedule_make(&poller->schedule, &poller->run, err) != 0)
-		return -ENOMEM;
-	live->tally.sent_ns = poller->sent_ns;
-	live->tally.due = &poller->schedule;
-	if (tally_start(&live->tally, &poller->run, err) != 0)
-		return -ENOMEM;
 	poller->receiver = gen_receiver_make(&live->setup, &live->tally, err);
 	if (!poller->receiver)
 		return -EINVAL;
@@ -286,6 +296,14 @@ static uint64_t no_earlier(uint64_t time_us, const struct lm_topology *topology)
 	return time_us > begun_us ? time_us : begun_us;
 }
 
+/* Prepared packets need no time ahead, but that the first is not late. */
+static int start_prepared(struct live *live, struct start *start, struct lm_error *err)
+{
+	start->at_us = no_earlier(lm_clock_wall_us() + LEAD_LEAST_US, live->setup.topology);
+	calendar_start(live->setup.calendar, start->at_us);
+	return follow_turn(&live->follow, err);
+}
+
 static int start_stock(struct live *live, struct start *start, struct lm_error *err)
 {
 	uint64_t now_us = lm_clock_wall_us();
@@ -455,6 +473,12 @@ static int look(struct live *live, struct watch *watch, struct lm_error *err)
 	return check_threads(live, err);
 }
 
+/* Of what was sent, what comes back: all that was prepared, whatever the tally knows by now. */
+static uint32_t expected(const struct live *live)
+{
+	return live->poller.prepared ? live->tally.sent : tally_expected(&live->tally);
+}
+
 /*
  * Sends all, and waits for what comes back. A signal ends the sending early, a second one the
  * waiting.
@@ -471,12 +495,11 @@ static int send_and_wait(struct live *live, uint64_t at_us, struct lm_error *err
 	int rc = 0;
 
 	live->tally.sent = 0;
-	live->poller.start_ns =
-		poller_clock_ns() + (at_us > wall_us ? (at_us - wall_us) * NS_PER_US : 0);
+	live->poller.start_ns = tsc_ns() + (at_us > wall_us ? (at_us - wall_us) * NS_PER_US : 0);
 	live->tally.start_ns = live->poller.start_ns;
 	__atomic_store_n(&live->poller.phase, POLLER_SEND, __ATOMIC_RELEASE);
 	while (rc == 0 && watch.now_us < watch.end_us &&
-	       !(watch.ending && watch.received >= tally_expected(&live->tally))) {
+	       !(watch.ending && watch.received >= expected(live))) {
 		(void)serve_kernel(live);
 		if (signals_take(live->signals) != 0) {
 			live->stopped = true;
@@ -500,6 +523,8 @@ static void stop_poller(struct live *live)
 	live->launched = false;
 	live->tally.sent = live->poller.sent;
 	live->sending = live->poller.sending;
+	live->sending.wanted = live->poller.run.count;
+	live->sending.rate_pps = live->poller.run.rate_pps;
 }
 
 /* ---- Runs ---- */
@@ -550,19 +575,16 @@ static int begin(struct live *live, struct lm_error *err)
 	return rc;
 }
 
-int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
-	     const struct live_options *options, struct lm_error *err)
+/* One run; the last one is forgotten, and live->poller says what to send. */
+static int carry_out(struct live *live, const struct live_options *options, struct lm_error *err)
 {
 	uint64_t missed_before = missed(live);
 	struct start start = {0};
 	int rc;
 
-	clear_run(live);
-	live->builder = builder;
 	live->options = options;
 	live->stopped = false;
 	live->gave_up = false;
-	live->tally.elsewhere = elsewhere;
 	live->tally.times = options->times;
 	rc = begin(live, err);
 	if (rc == 0)
@@ -572,12 +594,51 @@ int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
 	if (rc == 0)
 		rc = link_up(live, err);
 	if (rc == 0)
-		rc = fill_stock(live, &start, err);
+		rc = live->poller.prepared ? start_prepared(live, &start, err)
+					   : fill_stock(live, &start, err);
 	if (rc == 0)
 		rc = send_and_wait(live, start.at_us, err);
 	stop_poller(live);
 	stock_stop(&live->poller.stock); /* the builder is the caller's again */
 	live->port_missed = missed(live) - missed_before;
+	return rc;
+}
+
+int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
+	     const struct live_options *options, struct lm_error *err)
+{
+	clear_run(live);
+	live->builder = builder;
+	builder->schedule = &live->poller.schedule;
+	live->poller.run = builder->run;
+	live->tally.elsewhere = elsewhere;
+	return carry_out(live, options, err);
+}
+
+int live_run_prepared(struct live *live, const char *path, const struct gen_run *run,
+		      const struct live_options *options, struct lm_error *err)
+{
+	struct poller *poller = &live->poller;
+	uint32_t count;
+	int rc;
+
+	clear_run(live);
+	rc = prepared_open(&live->prepared, path, live->setup.topology,
+			   (int)live->setup.config.node.cpus.control, err);
+	count = live->prepared.count;
+	poller->prepared = &live->prepared;
+	poller->run = *run;
+	poller->run.count = count;
+	poller->own_times = run->rate_pps == 0;
+	lm_rand(poller->run.nonce.b, sizeof(poller->run.nonce.b)); /* of Poisson arrivals */
+	if (rc == 0)
+		rc = carry_out(live, options, err);
+	prepared_close(&live->prepared);
+	if (rc == 0 && live->tally.known && live->tally.run.count != count)
+		rc = lm_error_set(err, EINVAL,
+				  "%s: has %u packets of a run of %u; send all of them, in their "
+				  "order",
+				  path, count, live->tally.run.count);
 	return rc;
 }
 
@@ -593,6 +654,7 @@ int live_open(struct live *live, const char *config, uint64_t packets, struct lm
 	int rc;
 
 	live->tap.fd = -1;
+	(void)tsc_hz();
 	rc = gen_setup_load(&live->setup, config, packets, err);
 	if (rc == 0 &&
 	    lm_topology_succeeds(live->setup.topology, NULL, lm_clock_wall_us() / SECOND_US,

@@ -58,6 +58,7 @@ struct live {
 	struct linking linking;
 	struct framing framing;
 	struct poller poller;
+	struct prepared prepared;
 	bool launched;    /* to be undone */
 	double built_pps; /* how fast packets were built for the last run; 0: not known */
 	int signals;
@@ -78,6 +79,15 @@ void live_close(struct live *live);
  */
 LM_MUST_CHECK int live_run(struct live *live, struct gen_builder *builder, uint32_t elsewhere,
 			   const struct live_options *options, struct lm_error *err);
+
+/*
+ * The same with the packets of a capture that `make` has written for live->setup, at their own
+ * times if run->rate_pps is 0, else at this rate, with these arrivals; what else stands in *run is
+ * not used. The tally's run is known once a packet has come back. -EINVAL and a message if the
+ * capture is not of a whole run.
+ */
+LM_MUST_CHECK int live_run_prepared(struct live *live, const char *path, const struct gen_run *run,
+				    const struct live_options *options, struct lm_error *err);
 
 /*
  * New replay sets, for so many packets: those of a run are of no use to the next one, and full some

@@ -76,6 +76,7 @@ static error_t parse_build(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_RATE:
 		options->rate_pps = (uint32_t)options_number(state, "rate", arg, 1, UINT32_MAX);
+		options->has_rate = true;
 		return 0;
 	case KEY_ARRIVALS:
 		if (!gen_arrivals_parse(&options->arrivals, arg))
@@ -121,6 +122,16 @@ static const struct lm_topology_node *find_last(const struct build_options *opti
 	return NULL;
 }
 
+void build_arrivals(struct gen_run *run, const struct build_options *options,
+		    const struct gen_setup *setup)
+{
+	run->arrivals = options->arrivals;
+	if (options->arrivals != GEN_BURSTY)
+		return;
+	run->burst = (uint16_t)setup->config.arrivals.burst_packets;
+	run->peak = (uint16_t)setup->config.arrivals.burst_peak;
+}
+
 struct gen_builder *build_start(const struct build_options *options, const struct gen_setup *setup,
 				uint64_t start_ns, struct lm_error *err)
 {
@@ -144,13 +155,9 @@ struct gen_builder *build_start(const struct build_options *options, const struc
 		.count = options->count,
 		.rate_pps = options->rate_pps,
 		.cmds = options->cmds,
-		.arrivals = options->arrivals,
 		.start_ns = start_ns,
 	};
-	if (options->arrivals == GEN_BURSTY) {
-		builder->run.burst = (uint16_t)setup->config.arrivals.burst_packets;
-		builder->run.peak = (uint16_t)setup->config.arrivals.burst_peak;
-	}
+	build_arrivals(&builder->run, options, setup);
 	lm_rand(builder->run.nonce.b, sizeof(builder->run.nonce.b));
 	if (gen_builder_init(builder, setup->config.node.symmetric, err) == 0)
 		return builder;

@@ -22,6 +22,7 @@ void options_seed(struct argp_state *state, const char *text);
 struct build_options {
 	const char *config;
 	uint32_t rate_pps;
+	bool has_rate;
 	uint32_t count; /* 0: not given */
 	uint32_t cmds;
 	enum gen_arrivals arrivals;
@@ -32,6 +33,10 @@ struct build_options {
 
 /* A child parser for them; its input is a struct build_options, to which it gives its defaults. */
 extern const struct argp build_argp;
+
+/* Sets the arrivals of a run; of bursts as the configuration says. */
+void build_arrivals(struct gen_run *run, const struct build_options *options,
+		    const struct gen_setup *setup);
 
 /*
  * Makes the builder of a run with these options and a fresh nonce; start_ns as in struct gen_run.

@@ -4,22 +4,17 @@
  */
 #include "poller.h"
 
-#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_memcpy.h>
 #include <string.h>
 
 #include "polling.h"
+#include "tsc.h"
 
 #define NS           1000000000u
 #define QUEUE        0
 #define SEND_BURST   32 /* so that receiving never waits long for sending */
 #define KERNEL_BURST 8
-
-uint64_t poller_clock_ns(void)
-{
-	return (uint64_t)((unsigned __int128)rte_rdtsc() * NS / rte_get_tsc_hz());
-}
 
 /* Where the next n packets go, each by the document that it was built for. */
 static void find_peers(const struct view_peer *peer[SEND_BURST], const struct poller *poller,
@@ -33,10 +28,20 @@ static void find_peers(const struct view_peer *peer[SEND_BURST], const struct po
 	}
 }
 
+/* When packet seq is due; the next one of the capture is number poller->sent. */
+static uint64_t due_of(const struct poller *poller, uint32_t seq)
+{
+	const struct prepared *prepared = poller->prepared;
+
+	if (poller->own_times)
+		return poller->start_ns + prepared->own_ns[prepared->next + seq - poller->sent];
+	return poller->start_ns + schedule_due_ns(&poller->schedule, seq);
+}
+
 static void note_sent(struct poller *poller, uint32_t n, uint64_t now_ns)
 {
 	for (uint32_t seq = poller->sent; seq < poller->sent + n; seq++) {
-		uint64_t due_ns = poller->start_ns + schedule_due_ns(&poller->schedule, seq);
+		uint64_t due_ns = due_of(poller, seq);
 
 		histogram_add(&poller->sending.late_ns, now_ns > due_ns ? now_ns - due_ns : 0);
 		poller->sent_ns[seq] = now_ns;
@@ -51,7 +56,7 @@ static void note_sent(struct poller *poller, uint32_t n, uint64_t now_ns)
 static void lose(struct poller *poller, uint32_t n)
 {
 	stock_release(&poller->stock, n);
-	note_sent(poller, n, poller_clock_ns());
+	note_sent(poller, n, tsc_ns());
 	poller->sending.without_session += n;
 }
 
@@ -95,7 +100,7 @@ static void prepare(struct poller *poller, uint32_t n)
 
 static unsigned send_due(struct poller *poller)
 {
-	uint64_t now_ns = poller_clock_ns();
+	uint64_t now_ns = tsc_ns();
 	uint32_t wanted;
 	unsigned n;
 
@@ -108,7 +113,7 @@ static unsigned send_due(struct poller *poller)
 		prepare(poller, wanted);
 	if (poller->unsent_n == 0)
 		return 0;
-	now_ns = poller_clock_ns(); /* building the frames took a while */
+	now_ns = tsc_ns(); /* building the frames took a while */
 	n = rte_eth_tx_burst(poller->port->id, QUEUE, poller->unsent, (uint16_t)poller->unsent_n);
 	poller->sending.port_full += n < poller->unsent_n && !poller->blocked;
 	poller->blocked = n < poller->unsent_n;
@@ -116,6 +121,37 @@ static unsigned send_due(struct poller *poller)
 	memmove(poller->unsent, poller->unsent + n, poller->unsent_n * sizeof(poller->unsent[0]));
 	if (n > 0)
 		note_sent(poller, n, now_ns);
+	return n;
+}
+
+/* The same from a capture of prepared packets. */
+static unsigned send_prepared(struct poller *poller)
+{
+	struct prepared *prepared = poller->prepared;
+	const struct view *view = poller->receiver->setup->calendar->document[0].view;
+	uint64_t now_ns;
+	unsigned due = 0, left, n;
+
+	if (!prepared_fill(prepared, poller->port, poller->framing, view)) {
+		poller->err = prepared->err;
+		__atomic_store_n(&poller->failed, true, __ATOMIC_RELEASE);
+	}
+	left = prepared->sealed ? prepared->n - prepared->next : 0;
+	poller->sending.starved += left == 0 && !prepared->end && !poller->starving;
+	poller->starving = left == 0;
+	now_ns = tsc_ns();
+	while (due < left && due_of(poller, poller->sent + due) <= now_ns)
+		due++;
+	if (due == 0)
+		return 0;
+	now_ns = tsc_ns(); /* right before they go */
+	n = rte_eth_tx_burst(poller->port->id, QUEUE, prepared->mbuf + prepared->next,
+			     (uint16_t)due);
+	poller->sending.port_full += n < due && !poller->blocked;
+	poller->blocked = n < due;
+	if (n > 0)
+		note_sent(poller, n, now_ns);
+	prepared->next += n;
 	return n;
 }
 
@@ -158,7 +194,7 @@ static unsigned receive(struct poller *poller)
 	struct rte_mbuf *mbuf[LM_BURST];
 	unsigned kept = 0;
 	unsigned n = rte_eth_rx_burst(poller->port->id, QUEUE, mbuf, LM_BURST);
-	uint64_t when_ns = n ? poller_clock_ns() : 0;
+	uint64_t when_ns = n ? tsc_ns() : 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		if (admit(poller, &arrival[kept], mbuf[i], when_ns))
@@ -202,7 +238,7 @@ int poller_main(void *argument)
 				 pass(poller, poller->framing->out);
 
 		if (phase == POLLER_SEND)
-			moved += send_due(poller);
+			moved += poller->prepared ? send_prepared(poller) : send_due(poller);
 		if (moved > 0)
 			empty_rounds = 0;
 		else

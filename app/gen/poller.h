@@ -14,6 +14,7 @@
 
 #include "framing.h"
 #include "port.h"
+#include "prepared.h"
 #include "receive.h"
 #include "report.h"
 #include "stock.h"
@@ -29,13 +30,15 @@ struct poller {
 	const struct frame_self *self;
 	struct gen_receiver *receiver;
 	struct rte_ring *to_kernel, *from_kernel;
-	struct framing *framing;  /* control's, for all runs */
-	bool returned;            /* for polling_join */
-	bool without_dead;        /* packets without a session are lost; else they wait */
-	bool spin;                /* when idle; else yield and sleep */
-	struct stock stock;       /* as of POLLER_SEND */
-	uint64_t *sent_ns;        /* by seq: when it was handed to the port, on poller_clock_ns */
-	struct gen_run run;       /* what is being sent */
+	struct framing *framing;   /* control's, for all runs */
+	bool returned;             /* for polling_join */
+	bool without_dead;         /* packets without a session are lost; else they wait */
+	bool spin;                 /* when idle; else yield and sleep */
+	struct prepared *prepared; /* NULL: packets are built */
+	bool own_times;     /* prepared: they are due at those of the capture; else as scheduled */
+	struct stock stock; /* as of POLLER_SEND */
+	uint64_t *sent_ns;  /* by seq: when it was handed to the port, by tsc_ns */
+	struct gen_run run; /* what is being sent */
 	struct schedule schedule; /* and when */
 
 	enum poller_phase phase; /* atomic */
@@ -44,15 +47,12 @@ struct poller {
 	bool failed;             /* atomic: err says why */
 	struct lm_error err;
 
-	uint64_t start_ns; /* when packet 0 is due, on poller_clock_ns; as of POLLER_SEND */
+	uint64_t start_ns; /* when packet 0 is due, by tsc_ns; as of POLLER_SEND */
 	struct sending sending;
 	bool starving, blocked; /* in the last round */
 	struct rte_mbuf *unsent[LM_BURST];
 	unsigned unsent_n;
 };
-
-/* Nanoseconds of the time-stamp counter. */
-uint64_t poller_clock_ns(void);
 
 /* For rte_eal_remote_launch; the argument is a struct poller. */
 int poller_main(void *poller);

@@ -17,6 +17,8 @@ static struct sums sums_of(const struct tally *tally, unsigned from, unsigned to
 {
 	struct sums sums = {0};
 
+	if (!tally->known && to - from == GEN_CMDS) /* prepared packets, of which none came back */
+		sums.sent = sums.lost = tally->sent;
 	for (unsigned i = from; i < to; i++) {
 		sums.sent += tally_sent(tally, (enum gen_cmd)i);
 		sums.received += tally->received[i];
@@ -80,9 +82,11 @@ static void print_sending(FILE *to, const struct tally *tally, const struct send
 {
 	if (!sending)
 		return;
-	fprintf(to, "sent %u of %u packets in %.3f s: %.1f of %u a second\n", tally->sent,
-		tally->run.count, sending->seconds,
-		sending->seconds > 0 ? tally->sent / sending->seconds : 0, tally->run.rate_pps);
+	fprintf(to, "sent %u of %u packets in %.3f s: %.1f", tally->sent, sending->wanted,
+		sending->seconds, sending->seconds > 0 ? tally->sent / sending->seconds : 0);
+	if (sending->rate_pps > 0)
+		fprintf(to, " of %u", sending->rate_pps);
+	fputs(" a second\n", to);
 	fprintf(to,
 		"latest %.3f ms behind its time, %llu packets more than %.1f ms; no packet ready "
 		"%llu times, port full %llu times\n",
@@ -205,7 +209,7 @@ static json_t *json_of_sending(const struct tally *tally, const struct sending *
 	if (!sending)
 		return json_null();
 	return json_pack("{s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "wanted_pps",
-			 (json_int_t)tally->run.rate_pps, "sent_pps",
+			 (json_int_t)sending->rate_pps, "sent_pps",
 			 sending->seconds > 0 ? tally->sent / sending->seconds : 0, "seconds",
 			 sending->seconds, "starved", (json_int_t)sending->starved, "port_full",
 			 (json_int_t)sending->port_full, "behind_us",

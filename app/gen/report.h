@@ -11,6 +11,8 @@
 
 /* How the sending went; `run` only. */
 struct sending {
+	uint32_t wanted;          /* packets that should be sent */
+	uint32_t rate_pps;        /* at this rate; 0: at the times of a capture */
 	double seconds;           /* from the first packet to the last */
 	uint64_t starved;         /* times that no packet was ready in time */
 	uint64_t port_full;       /* times that the port took no packet at once */

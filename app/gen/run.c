@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "capture.h"
 #include "commands.h"
 #include "live.h"
 #include "mixing.h"
@@ -15,15 +16,20 @@
 
 struct options {
 	struct build_options build;
+	const char *from; /* a capture of prepared packets; NULL: they are built */
 	uint32_t seconds; /* 0: not given */
 	struct live_options live;
 	bool json;
 };
 
-enum { KEY_SECONDS = 512, KEY_WAIT, KEY_STOCK, KEY_WITHOUT_DEAD };
+enum { KEY_SECONDS = 512, KEY_FROM, KEY_WAIT, KEY_STOCK, KEY_WITHOUT_DEAD };
 
 static const struct argp_option rows[] = {
 	{"seconds", KEY_SECONDS, "S", 0, "Send for so long, instead of --count", 0},
+	{"from", KEY_FROM, "CAPTURE", 0,
+	 "Send the packets that `make` has prepared for this epoch, at their own times, or at "
+	 "--rate",
+	 0},
 	{"wait-ms", KEY_WAIT, "MS", 0,
 	 "Longest wait for packets after the last was sent (default: what the network's mixing may "
 	 "take)",
@@ -37,10 +43,27 @@ static const struct argp_option rows[] = {
 	{0},
 };
 
+static void check_from(const struct options *options, struct argp_state *state)
+{
+	const struct build_options *build = &options->build;
+
+	if (build->count != 0 || options->seconds != 0 || build->to != 0 || build->has_dest)
+		argp_error(state, "--from: the packets are there; no --count, --seconds, --to or "
+				  "--dest");
+	if (options->live.without_dead)
+		argp_error(state, "--from: not with --without-dead");
+	if (build->arrivals != GEN_CONSTANT && !build->has_rate)
+		argp_error(state, "--arrivals: with --from only with --rate");
+}
+
 static void parse_end(struct options *options, struct argp_state *state)
 {
 	uint64_t count = (uint64_t)options->seconds * options->build.rate_pps;
 
+	if (options->from) {
+		check_from(options, state);
+		return;
+	}
 	if ((options->build.count != 0) == (options->seconds != 0))
 		argp_error(state, "either --count or --seconds is required");
 	if (count > UINT32_MAX)
@@ -60,6 +83,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SECONDS:
 		options->seconds = (uint32_t)options_number(state, "seconds", arg, 1, UINT32_MAX);
+		return 0;
+	case KEY_FROM:
+		options->from = arg;
 		return 0;
 	case KEY_WAIT:
 		options->live.wait_ms =
@@ -96,25 +122,48 @@ static int report(const struct options *options, const struct live *live, struct
 	return 0;
 }
 
-/* *complete: all came back once and undamaged. */
-static int run(bool *complete, const struct options *options, struct live *live,
-	       struct lm_error *err)
+static int run_built(const struct options *options, struct live *live, struct lm_error *err)
 {
-	struct gen_builder *builder;
+	struct gen_builder *builder = build_start(&options->build, &live->setup, 0, err);
 	uint32_t elsewhere;
-	int rc = live_open(live, options->build.config, options->build.count, err);
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	builder = build_start(&options->build, &live->setup, 0, err);
 	if (!builder)
 		return -EINVAL;
 	elsewhere = builder->last == live->setup.self ? 0 : (1u << GEN_CMDS) - 1 - (1u << GEN_SURB);
 	rc = live_run(live, builder, elsewhere, &options->live, err);
+	build_free(builder);
+	return rc;
+}
+
+static int run_prepared(const struct options *options, struct live *live, struct lm_error *err)
+{
+	const struct build_options *build = &options->build;
+	struct gen_run run = {.rate_pps = build->has_rate ? build->rate_pps : 0};
+
+	build_arrivals(&run, build, &live->setup);
+	return live_run_prepared(live, options->from, &run, &options->live, err);
+}
+
+/* *complete: all came back once and undamaged. */
+static int run(bool *complete, const struct options *options, struct live *live,
+	       struct lm_error *err)
+{
+	uint64_t packets = options->build.count;
+	int rc = 0;
+
+	if (options->from) { /* no more than there is room for in the capture */
+		rc = capture_bytes(&packets, options->from, err);
+		packets = packets / lm_packet_len(0) + 1;
+	}
+	if (rc == 0)
+		rc = live_open(live, options->build.config, packets, err);
+	if (rc == 0)
+		rc = options->from ? run_prepared(options, live, err)
+				   : run_built(options, live, err);
 	if (rc == 0)
 		rc = report(options, live, err);
 	*complete = tally_complete(&live->tally);
-	build_free(builder);
 	return rc;
 }
 

@@ -16,7 +16,8 @@ int tally_start(struct tally *tally, const struct gen_run *run, struct lm_error 
 		return lm_error_set(err, ENOMEM, "no memory to count %u packets; send fewer",
 				    run->count);
 	tally->run = *run;
-	tally->sent = run->count;
+	if (!tally->sent_ns)
+		tally->sent = run->count;
 	tally->known = true;
 	return tally->due ? 0 : schedule_make(&tally->schedule, run, err);
 }
@@ -51,7 +52,7 @@ static void add_latency(struct tally *tally, uint32_t seq, uint64_t when_ns)
 {
 	uint64_t start_ns = tally->start_ns ? tally->start_ns : tally->run.start_ns;
 
-	if (tally->sent_ns)
+	if (tally->sent_ns && seq < tally->sent_room)
 		add_since(&tally->transit_ns, tally->sent_ns[seq], when_ns);
 	if (start_ns != 0)
 		add_since(&tally->latency_ns, start_ns + schedule_due_ns(schedule_of(tally), seq),
@@ -121,7 +122,7 @@ bool tally_complete(const struct tally *tally)
 
 	for (unsigned i = 0; i < GEN_CMDS; i++)
 		wrong += tally->duplicated[i] + tally_lost(tally, (enum gen_cmd)i);
-	return tally->sent > 0 && wrong == 0;
+	return tally->known && tally->sent > 0 && wrong == 0;
 }
 
 bool tally_sent_after_ns(uint64_t *after_ns, const struct tally *tally, uint32_t seq)

@@ -20,6 +20,7 @@ struct tally { /* all zero: empty, the run not known */
 	/* When packet 0 was due, on the clock of arrivals; 0: when its run says. */
 	uint64_t start_ns;
 	const uint64_t *sent_ns;    /* run: when each left; NULL: not known */
+	uint32_t sent_room;         /* packets that it has room for */
 	const struct schedule *due; /* of the run; NULL: it is made, as `schedule` */
 	struct schedule schedule;
 	bool times;        /* note came_ns; set before it starts */

@@ -95,5 +95,42 @@ class Replayed(unittest.TestCase):
             self.assertLessEqual(time_ns, back["at_ns"] + CLOCK_NS)
 
 
+@unittest.skipIf(fabric.why_not(), fabric.why_not())
+class Prepared(unittest.TestCase):
+    """Packets that were made before, through a relay on its port."""
+
+    def setUp(self):
+        self.net = self.enterContext(network.Network("--layers", "1", "--interval-us", 20000))
+        self.nodes = self.enterContext(fabric.Fabric(fabric.resolved(self.net)))
+
+    def prepare(self):
+        """A capture of 80 packets; node 1's configuration stays as the fabric has made it."""
+        out = self.net.path / "prepared.pcap"
+        out.unlink(missing_ok=True)
+        network.run(network.GEN, "make", "--config", self.net.path / "node-1.yaml", "--count", 80,
+                    "--rate", 200, "--out", out)
+        return out
+
+    def test_packets_of_a_capture_come_back_and_are_measured(self):
+        self.nodes.start()
+        report = self.nodes.gen("run", "--from", self.prepare())
+        self.assertEqual((report["sent"], report["received"], report["lost"], report["damaged"]),
+                         (80, 80, 0, 0))
+        self.assertEqual({kind["received"] for kind in report["commands"].values()}, {20})
+        for name in ("latency", "transit", "late"):
+            self.assertEqual(report["histograms"][name]["count"], 80)
+        self.assertEqual(report["sending"]["wanted_pps"], 0)
+        report = self.nodes.gen("run", "--from", self.prepare(), "--rate", 400)
+        self.assertEqual((report["received"], report["sending"]["wanted_pps"]), (80, 400))
+        # a part of a run is not measured as if it were all: the first 60 packets
+        part = self.prepare()
+        each = (part.stat().st_size - 24) // 80
+        part.write_bytes(part.read_bytes()[:24 + 60 * each])
+        done = network.run(*self.nodes.gen_line("run", "--from", part), ok=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("has 60 packets of a run of 80", done.stderr)
+        self.assertTrue(self.nodes.stop()[11]["closed"])
+
+
 if __name__ == "__main__":
     tap.main()
