@@ -122,13 +122,10 @@ static int find_address(struct exporter_config *config, const char *path, struct
 static int check_relays(const struct exporter_config *config, const char *path,
 			struct lm_error *err)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_-.";
-
 	for (unsigned i = 0; i < config->relays; i++) {
 		const char *name = config->relay[i].name;
 
-		if (name[strspn(name, allowed)] != '\0')
+		if (!collect_is_name(name))
 			return lm_error_set(err, EINVAL,
 					    "%s: relays[%u].name: \"%s\" has other characters than "
 					    "letters, digits, _ - .",

@@ -219,6 +219,15 @@ void collect_folder(char out[COLLECT_PATH + 1])
 	snprintf(out, COLLECT_PATH + 1, "%s/dpdk", base ? base : "/tmp");
 }
 
+bool collect_is_name(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_-.";
+	size_t len = strlen(name);
+
+	return len > 0 && len <= COLLECT_NAME && strspn(name, allowed) == len;
+}
+
 unsigned collect_find(struct collect relay[COLLECT_RELAYS], const char *folder, const char *prefix)
 {
 	char own[COLLECT_PATH + 1], pattern[2 * COLLECT_PATH];
@@ -241,6 +250,8 @@ unsigned collect_find(struct collect relay[COLLECT_RELAYS], const char *folder, 
 			continue;
 		relay[n] = (struct collect){0};
 		memcpy(relay[n].name, name + 1, len);
+		if (!collect_is_name(relay[n].name))
+			continue;
 		strcpy(relay[n].path, path);
 		n++;
 	}

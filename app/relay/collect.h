@@ -62,11 +62,15 @@ void collect_end(struct collect *relay, unsigned n);
 
 /*
  * The telemetry sockets under DPDK's folder, one for each program that runs or ran there, those
- * whose name begins so: sets name and path, and returns how many, sorted by name; 0 if there is no
- * folder. An empty folder's name means DPDK's own rule: $RUNTIME_DIRECTORY/dpdk, or else
- * /var/run/dpdk, or of other users $XDG_RUNTIME_DIR/dpdk or /tmp/dpdk.
+ * whose name begins so and is one (collect_is_name): sets name and path, and returns how many,
+ * sorted by name; 0 if there is no folder. An empty folder's name means DPDK's own rule:
+ * $RUNTIME_DIRECTORY/dpdk, or else /var/run/dpdk, or of other users $XDG_RUNTIME_DIR/dpdk or
+ * /tmp/dpdk.
  */
 unsigned collect_find(struct collect relay[COLLECT_RELAYS], const char *folder, const char *prefix);
+
+/* Is this a file prefix that can be shown as it is: letters, digits, _ - . and not too long? */
+bool collect_is_name(const char *name);
 
 /* That folder by DPDK's own rule. */
 void collect_folder(char out[COLLECT_PATH + 1]);

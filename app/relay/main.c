@@ -13,8 +13,10 @@
 #include "relay.h"
 #include "sandbox.h"
 #include "timed.h"
+#include "top.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE   2
+#define TOP_PREFIXES 16
 
 const char *argp_program_version = "linemix-relay " LM_VERSION;
 
@@ -36,12 +38,17 @@ enum {
 	OPTION_SEED,
 	OPTION_STAGES,
 	OPTION_JSON,
+	OPTION_TOP,
+	OPTION_TOP_FOLDER,
 };
 
 struct options {
 	const char *config, *replay, *out, *seed;
 	struct feed_options feed;
-	bool check, describe, json, stages;
+	bool check, describe, json, stages, top;
+	const char *top_folder;
+	const char *prefix[TOP_PREFIXES]; /* with --top */
+	unsigned prefixes;
 };
 
 static const struct argp_option option_list[] = {
@@ -85,6 +92,10 @@ static const struct argp_option option_list[] = {
 	 "The same: frames that the feeder makes and throws away, for comparison", 0},
 	{"stages", OPTION_STAGES, NULL, 0,
 	 "With --feed or --replay: time the stages, as `stages: true` in the configuration", 0},
+	{"top", OPTION_TOP, NULL, 0,
+	 "Show relays that run on this machine, live: those with these file prefixes, or all", 0},
+	{"top-folder", OPTION_TOP_FOLDER, "FOLDER", 0,
+	 "With --top: where DPDK keeps their sockets (a service: its runtime folder's dpdk)", 0},
 	{"json", OPTION_JSON, NULL, 0, "Print the balance as JSON", 0},
 #ifdef LM_TEST_BUILD
 	{"seed", OPTION_SEED, "HEX", 0,
@@ -175,11 +186,19 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_SEED:
 		options->seed = argument;
 		break;
+	case OPTION_TOP:
+		options->top = true;
+		break;
+	case OPTION_TOP_FOLDER:
+		options->top_folder = argument;
+		break;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument \"%s\"", argument);
+		if (!options->top || options->prefixes == TOP_PREFIXES)
+			argp_error(state, "unexpected argument \"%s\"", argument);
+		options->prefix[options->prefixes++] = argument;
 		break;
 	case ARGP_KEY_END:
-		if (!options->config && !options->describe)
+		if (!options->config && !options->describe && !options->top)
 			argp_error(state, "--config FILE is missing");
 		if ((options->replay != NULL) != (options->out != NULL))
 			argp_error(state, "--replay IN.pcap and --out OUT.pcap go together");
@@ -340,11 +359,25 @@ static int run(struct relay *relay, struct relay_config *config, const struct op
 	return rc == 0 ? print_balance(relay, options->json, err) : rc;
 }
 
+static int watch(const struct options *options)
+{
+	const struct top_options top = {.folder = options->top_folder ? options->top_folder : "",
+					.prefix = options->prefix,
+					.prefixes = options->prefixes};
+	struct lm_error err;
+
+	if (top_run(&top, &err) == 0)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "linemix-relay: %s\n", err.text);
+	return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = option_list,
 		.parser = parse_option,
+		.args_doc = "--config FILE\n--top [PREFIX...]",
 		.doc = "A mix relay: peels one layer of each packet, mixes, and sends on.\v"
 		       "SIGTERM stops receiving, hands what is held to the next start (in the "
 		       "folder `runtime` of the configuration), prints the balance and exits. "
@@ -365,6 +398,8 @@ int main(int argc, char **argv)
 		lm_conf_describe(stdout, &relay_config_table);
 		return EXIT_SUCCESS;
 	}
+	if (options.top)
+		return watch(&options);
 	relay.config_path = options.config;
 	relay.version = LM_VERSION;
 	rc = sandbox_harden(&err);

@@ -220,7 +220,7 @@ class Demo:
         for node in MIXES:
             say(f"a shell at relay {node}: nsenter {user}--net --target "
                 f"{self.network.nodes[node].pid}")
-        say(f"counters: scripts/watch --runtime {self.folder}/dpdk")
+        say(f"counters: {self.program('linemix-relay')} --top --top-folder {self.folder}/dpdk")
         say("the network runs until Ctrl-C")
         while True:
             signal.pause()

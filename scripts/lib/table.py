@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A live table of relays: redrawn in place on a terminal, plain lines elsewhere."""
+"""What scripts/run shows of its relays meanwhile: a table, redrawn in place on a terminal."""
 import shutil
 import sys
 

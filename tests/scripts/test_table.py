@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The live table shows what telemetry sockets answer, and lives through relays that come and go."""
+"""The table of scripts/run shows what telemetry sockets answer, and lives through relays that come and go."""
 import io
 import json
 import pathlib
@@ -42,7 +42,7 @@ def stats(**counters):
     return json.dumps({"/linemix/stats": counters}).encode()
 
 
-class Watch(unittest.TestCase):
+class Table(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
