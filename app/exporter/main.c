@@ -135,7 +135,7 @@ static void serve(struct exporter *exporter)
 		uint64_t begun_us = lm_clock_us();
 
 		collect_begin(exporter->relay, exporter->config.relays, begun_us);
-		stop = attend(exporter, begun_us + COLLECT_LIMIT_US, true);
+		stop = attend(exporter, begun_us + COLLECT_ROUND_US, true);
 		if (!stop)
 			end_round(exporter, first);
 		if (first && !stop)

@@ -12,12 +12,13 @@
 
 #include "reading.h"
 
-#define COLLECT_RELAYS   16     /* at most */
-#define COLLECT_NAME     63     /* bytes of a name */
-#define COLLECT_PATH     107    /* bytes of a socket's path: what the kernel takes */
-#define COLLECT_ANSWER   65536  /* bytes of an answer; DPDK's are 16 KiB at most */
-#define COLLECT_LIMIT_US 800000 /* of a round: after that a relay has not answered */
-#define COLLECT_OTHERS   4      /* descriptors of the caller's, at most */
+#define COLLECT_RELAYS   16      /* at most */
+#define COLLECT_NAME     63      /* bytes of a name */
+#define COLLECT_PATH     107     /* bytes of a socket's path: what the kernel takes */
+#define COLLECT_ANSWER   65536   /* bytes of an answer; DPDK's are 16 KiB at most */
+#define COLLECT_ROUND_US 800000  /* then a round is over, and who has not answered yet is late */
+#define COLLECT_LIMIT_US 2500000 /* and then a relay does not answer: a round or two late */
+#define COLLECT_OTHERS   4       /* descriptors of the caller's, at most */
 
 enum collect_state { COLLECT_CLOSED, COLLECT_RESTS, COLLECT_GREETED, COLLECT_ASKED };
 
@@ -43,7 +44,7 @@ struct collect {
 	struct reading next;
 };
 
-/* Begins a round: asks all of them. What has not answered since the last one has failed. */
+/* Begins a round: asks all of them but those that are late, of which the last reading goes on. */
 void collect_begin(struct collect *relay, unsigned n, uint64_t now_us);
 
 /*

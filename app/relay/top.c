@@ -200,7 +200,7 @@ static void serve(struct top *top)
 		if (top->options->prefixes == 0)
 			add_new(top);
 		collect_begin(top->relay, top->n, begun_us);
-		attend(top, begun_us + COLLECT_LIMIT_US, true);
+		attend(top, begun_us + COLLECT_ROUND_US, true);
 		if (!top->stop && top->live)
 			show(top);
 		else if (!top->stop)

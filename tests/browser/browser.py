@@ -22,7 +22,8 @@ class Browser:
     """One page. What it logs, and every address that it asks for, is kept."""
 
     def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="linemix-browser-")
+        self.folder = tempfile.TemporaryDirectory(prefix="linemix-browser-",
+                                                  ignore_cleanup_errors=True)
         commands, self.to = os.pipe()
         self.back, answers = os.pipe()
         for fd in (commands, answers):
@@ -56,7 +57,7 @@ class Browser:
         self.process.wait()
         os.close(self.to)
         os.close(self.back)
-        shutil.rmtree(self.folder.name, ignore_errors=True)
+        self.folder.cleanup()
 
     def receive(self, limit):
         while b"\0" not in self.rest:

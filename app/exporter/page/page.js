@@ -201,7 +201,7 @@ function places(all, width, height, tall) {
 	return all.map((column, c) => column.dots.map((kind, i) => {
 		const along = step * (c + 0.5), n = column.dots.length;
 		if (tall)
-			return [110 + (width - 126) * (n > 1 ? i / (n - 1) : 0.5), along];
+			return [124 + (width - 140) * (n > 1 ? i / (n - 1) : 0.5), along];
 		return [along, 18 + (height - 78) * (n > 1 ? i / (n - 1) : 0.5)];
 	}));
 }
@@ -314,7 +314,7 @@ function tiles(relay) {
 	put("t-held", short(relay.held));
 	put("t-held-room", relay.held_room ? `${percent(relay.held / relay.held_room)} of its room` : "");
 	put("t-busy", point.busy === null ? "–" : percent(point.busy / 100));
-	put("t-busy-cpu", busiest.busy >= 0 ? `CPU ${busiest.cpu} of ${relay.lcores.length} polling` : "");
+	put("t-busy-cpu", busiest.busy >= 0 ? `CPU ${busiest.cpu}; ${relay.lcores.length} poll` : "");
 }
 
 function cores(relay) {
