@@ -234,60 +234,6 @@ static void add_clock(struct text *text, const struct collect *relay, unsigned n
 	}
 }
 
-static void add_layers(struct text *text, const struct collect *relay, unsigned n)
-{
-	static const struct {
-		const char *name, *help;
-		size_t offset;
-	} parts[] = {
-		{"linemix_layer_nodes", "Nodes of each layer of the network; gateways are layer 0.",
-		 offsetof(struct reading_layer, nodes)},
-		{"linemix_layer_links", "Of them neighbours of this relay.",
-		 offsetof(struct reading_layer, links)},
-		{"linemix_layer_links_up", "Of them those that it reaches.",
-		 offsetof(struct reading_layer, up)},
-	};
-
-	for (size_t i = 0; i < LM_COUNT(parts); i++) {
-		head(text, parts[i].name, "gauge", parts[i].help);
-		EACH_UP(one, relay, n)
-		{
-			for (unsigned l = 0;
-			     one->now.has[READING_LAYERS] && l <= one->now.value[READING_LAYERS];
-			     l++)
-				text_add(text, "%s{relay=\"%s\",layer=\"%u\"} %" PRIu64 "\n",
-					 parts[i].name, one->name, l,
-					 *(const uint64_t *)((const char *)&one->now.layer[l] +
-							     parts[i].offset));
-		}
-	}
-}
-
-static void add_sets(struct text *text, const struct collect *relay, unsigned n)
-{
-	head(text, "linemix_replay_set_tags", "gauge",
-	     "Packets that a replay set remembers, by the epoch of its key.");
-	EACH_UP(one, relay, n)
-	{
-		for (unsigned i = 0; i < READING_SETS; i++)
-			if (one->now.set[i].there)
-				text_add(text,
-					 "linemix_replay_set_tags{relay=\"%s\",epoch=\"%s\"} "
-					 "%" PRIu64 "\n",
-					 one->name, reading_set_name[i], one->now.set[i].tags);
-	}
-	head(text, "linemix_replay_set_limit", "gauge", "Packets that it has room for.");
-	EACH_UP(one, relay, n)
-	{
-		for (unsigned i = 0; i < READING_SETS; i++)
-			if (one->now.set[i].there)
-				text_add(text,
-					 "linemix_replay_set_limit{relay=\"%s\",epoch=\"%s\"} "
-					 "%" PRIu64 "\n",
-					 one->name, reading_set_name[i], one->now.set[i].room);
-	}
-}
-
 static void add_bursts(struct text *text, const struct collect *relay, unsigned n)
 {
 	head(text, "linemix_peel_burst_packets", "histogram",
@@ -314,28 +260,150 @@ static void add_bursts(struct text *text, const struct collect *relay, unsigned 
 	}
 }
 
-static void add_lcores(struct text *text, const struct collect *relay, unsigned n)
+/* ---- Families with a line for each of a relay's layers, sets, lcores or stages ---- */
+
+/* A figure of each: its family, and where it stands in the struct of one. */
+struct part {
+	const char *name, *type, *help;
+	size_t offset;
+};
+
+/* The structs of a relay, one after the other, and what their label says. */
+struct rows {
+	const char *label;
+	unsigned (*count)(const struct collect *one);
+	const void *(*row)(const struct collect *one, unsigned i); /* NULL: not told */
+	void (*name)(char name[READING_WORD + 1], const struct collect *one, unsigned i);
+};
+
+static void add_rows(struct text *text, const struct collect *relay, unsigned n,
+		     const struct rows *rows, const struct part *part, size_t parts)
 {
-	head(text, "linemix_lcore_rounds_total", "counter", "Rounds of a polling lcore.");
-	EACH_UP(one, relay, n)
-	{
-		for (unsigned i = 0; i < one->now.cpus; i++)
-			text_add(text,
-				 "linemix_lcore_rounds_total{relay=\"%s\",cpu=\"%u\"} %" PRIu64
-				 "\n",
-				 one->name, one->now.cpu[i].cpu, one->now.cpu[i].rounds);
+	char name[READING_WORD + 1];
+
+	for (size_t p = 0; p < parts; p++) {
+		head(text, part[p].name, part[p].type, part[p].help);
+		EACH_UP(one, relay, n)
+		{
+			for (unsigned i = 0; i < rows->count(one); i++) {
+				const char *row = rows->row(one, i);
+
+				if (!row)
+					continue;
+				rows->name(name, one, i);
+				text_add(text, "%s{relay=\"%s\",%s=\"%s\"} %" PRIu64 "\n",
+					 part[p].name, one->name, rows->label, name,
+					 *(const uint64_t *)(row + part[p].offset));
+			}
+		}
 	}
-	head(text, "linemix_lcore_busy_rounds_total", "counter", "Those that moved something.");
-	EACH_UP(one, relay, n)
-	{
-		for (unsigned i = 0; i < one->now.cpus; i++)
-			text_add(text,
-				 "linemix_lcore_busy_rounds_total{relay=\"%s\",cpu=\"%u\"} %" PRIu64
-				 "\n",
-				 one->name, one->now.cpu[i].cpu, one->now.cpu[i].busy_rounds);
-	}
+}
+
+static unsigned count_layers(const struct collect *one)
+{
+	return one->now.has[READING_LAYERS] ? (unsigned)one->now.value[READING_LAYERS] + 1 : 0;
+}
+
+static const void *layer_row(const struct collect *one, unsigned i)
+{
+	return &one->now.layer[i];
+}
+
+static void number_name(char name[READING_WORD + 1], const struct collect *one, unsigned i)
+{
+	(void)one;
+	snprintf(name, READING_WORD + 1, "%u", i);
+}
+
+static unsigned count_sets(const struct collect *one)
+{
+	(void)one;
+	return READING_SETS;
+}
+
+static const void *set_row(const struct collect *one, unsigned i)
+{
+	return one->now.set[i].there ? &one->now.set[i] : NULL;
+}
+
+static void set_name(char name[READING_WORD + 1], const struct collect *one, unsigned i)
+{
+	(void)one;
+	snprintf(name, READING_WORD + 1, "%s", reading_set_name[i]);
+}
+
+static unsigned count_cpus(const struct collect *one)
+{
+	return one->now.cpus;
+}
+
+static const void *cpu_row(const struct collect *one, unsigned i)
+{
+	return &one->now.cpu[i];
+}
+
+static void cpu_name(char name[READING_WORD + 1], const struct collect *one, unsigned i)
+{
+	snprintf(name, READING_WORD + 1, "%u", one->now.cpu[i].cpu);
+}
+
+static unsigned count_stages(const struct collect *one)
+{
+	return one->now.tsc_hz > 0 ? READING_STAGES : 0;
+}
+
+static const void *stage_row(const struct collect *one, unsigned i)
+{
+	return &one->now.stage[i];
+}
+
+static void stage_name(char name[READING_WORD + 1], const struct collect *one, unsigned i)
+{
+	(void)one;
+	snprintf(name, READING_WORD + 1, "%s", reading_stage_name[i]);
+}
+
+static const struct rows layers = {"layer", count_layers, layer_row, number_name};
+static const struct rows sets = {"epoch", count_sets, set_row, set_name};
+static const struct rows cpus = {"cpu", count_cpus, cpu_row, cpu_name};
+static const struct rows stages = {"stage", count_stages, stage_row, stage_name};
+
+static const struct part layer_parts[] = {
+	{"linemix_layer_nodes", "gauge",
+	 "Nodes of each layer of the network; gateways are layer 0.",
+	 offsetof(struct reading_layer, nodes)},
+	{"linemix_layer_links", "gauge", "Of them neighbours of this relay.",
+	 offsetof(struct reading_layer, links)},
+	{"linemix_layer_links_up", "gauge", "Of them those that it reaches.",
+	 offsetof(struct reading_layer, up)},
+};
+static const struct part set_parts[] = {
+	{"linemix_replay_set_tags", "gauge",
+	 "Packets that a replay set remembers, by the epoch of its key.",
+	 offsetof(struct reading_tags, tags)},
+	{"linemix_replay_set_limit", "gauge", "Packets that it has room for.",
+	 offsetof(struct reading_tags, room)},
+};
+static const struct part cpu_parts[] = {
+	{"linemix_lcore_rounds_total", "counter", "Rounds of a polling lcore.",
+	 offsetof(struct reading_cpu, rounds)},
+	{"linemix_lcore_busy_rounds_total", "counter", "Those that moved something.",
+	 offsetof(struct reading_cpu, busy_rounds)},
+};
+static const struct part stage_parts[] = {
+	{"linemix_stage_cycles_total", "counter",
+	 "CPU cycles of a stage that moved something, while stages are timed.",
+	 offsetof(struct reading_stage, cycles)},
+	{"linemix_stage_bursts_total", "counter", "Calls of a stage that moved something.",
+	 offsetof(struct reading_stage, bursts)},
+	{"linemix_stage_packets_total", "counter", "What they moved.",
+	 offsetof(struct reading_stage, packets)},
+};
+
+static void add_load(struct text *text, const struct collect *relay, unsigned n)
+{
 	head(text, "linemix_lcore_busy_seconds_total", "counter",
-	     "Time in such rounds; its rate is the load, 0 to 1.");
+	     "Time in busy rounds; its rate is the load, 0 to 1.");
 	EACH_UP(one, relay, n)
 	{
 		for (unsigned i = 0; i < one->now.cpus; i++)
@@ -349,34 +417,6 @@ static void add_lcores(struct text *text, const struct collect *relay, unsigned 
 	}
 }
 
-static void add_stages(struct text *text, const struct collect *relay, unsigned n)
-{
-	static const struct {
-		const char *name, *help;
-		size_t offset;
-	} parts[] = {
-		{"linemix_stage_cycles_total",
-		 "CPU cycles of a stage that moved something, while stages are timed.",
-		 offsetof(struct reading_stage, cycles)},
-		{"linemix_stage_bursts_total", "Calls of a stage that moved something.",
-		 offsetof(struct reading_stage, bursts)},
-		{"linemix_stage_packets_total", "What they moved.",
-		 offsetof(struct reading_stage, packets)},
-	};
-
-	for (size_t i = 0; i < LM_COUNT(parts); i++) {
-		head(text, parts[i].name, "counter", parts[i].help);
-		EACH_UP(one, relay, n)
-		{
-			for (unsigned s = 0; one->now.tsc_hz > 0 && s < READING_STAGES; s++)
-				text_add(text, "%s{relay=\"%s\",stage=\"%s\"} %" PRIu64 "\n",
-					 parts[i].name, one->name, reading_stage_name[s],
-					 *(const uint64_t *)((const char *)&one->now.stage[s] +
-							     parts[i].offset));
-		}
-	}
-}
-
 void form_metrics(struct text *text, const struct collect *relay, unsigned n)
 {
 	add_asking(text, relay, n);
@@ -384,9 +424,10 @@ void form_metrics(struct text *text, const struct collect *relay, unsigned n)
 	add_table(text, relay, n);
 	add_drops(text, relay, n);
 	add_clock(text, relay, n);
-	add_layers(text, relay, n);
-	add_sets(text, relay, n);
 	add_bursts(text, relay, n);
-	add_lcores(text, relay, n);
-	add_stages(text, relay, n);
+	add_load(text, relay, n);
+	add_rows(text, relay, n, &layers, layer_parts, LM_COUNT(layer_parts));
+	add_rows(text, relay, n, &sets, set_parts, LM_COUNT(set_parts));
+	add_rows(text, relay, n, &cpus, cpu_parts, LM_COUNT(cpu_parts));
+	add_rows(text, relay, n, &stages, stage_parts, LM_COUNT(stage_parts));
 }

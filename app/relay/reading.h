@@ -118,6 +118,11 @@ struct reading_stage {
 };
 extern const char *const reading_stage_name[READING_STAGES]; /* "rx", .. */
 
+struct reading_tags {
+	bool there;
+	uint64_t tags, room;
+};
+
 struct reading_layer {
 	uint64_t nodes, links, up; /* nodes; of them neighbours; of them reached */
 };
@@ -131,10 +136,7 @@ struct reading {
 	int64_t clock_offset_ms;
 	uint64_t drop[LM_DROP_COUNT];
 	struct reading_layer layer[LM_TOPOLOGY_LAYERS + 1]; /* 0 .. LAYERS, if that is told */
-	struct {
-		bool there;
-		uint64_t tags, room;
-	} set[READING_SETS];
+	struct reading_tags set[READING_SETS];
 	bool has_bursts;
 	uint64_t burst[READING_BURSTS], burst_packets;
 	unsigned cpus;
