@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Taking a network card from the kernel for DPDK, and giving it back as it was.
 
-What the card was stands in a record before anything changes, and goes when all of it is restored; so
-undo works from any half-way state. Records are in /run, since a boot undoes a binding as well.
+What the card was stands in a record before anything changes, and goes when all of it is restored;
+so undo works from any half-way state. Records are in /run, since a boot undoes a binding as well.
 
 A plan is a list of steps, each of which can be shown as a line of shell and done.
 """
@@ -76,8 +76,8 @@ class Expect:
             if time.monotonic() > limit:
                 now = hands.machine.nic(self.address).driver or "no driver"
                 wanted = "an interface" if self.interface else self.driver or "no driver"
-                raise BindError(f"{self.address}: has {now}, and {wanted} was expected; see the last "
-                                "lines of dmesg")
+                raise BindError(f"{self.address}: has {now}, and {wanted} was expected; see the "
+                                "last lines of dmesg")
             time.sleep(0.05)
 
     def holds(self, machine):
@@ -312,7 +312,8 @@ def load(machine, address):
 
 
 def records(machine):
-    return [pathlib.PurePath(name).stem for name in machine.names(RECORDS) if name.endswith(".json")]
+    return [pathlib.PurePath(name).stem for name in machine.names(RECORDS)
+            if name.endswith(".json")]
 
 
 # the way back

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The machine as its files and a few commands show it. Nothing here changes anything.
 
-Everything is read below a root, so that tests show a machine that is not this one: under another root
-than / a command's output is the file commands/NAME-OF-IT, words joined by "_" and slashes left out.
+Everything is read below a root, so that tests show a machine that is not this one: under another
+root than / a command's output is the file commands/NAME-OF-IT, words joined by "_" and slashes left
+out.
 """
 import dataclasses
 import json
@@ -54,7 +55,7 @@ class Machine:
         return self.root / str(path).lstrip("/")
 
     def read(self, path):
-        """The text of a file without the white space around it; None if there is none, or no right."""
+        """The text of a file without the white space around it; None if it cannot be read."""
         try:
             return self.at(path).read_text(errors="replace").strip("\n\0 ")
         except PermissionError:

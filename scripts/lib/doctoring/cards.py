@@ -56,7 +56,8 @@ def choose(machine, known, name=None):
             choices.append(Choice(nic, family, reasons(machine, nic)))
     if name:
         nic = machine.find_nic(name)
-        return next((choice for choice in choices if nic and choice.nic.address == nic.address), None)
+        return next((choice for choice in choices
+                     if nic and choice.nic.address == nic.address), None)
     choices.sort(key=lambda choice: (bool(choice.against), not choice.ready,
                                      choice.family.binding == "kernel"))
     return choices[0] if choices else None
@@ -82,7 +83,8 @@ def findings(machine, choice, name):
     if choice.against:
         return [Finding("nic", MISSING, f"{nic.address} ({family.name}) is in use: "
                         f"{'; '.join(choice.against.values())}. A relay needs a card of its own",
-                        ["# a second card or virtual function; or drivers-config/README.md, One card"])]
+                        ["# a second card or virtual function; or One card in "
+                         "drivers-config/README.md"])]
     result = [Finding("nic", OK, f"{nic.address}: {family.title}; see "
                       f"drivers-config/nic/{family.name}.toml")]
     if family.binding == "vfio-pci":
@@ -91,7 +93,7 @@ def findings(machine, choice, name):
                             f"{nic.driver or 'no driver'} has it, and DPDK needs {driver}",
                             [f"scripts/bind {nic.address} --apply"]))
     elif family.binding == "kernel":
-        result.append(Finding("driver", OK, f"it stays with the kernel, and {family.name} shares it"))
+        result.append(Finding("driver", OK, f"the kernel keeps it, and {family.name} shares it"))
     return result + [iommu(machine, choice)]
 
 

@@ -14,8 +14,8 @@ from machine import cpu_list
 
 from . import memory, system
 
-# Packets a second that a worker peels, small profile, bursts of 64 (bench/baseline, Zen 4 at 2.6 GHz),
-# and how much of that is planned for: links, the mixer and the NIC want their part.
+# Packets a second that a worker peels, small profile, bursts of 64 (bench/baseline, Zen 4 at 2.6
+# GHz), and how much of that is planned for: links, the mixer and the NIC want their part.
 PEELED = {"avx512ifma": 222000, "avx2": 87000, "scalar": 30000}
 PLANNED = 0.6
 MEMORY_SHARE = 0.6  # of what is available, for replay sets and buffers
@@ -39,8 +39,8 @@ def siblings(machine, cpu):
 
 
 def lcores(machine, node, most):
-    """Workers, mixer and control: isolated CPUs beside the card if there are any, one thread a core;
-    control where the rest of the system is."""
+    """Workers, mixer and control: isolated CPUs beside the card if there are any, one thread a
+    core; control where the rest of the system is."""
     online = cpu_list(machine.read("/sys/devices/system/cpu/online")) or {0}
     beside = cpu_list(machine.read(f"/sys/devices/system/node/node{node}/cpulist"))
     near = beside & online or online
@@ -74,7 +74,8 @@ def needs(text):
 
 
 def run(*words):
-    return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                          check=False)
 
 
 class Arithmetic:
@@ -103,8 +104,8 @@ class Arithmetic:
                 return "", done.stderr.strip()
             self.made = True
         config = self.path / "node-11.yaml"
-        network = ("node: 11\ntopology: topology.json\nkeys: keys-11.json\nfile_prefix: linemix-doctor\n"
-                   "runtime: none\nlink: {key: link-11.key}\n")
+        network = ("node: 11\ntopology: topology.json\nkeys: keys-11.json\nruntime: none\n"
+                   "file_prefix: linemix-doctor\nlink: {key: link-11.key}\n")
         config.write_text(network + (self.path / "authorities.yaml").read_text() + text)
         done = run(self.relay, "--config", config, "--check-config")
         if done.returncode == 0:

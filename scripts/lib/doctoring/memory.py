@@ -34,8 +34,8 @@ def huge_pages(machine, node, needed_mb):
                  f"{have} MiB of huge pages are free on {at}, and {needed_mb} are needed",
                  [f"echo {pages} >{path}",
                   f"# at each boot: LINEMIX_HUGE_PAGES={pages} LINEMIX_NODE={max(node, 0)} in "
-                  "/etc/default/linemix-host for drivers-config/host/linemix-host.service; if memory is "
-                  "in pieces by then, hugepages= on the kernel's command line"])
+                  "/etc/default/linemix-host for drivers-config/host/linemix-host.service; if memory "
+                  "is in pieces by then, hugepages= on the kernel's command line"])
 
 
 def swap(machine):
@@ -45,8 +45,8 @@ def swap(machine):
     lines = text.splitlines()[1:]
     names = [line.split()[0] for line in lines if line.split()]
     return found("swap", not names, "none: keys in memory stay there",
-                 f"swap is on ({', '.join(names)}): keys in use could be written to a disk, so a relay "
-                 "refuses a runtime folder on tmpfs",
+                 f"swap is on ({', '.join(names)}): keys in use could be written to a disk, so a "
+                 "relay refuses a runtime folder on tmpfs",
                  ["swapoff -a", "sed -i '/\\sswap\\s/s/^/#/' /etc/fstab",
                   "# or a runtime folder on ramfs: mount -t ramfs ramfs /run/linemix-keys"])
 
@@ -74,8 +74,8 @@ def shared(machine, needed_mb):
     """/dev/shm, where keys in use and replay sets are unless `runtime` says otherwise."""
     have = shared_mb(machine)
     if have == 0:
-        return Finding("runtime", MISSING, "/dev/shm is no tmpfs: there is no place in memory for keys in "
-                       "use", ["mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /dev/shm"])
+        return Finding("runtime", MISSING, "/dev/shm is no tmpfs: there is no place in memory for "
+                       "keys in use", ["mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /dev/shm"])
     size = f"{needed_mb * 5 // 4 + 64}m"
     return found("runtime", have >= needed_mb, f"/dev/shm has room for {have} MiB",
                  f"/dev/shm has room for {have} MiB, and the replay sets take {needed_mb}",
@@ -91,5 +91,5 @@ def locked(machine):
         return Finding("locked-memory", UNSEEN, "/proc/self/limits says nothing of it")
     return found("locked-memory", match[1] == "unlimited", "unlimited",
                  f"this shell may lock {match[1]} bytes: a relay locks its keys, replay sets and "
-                 "sessions", ["ulimit -l unlimited", "# the service: LimitMEMLOCK=infinity, which its "
-                              "unit has"], ADVICE)
+                 "sessions", ["ulimit -l unlimited", "# the service: LimitMEMLOCK=infinity, which "
+                              "its unit has"], ADVICE)

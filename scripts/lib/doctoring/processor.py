@@ -37,8 +37,9 @@ def crypto(machine):
         return Finding("cpu", MISSING, f"the processor lacks {lacks}, which a relay needs",
                        ["# another machine; in a virtual one, a CPU model that shows them"])
     if name == "scalar":
-        return Finding("cpu", ADVICE, "without AVX2 a relay peels with its scalar backend, at a third "
-                       "of the rate", ["# in a virtual machine, a CPU model that shows avx2 and bmi2"])
+        return Finding("cpu", ADVICE, "without AVX2 a relay peels with its scalar backend, at a "
+                       "third of the rate",
+                       ["# in a virtual machine, a CPU model that shows avx2 and bmi2"])
     return Finding("cpu", OK, f"x25519 runs on {name}")
 
 
@@ -48,19 +49,20 @@ def sharing(machine):
     if "hypervisor" in flags(machine):
         maker = machine.read("/sys/class/dmi/id/sys_vendor") or "unknown make"
         findings.append(Finding(
-            "hypervisor", ADVICE, f"a virtual machine ({maker}): its host shares out the CPUs, and who "
-            "has the host has the keys", ["# CPUs of its own from the host, on a host that you trust"]))
+            "hypervisor", ADVICE, f"a virtual machine ({maker}): its host shares out the CPUs, and "
+            "who has the host has the keys",
+            ["# CPUs of its own from the host, on a host that you trust"]))
     times = (machine.read("/proc/stat") or "").split("\n")[0].split()[1:]
     if len(times) >= 8 and sum(map(int, times[:8])) > 0:
         percent = 100 * int(times[7]) / sum(map(int, times[:8]))
         findings.append(found(
             "steal", percent < STEAL_PERCENT, f"{percent:.1f} % of the CPUs' time went elsewhere",
-            f"{percent:.1f} % of the CPUs' time since the boot was given to other machines: packets "
-            "wait, and slots of padding come late", ["# CPUs of its own from the host"], ADVICE))
+            f"{percent:.1f} % of the CPUs' time since the boot was given to other machines: "
+            "packets wait, and slots of padding come late", ["# CPUs of its own from the host"], ADVICE))
     if machine.read("/sys/devices/system/cpu/smt/active") == "1":
         findings.append(Finding(
-            "smt", ADVICE, "two threads share each core: what runs beside an lcore slows it, and sees "
-            "its timing", ["# leave the second thread of the relay's cores empty (below), or",
+            "smt", ADVICE, "two threads share each core: what runs beside an lcore slows it, and "
+            "sees its timing", ["# leave the second thread of the relay's cores empty (below), or",
                            "echo off >/sys/devices/system/cpu/smt/control"]))
     return findings
 
@@ -75,15 +77,15 @@ def isolation(machine, wanted):
     findings = [found(
         "isolation", set(wanted) <= isolated, f"CPUs {cpu_text(isolated)} are the relay's alone",
         f"the kernel runs other things on CPUs {text}, which would be the relay's",
-        [f"sed 's/CPUS/{text}/' drivers-config/host/grub-linemix.cfg >/etc/default/grub.d/linemix.cfg",
-         "update-grub", "reboot"], ADVICE)]
+        [f"sed 's/CPUS/{text}/' drivers-config/host/grub-linemix.cfg "
+         ">/etc/default/grub.d/linemix.cfg", "update-grub", "reboot"], ADVICE)]
     line = machine.command_line()
     for name in ("nohz_full", "rcu_nocbs"):
         if isolated and not isolated <= cpu_list(line.get(name, "")):
             findings.append(Finding(
                 name, ADVICE, f"isolated CPUs are not in {name}: the kernel's ticks and callbacks "
-                "interrupt them", [f"# {name}={cpu_text(isolated)} on the kernel's command line, as in "
-                                   "drivers-config/host/grub-linemix.cfg"]))
+                "interrupt them", [f"# {name}={cpu_text(isolated)} on the kernel's command line, as "
+                                   "in drivers-config/host/grub-linemix.cfg"]))
     return findings + interrupts(machine, isolated)
 
 
@@ -92,13 +94,13 @@ def interrupts(machine, isolated):
     if not isolated:
         return []
     others = cpu_list(machine.read("/sys/devices/system/cpu/online")) - isolated
-    bad = [number for number in machine.names("/proc/irq") if number.isdigit() and isolated & cpu_list(
-        machine.read(f"/proc/irq/{number}/effective_affinity_list") or
-        machine.read(f"/proc/irq/{number}/smp_affinity_list"))]
+    bad = [number for number in machine.names("/proc/irq") if number.isdigit()
+           and isolated & cpu_list(machine.read(f"/proc/irq/{number}/effective_affinity_list") or
+                                   machine.read(f"/proc/irq/{number}/smp_affinity_list"))]
     return [found("interrupts", not bad, "none goes to an isolated CPU",
                   f"{len(bad)} interrupts go to isolated CPUs",
-                  [f"for f in /proc/irq/[0-9]*/smp_affinity_list; do echo {cpu_text(others)} >$f; done "
-                   "2>/dev/null", "# and irqaffinity= on the kernel's command line"], ADVICE)]
+                  [f"for f in /proc/irq/[0-9]*/smp_affinity_list; do echo {cpu_text(others)} >$f; "
+                   "done 2>/dev/null", "# and irqaffinity= on the kernel's command line"], ADVICE)]
 
 
 def governor(machine):
@@ -112,7 +114,8 @@ def governor(machine):
     if not names:
         return [Finding("governor", OK, "the machine leaves the clock to its host or firmware")]
     return [found("governor", set(names) == {"performance"}, "performance",
-                  f"CPUs change their clock ({', '.join(sorted(names))}): the first packets after a "
-                  "pause are slow", ["for f in /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor; do "
-                                     "echo performance >$f; done",
-                                     "# at each boot: drivers-config/host/linemix-host.service"], ADVICE)]
+                  f"CPUs change their clock ({', '.join(sorted(names))}): the first packets after "
+                  "a pause are slow",
+                  ["for f in /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor; do "
+                   "echo performance >$f; done",
+                   "# at each boot: drivers-config/host/linemix-host.service"], ADVICE)]

@@ -30,8 +30,8 @@ def dpdk(machine, family):
     """The driver of DPDK for a family, as a file."""
     name = family.dpdk_driver.replace("mlx5_pci", "net_mlx5").replace("_em", "")
     pattern = f"usr/lib/*/dpdk/pmds-*/librte_{name}.so*"
-    return found("dpdk", glob.glob(pattern, root_dir=machine.root), f"{family.dpdk_driver} is installed",
-                 f"DPDK's {family.dpdk_driver} is not installed",
+    return found("dpdk", glob.glob(pattern, root_dir=machine.root),
+                 f"{family.dpdk_driver} is installed", f"DPDK's {family.dpdk_driver} is not installed",
                  [f"apt-get install {' '.join(family.packages)}"])
 
 
@@ -53,8 +53,8 @@ def modules(machine, names):
     for name in names:
         has = has_module(machine, name)
         if has is None:
-            findings.append(Finding("modules", UNSEEN, f"/lib/modules is not there: whether the kernel "
-                                    f"has {name} shows when it is needed"))
+            findings.append(Finding("modules", UNSEEN, "/lib/modules is not there: whether the "
+                                    f"kernel has {name} shows when it is needed"))
         else:
             findings.append(found("modules", has, name, f"this kernel has no {name}",
                                   ["apt-get install linux-image-amd64", "reboot"]))
@@ -64,7 +64,7 @@ def modules(machine, names):
 def tap(machine):
     return found("tun", machine.exists("/dev/net/tun") or has_module(machine, "tun"),
                  "the kernel can have its part of a port (port.tap)",
-                 "no /dev/net/tun: port.tap, which answers ARP and ping for the port, cannot be made",
+                 "no /dev/net/tun: port.tap, which answers ARP and ping for the port, is not made",
                  ["modprobe tun"])
 
 
@@ -72,11 +72,11 @@ def clock(machine):
     said = machine.output("timedatectl", "show", "-p", "NTPSynchronized", "--value")
     good = machine.exists("/run/systemd/timesync/synchronized") or (said or "").strip() == "yes"
     if not good and said is None:
-        return Finding("clock", UNSEEN, "timedatectl does not answer; a relay whose clock is off by an "
-                       "epoch refuses to join", ["# see that chrony or systemd-timesyncd runs"])
+        return Finding("clock", UNSEEN, "timedatectl does not answer; a relay whose clock is off "
+                       "by an epoch refuses to join", ["# see that chrony or systemd-timesyncd runs"])
     return found("clock", good, "kept by the network's time",
-                 "not kept by the network's time: epochs begin by it, and a relay that is off by one "
-                 "refuses to join", ["apt-get install systemd-timesyncd",
+                 "not kept by the network's time: epochs begin by it, and a relay that is off by "
+                 "one refuses to join", ["apt-get install systemd-timesyncd",
                                      "systemctl enable --now systemd-timesyncd"])
 
 
@@ -85,9 +85,10 @@ def neighbours(machine):
     least = min((machine.number(f"/proc/sys/net/{family}/neigh/default/gc_thresh3", NEIGHBOURS)
                  for family in ("ipv4", "ipv6")))
     return found("neighbours", least >= NEIGHBOURS, f"the kernel remembers {least} next hops",
-                 f"the kernel remembers {least} next hops: fewer than a large network on one link has, "
-                 "and a flood of ARP fills it sooner",
-                 ["cp drivers-config/host/90-linemix.conf /etc/sysctl.d/", "sysctl --system"], ADVICE)
+                 f"the kernel remembers {least} next hops: fewer than a large network on one link "
+                 "has, and a flood of ARP fills it sooner",
+                 ["cp drivers-config/host/90-linemix.conf /etc/sysctl.d/", "sysctl --system"],
+                 ADVICE)
 
 
 def rights(machine):
@@ -103,6 +104,6 @@ def kernel(machine):
     if not release:
         return Finding("kernel", UNSEEN, "/proc does not say which it is")
     numbers = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())
-    return found("kernel", numbers >= (5, 11), release, f"{release} is older than what this was made for",
-                 ["apt-get install linux-image-amd64", "reboot"],
+    return found("kernel", numbers >= (5, 11), release,
+                 f"{release} is older than what this was made for", ["apt-get install linux-image-amd64", "reboot"],
                  ADVICE if numbers >= (4, 18) else MISSING)
