@@ -112,6 +112,13 @@ class Detectors(unittest.TestCase):
             found = verdicts(audited("poisson", came, left, numpy.argsort(left, kind="stable")))
             self.assertIn("steps", found, step_us)
 
+    def test_law_itself_is_no_step(self):
+        # Of a mean of 4 ms, delays modulo 10 ms are far from even.
+        generator = numpy.random.default_rng(88)
+        delays = numpy.round(generator.exponential(4 * MS, PACKETS))
+        for step, p in audit.step_tests(delays, 4 * MS):
+            self.assertGreater(p, 0.001, step)
+
     def test_another_law_is_seen(self):
         generator = numpy.random.default_rng(82)
         came, _, _ = sound("poisson", generator)
@@ -120,6 +127,27 @@ class Detectors(unittest.TestCase):
             left = came + numpy.round(stay).astype(int)
             found = verdicts(audited("poisson", came, left, numpy.argsort(left, kind="stable")))
             self.assertIn("law", found)
+
+    def test_what_comes_with_a_flush_may_miss_it(self):
+        # A relay that looks at its ticks as packets come: the newest comes in the very microsecond.
+        came, left, _ = sound("pool", numpy.random.default_rng(85))
+        ticks = numpy.unique(left)
+        newest = numpy.searchsorted(came, ticks, "left") - 1
+        late = came.copy()
+        late[newest[newest >= 0]] = ticks[newest >= 0]
+        left[left <= late] += flights.POOL["interval_us"]  # it is for the next flush
+        order = numpy.lexsort((numpy.random.default_rng(86).random(PACKETS), left))
+        self.assertEqual(verdicts(audited("pool", late, left, order)), set())
+
+    def test_gateway_that_holds_nothing_is_not_audited(self):
+        seen, truth = flights.one_mix("batch", *sound("batch", numpy.random.default_rng(87))[:2])
+        with_gateway = audit.audit(seen, truth)
+        stay = audit.Stays(0, numpy.arange(100), numpy.arange(100), numpy.arange(100),
+                           numpy.zeros(100, int))
+        self.assertTrue(audit.unmixed(stay))
+        stay.left = stay.left + 1
+        self.assertFalse(audit.unmixed(stay))
+        self.assertEqual(with_gateway["order"]["tests"], 1)
 
     def test_tests_of_few_packets_are_not_made(self):
         report = audited("poisson", *sound("poisson", numpy.random.default_rng(83), 40))

@@ -134,20 +134,26 @@ class Entropy(unittest.TestCase):
 
 
 class Gap(unittest.TestCase):
-    def gap(self, zero, one):
-        came = numpy.arange(10) * MS + 1
-        rows = flights.through(came, 100 * MS + numpy.arange(10) * 10 * MS)
-        trace = tracing.Trace(flights.seen_of([0, 1], "batch", rows))
-        label = [trace.entries[list(chosen)] for chosen in (zero, one)]
-        values = numpy.zeros((len(trace.seen.left), 2))
-        for side in (0, 1):
-            values[label[side], side] = 1
-        p = trace.forward(values)[trace.exits]
-        return numpy.abs(numpy.log(p[:, 0] / p[:, 1])), trace, tuple(label)
+    def differences(self, *pairs):
+        """Of 30 batches of ten packets each; pairs are of places in every batch."""
+        number = numpy.arange(300)
+        came = number // 10 * 100 * MS + number % 10 * MS + 1
+        left = (number // 10 + 1) * 100 * MS + number % 10 * 10 * MS
+        trace = tracing.Trace(flights.seen_of([0, 1], "batch", flights.through(came, left)))
+        labels = [tuple(trace.entries[numpy.isin(number % 10, side)] for side in pair)
+                  for pair in pairs]
+        return gap.likelihood_differences(trace, labels)
 
     def test_batch_tells_no_more_than_counts(self):
-        numpy.testing.assert_allclose(self.gap([0], [9])[0], 0, atol=1e-9)
-        numpy.testing.assert_allclose(self.gap([0, 4], [9])[0], math.log(2), atol=1e-9)
+        epsilon, infinite, advantage = self.differences(([0], [9]), ([0, 4], [9]))
+        numpy.testing.assert_allclose(epsilon, [0, math.log(2)], atol=1e-9)
+        numpy.testing.assert_allclose(infinite, 0)
+        numpy.testing.assert_allclose(advantage, [0, 1 / 3], atol=1e-9)
+
+    def test_who_alone_may_be_it_is_told(self):
+        epsilon, infinite, advantage = self.differences(([3], []))
+        self.assertTrue(math.isnan(epsilon[0]))
+        self.assertEqual((infinite[0], advantage[0]), (1, 1))
 
     def test_first_out_is_likely_the_first_in(self):
         # S0's packet alone, then S1's: the first to leave can only be that of S0.
@@ -157,18 +163,13 @@ class Gap(unittest.TestCase):
         label[trace.entries[0], 0] = label[trace.entries[1], 1] = 1
         numpy.testing.assert_allclose(trace.forward(label)[trace.exits], [[1, 0], [0, 1]])
 
-    def test_advantage_and_infinities(self):
+    def test_two_who_send_alike_are_not_told(self):
         generator = numpy.random.default_rng(11)
         came, left = flights.poisson_mix(generator, 100, 200 * MS, 3000)
         trace = tracing.Trace(flights.seen_of([0, 1], "poisson", flights.through(came, left)))
-        often = (trace.entries[0::2], trace.entries[1::2])
-        never = (trace.entries[:1], trace.entries[1:2])
-        epsilon, infinite, advantage = gap.likelihood_differences(trace, [often, never])
-        self.assertLess(epsilon[0], 0.5)
-        self.assertLess(infinite[0], 0.05)
-        self.assertLess(advantage[0], 0.25)
-        self.assertTrue(0 <= advantage[0] <= 1)
-        self.assertTrue(math.isnan(epsilon[1]) or infinite[1] >= 0)
+        epsilon, infinite, advantage = gap.likelihood_differences(
+            trace, [(trace.entries[0::2], trace.entries[1::2])])
+        self.assertTrue(0 < epsilon[0] < 0.5 and 0 < advantage[0] < 0.25 and infinite[0] < 0.05)
 
 
 class Batches(unittest.TestCase):
@@ -268,13 +269,12 @@ class Flows(unittest.TestCase):
         self.assertEqual(games.roc(numpy.zeros((20, 20)), true)["auc"], 0.5)
 
     def test_threshold_keeps_false_positives(self):
-        scores = numpy.arange(1000.0)
-        true = numpy.zeros(1000, bool)
-        true[[5, 985, 999]] = True
-        roc = games.roc(scores, true)  # 997 false ones: 9 may lie above
-        threshold = sorted(scores[~true])[-10]
-        self.assertEqual(roc["hits"], int((scores[true] > threshold).sum()))
-        self.assertLessEqual((scores[~true] > threshold).mean(), 0.01)
+        # Of 1000 false pairs ten may lie above: 990 and more.
+        scores = numpy.concatenate([numpy.arange(1000.0), [988.5, 989.5, 5000]])
+        true = numpy.arange(1003) >= 1000
+        roc = games.roc(scores, true)
+        self.assertEqual((roc["hits"], roc["true_pairs"], roc["false_pairs"]), (2, 3, 1000))
+        self.assertAlmostEqual(roc["auc"], (989 + 990 + 1000) / 3000)
 
 
 class Disclosure(unittest.TestCase):
