@@ -16,20 +16,20 @@ int weakness_init(struct weakness *weakness, enum weakness_kind kind, uint32_t r
 	*weakness = (struct weakness){.kind = kind, .room = room};
 	if (kind != WEAKNESS_UNSHUFFLED && kind != WEAKNESS_ORDERED)
 		return 0;
-	weakness->packet = malloc((size_t)room * sizeof(*weakness->packet));
-	return weakness->packet ? 0 : -ENOMEM;
+	weakness->item = malloc((size_t)room * sizeof(*weakness->item));
+	return weakness->item ? 0 : -ENOMEM;
 }
 
 void weakness_free(struct weakness *weakness)
 {
-	free(weakness->packet);
-	weakness->packet = NULL;
+	free(weakness->item);
+	weakness->item = NULL;
 }
 
 /* Whether its packets keep their order. */
 static bool keeps(const struct weakness *weakness, uint16_t from)
 {
-	return weakness->packet && (weakness->kind == WEAKNESS_UNSHUFFLED || from % 2 == 0);
+	return weakness->item && (weakness->kind == WEAKNESS_UNSHUFFLED || from % 2 == 0);
 }
 
 void weakness_round(const struct weakness *weakness, struct lm_mix_item *item, unsigned n)
@@ -45,8 +45,7 @@ void weakness_add(struct weakness *weakness, const struct lm_mix_item *item, uns
 	for (unsigned i = 0; i < n; i++) {
 		if (!keeps(weakness, item[i].from))
 			continue;
-		weakness->packet[(weakness->first + weakness->held) % weakness->room] =
-			item[i].packet;
+		weakness->item[(weakness->first + weakness->held) % weakness->room] = item[i];
 		weakness->held++;
 	}
 }
@@ -56,7 +55,8 @@ void weakness_swap(struct weakness *weakness, struct lm_mix_item *item, unsigned
 	for (unsigned i = 0; i < n; i++) {
 		if (!keeps(weakness, item[i].from))
 			continue;
-		item[i].packet = weakness->packet[weakness->first];
+		item[i] = weakness->item[weakness->first];
+		item[i].delay_us = 0; /* as a mix gives it */
 		weakness->first = (weakness->first + 1) % weakness->room;
 		weakness->held--;
 	}

@@ -24,7 +24,7 @@ enum weakness_kind {
 struct weakness {
 	enum weakness_kind kind;
 	uint32_t room, first, held; /* a ring of packets, in the order in which they came */
-	void **packet;
+	struct lm_mix_item *item;
 };
 
 /* For a node that holds up to `room` packets. *weakness is for _free in every case. -ENOMEM. */
