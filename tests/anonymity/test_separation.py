@@ -8,6 +8,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import numpy
 
@@ -135,6 +136,8 @@ class BadRecords(Folder):
                        {"strategy": ["pool"]}, {"mixing": {"mean_delay_us": 0}},
                        {"mixing": {"mean_delay_us": "1"}}, {"strategy": "pool"},
                        {"strategy": "pool", "mixing": {"interval_us": 5, "stay_ppm": 1000000}},
+                       {"mixing": {"mean_delay_us": 1 << 70}}, {"mixing": {"mean_delay_us": True}},
+                       {"cover": {"loop_interval_us": "x"}}, {"cover": [1]},
                        {"nodes": [{"layer": 0}]}, {"nodes": [{"layer": 1 << 40}]}, {"mixing": 7}):
             path.write_text(json.dumps(run | change))
             self.refused("run.json")
@@ -154,6 +157,19 @@ class BadRecords(Folder):
         self.refused("packets.bin has not")
         path.write_bytes(title + bytes(8 * n - 3))
         self.refused("cut off")
+        path.write_bytes(title + bytes(8 * n))
+        packets = numpy.zeros(1, truth_module.PACKET)
+        packets["number"] = 4000000000
+        (self.folder / "packets.bin").write_bytes(b"linemix-sim packets 1\n".ljust(64, b"\0") +
+                                                  packets.tobytes())
+        self.refused("packets.bin", "4000000000")
+
+    def test_more_clients_than_fit_are_said(self):
+        write_records(self.folder)
+        seen = seen_module.load(self.folder)
+        with mock.patch.object(flows, "CELLS", 100), self.assertRaises(flows.TooMany) as caught:
+            flows.Flows(seen)
+        self.assertIn("2 clients", str(caught.exception))
 
 
 if __name__ == "__main__":

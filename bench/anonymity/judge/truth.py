@@ -11,6 +11,7 @@ PACKET = numpy.dtype([("number", "<u4"), ("kind", "u1"), ("end", "u1"), ("zero",
                       ("sender", "<u4"), ("recipient", "<u4"), ("made", "<u8"), ("done", "<u8")])
 MESSAGE, CLIENT_LOOP, CLIENT_DROP, RELAY_LOOP, RELAY_DROP, DUMMY = range(6)
 ON_ITS_WAY, DELIVERED, ENDED, LOST = range(4)
+MANY = 1000000
 NONE = 0xffffffff
 
 
@@ -37,6 +38,9 @@ class Truth:
         self.packet = flights["packet"][seen.line].astype(numpy.int64)
         self.kind = flights["kind"][seen.line]
         self.hop = flights["hop"][seen.line].astype(numpy.int64)
+        if len(packets) and packets["number"].max() >= 16 * len(packets) + MANY:
+            raise RecordError(f"packets.bin: {len(packets)} packets, and one has the number "
+                              f"{packets['number'].max()}: they are counted from 0")
         real = self.packet[self.packet != NONE]
         most = int(packets["number"].max()) + 1 if len(packets) else 0
         if len(real) and real.max() >= most:

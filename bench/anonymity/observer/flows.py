@@ -11,6 +11,11 @@ from . import delays
 
 WINDOWS = 6  # a standard deviation of the delay has so many of the template's windows
 BINS = 60000  # at most
+CELLS = 100000000  # of clients and windows: a few times 400 MB
+
+
+class TooMany(Exception):
+    """More clients than can be compared in memory; says how many can."""
 
 
 class Flows:
@@ -23,6 +28,9 @@ class Flows:
         spread = delays.mean_us(seen) / numpy.sqrt(seen.layers + 1.0)
         self.bin_us = max(1, round(spread / WINDOWS), -(-int(end - begin) // BINS))
         self.bins = int((end - begin) // self.bin_us) + 1
+        if self.bins * len(self.client) > CELLS or len(self.client) ** 2 > CELLS:
+            raise TooMany(f"{len(self.client)} clients in {self.bins} windows of time are too many to "
+                          f"compare; {CELLS} of both together at most, and {int(CELLS ** 0.5)} clients")
         self.kernel = delays.network(seen, self.bin_us)
         entry, leaving = seen.src >= seen.nodes, seen.dst >= seen.nodes
         self.begin = begin

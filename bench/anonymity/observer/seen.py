@@ -8,6 +8,8 @@ import numpy
 TITLE = b"linemix-sim flights 1\n"
 HEADER = 64
 FLIGHT = numpy.dtype([("left", "<u8"), ("came", "<u8"), ("from", "<u4"), ("to", "<u4")])
+LAYERS = 16
+MOST = 1 << 40  # of a mixing parameter
 STRATEGIES = ("batch", "pool", "poisson")
 
 
@@ -53,6 +55,31 @@ class Seen:
         return places[places >= self.nodes]
 
 
+def number(value, least, most):
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def check_public(layer, strategy, mixing, cover):
+    """ValueError and what is wrong."""
+    if not layer or not all(number(n, 0, LAYERS) for n in layer):
+        raise ValueError(f"a node's layer is no number from 0 to {LAYERS}")
+    if max(layer) == 0:
+        raise ValueError("there are no mixes")
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy {strategy!r} is none of {', '.join(STRATEGIES)}")
+    for part, values in (("mixing", mixing), ("cover", cover)):
+        for key, value in values.items():
+            if not number(value, 0, MOST):
+                raise ValueError(f"{part}.{key} is no number from 0 to {MOST}")
+    needed = "mean_delay_us" if strategy == "poisson" else "interval_us"
+    if mixing.get(needed, 0) == 0:
+        raise ValueError(f"mixing.{needed} is missing or 0; the topology has it")
+    if strategy == "pool" and not number(mixing.get("stay_ppm"), 0, 999999):
+        raise ValueError("mixing.stay_ppm is missing or above 999999; the topology has it")
+    if strategy == "pool" and not number(mixing.get("flush_ppm", 1), 1, 1000000):
+        raise ValueError("mixing.flush_ppm is no number from 1 to 1000000")
+
+
 def read_public(folder):
     """The part of run.json that the topology tells everybody: (layers by node, strategy, mixing, cover)."""
     path = pathlib.Path(folder) / "run.json"
@@ -62,17 +89,7 @@ def read_public(folder):
         strategy = run["strategy"]
         mixing = run.get("mixing") or {"mean_delay_us": round(run.get("mean_delay_s", 0) * 1e6)}
         cover = run.get("cover") or {}
-        if not all(isinstance(n, int) and 0 <= n <= 16 for n in layer) or not layer:
-            raise ValueError("a node's layer is no number from 0 to 16")
-        if strategy not in STRATEGIES:
-            raise ValueError(f"strategy {strategy!r} is none of {', '.join(STRATEGIES)}")
-        needed = "mean_delay_us" if strategy == "poisson" else "interval_us"
-        if not isinstance(mixing.get(needed), int) or mixing[needed] <= 0:
-            raise ValueError(f"mixing.{needed} is missing; the topology has it")
-        if strategy == "pool" and not 0 <= mixing.get("stay_ppm", -1) < 1000000:
-            raise ValueError("mixing.stay_ppm is missing; the topology has it")
-        if max(layer) == 0:
-            raise ValueError("there are no mixes")
+        check_public(layer, strategy, mixing, cover)
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}; name a folder of records") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -43,7 +43,8 @@ def entropy_rows(report):
 
 def flow_rows(report):
     if report["flows"] is None:
-        yield "flow matching", "–", "not measured: nobody has a partner"
+        yield ("flow matching", "–",
+               f"not measured: {report['left_out'] or 'nobody has a partner'}")
         return
     for name, roc in report["flows"].items():
         if roc is not None:

@@ -5,7 +5,7 @@ import math
 import numpy
 
 from judge import audit, games, truth as truth_module
-from observer import delays, flows, seen as seen_module, tracing
+from observer import flows, seen as seen_module, tracing
 
 FORMAT = "linemix-anonymity-1"
 # groups x messages that follow each other, whose posterior is computed
@@ -48,8 +48,23 @@ def latency_ms(seen, truth):
     return float(took.mean() / 1e3) if len(took) else None
 
 
-def measure(folder, seed=1, effort=EXACT):
-    """The report of a folder, for JSON. RecordError if it cannot be measured."""
+def correlated(seen, truth, generator):
+    """What needs no look into the network; `left_out`: why it was not done, or None."""
+    found = {"flows": None, "disclosure": None, "left_out": None}
+    if len(seen.clients()) < 2:
+        return found
+    try:
+        prepared = flows.Flows(seen)
+    except flows.TooMany as error:
+        return found | {"left_out": str(error)}
+    return found | {"flows": games.flow_game(seen, truth, prepared),
+                    "disclosure": games.disclosure_game(seen, truth, prepared, generator)}
+
+
+def measure(folder, seed=1, effort=EXACT, tell=lambda stage: None):
+    """The report of a folder, for JSON. RecordError if it cannot be measured. `tell` is given the
+    name of each stage as it begins."""
+    tell("reading")
     seen = seen_module.load(folder)
     truth = truth_module.load(folder, seen)
     generator = numpy.random.default_rng(seed)
@@ -59,11 +74,10 @@ def measure(folder, seed=1, effort=EXACT):
               "messages": int((truth.messages() & (seen.dst >= seen.nodes)).sum()),
               "seconds": (int(seen.came.max()) - int(seen.left.min())) / 1e6,
               "latency_ms": latency_ms(seen, truth)}
+    tell("entropy")
     report.update(traced(seen, truth, generator, effort))
-    report["flows"] = report["disclosure"] = None
-    if len(seen.clients()) > 1 and delays.mean_us(seen) > 0:
-        prepared = flows.Flows(seen)
-        report["flows"] = games.flow_game(seen, truth, prepared)
-        report["disclosure"] = games.disclosure_game(seen, truth, prepared, generator)
+    tell("flows and disclosure")
+    report.update(correlated(seen, truth, generator))
+    tell("audit")
     report["audit"] = audit.audit(seen, truth)
     return rounded(report)
