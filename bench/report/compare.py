@@ -10,6 +10,8 @@ import dataclasses
 from figures import HIGHER, LOWER, Figure
 
 LEAST = 0.03  # a smaller difference counts as none
+AGREE = 0.05  # two runs agree in a ratio that differs by no more
+RATIOS = ("ratio", "%")  # units of what is compared with something measured at the same moment
 SAME, BETTER, WORSE, UNCLEAR = "same", "better", "worse", "unclear"
 MACHINE = ("cpu", "cpus", "kernel", "compiler", "flags", "virtual")
 
@@ -52,6 +54,12 @@ class Comparison:
     only_old: list  # names
     only_new: list
     machines: list  # how the machines differ, in words
+
+    def ratios(self):
+        """How many ratios both have, and those in which they do not agree, the largest first."""
+        found = [change for change in self.changes if change.unit in RATIOS]
+        apart_by = sorted(found, key=lambda change: -abs(change.ratio - 1))
+        return len(found), [change for change in apart_by if abs(change.ratio - 1) > AGREE]
 
     def of(self, verdict):
         """The changes of a verdict, the largest first."""

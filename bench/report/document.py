@@ -88,6 +88,10 @@ def compared(comparison):
         parts.append(f"**{words}: {len(changes)}**")
         if changes:
             parts.append(text.table(columns, change_rows(changes)))
+    ratios, differ = comparison.ratios()
+    parts.append(f"Ratios: {ratios - len(differ)} of {ratios} agree within {compare.AGREE:.0%}"
+                 + (f"; furthest apart: `{differ[0].name}`, {differ[0].ratio:.3f}." if differ
+                    else "."))
     parts.append(f"The same within {compare.LEAST:.0%}: {len(comparison.of(compare.SAME))}. Only "
                  f"before: {len(comparison.only_old)}, only now: {len(comparison.only_new)}.")
     return "\n\n".join(parts) + "\n"

@@ -3,6 +3,7 @@
 (FORMAT.md), plots as SVG and PNG. scripts/bench builds the programs and starts this."""
 import argparse
 import json
+import os
 import pathlib
 import signal
 import sys
@@ -119,6 +120,7 @@ def run(options, sections, old):
     except OSError as error:
         sys.exit(f"scripts/bench: --out {out}: {error.strerror}")
     with relay.feeding.folder_in_memory("bench") as folder:
+        os.environ["RUNTIME_DIRECTORY"] = folder  # DPDK's sockets go there
         context = Context(options, folder, out)
         try:
             measure(context, sections)

@@ -125,7 +125,7 @@ class Run:
         """The median of the searches, the later from where the first ended; 0: there is none."""
         one, searches = self.effort, []
         peel = self.context.trials().peel.measure(self.pair.profile)
-        self.detail["hz"] = peel["hz"]
+        self.detail["peel_us"] = 64 * peel["peel"] / peel["hz"] * 1e6
         start = max(50, round(peel["hz"] / peel["peel"] / 4))
         for number in range(one.searches):
             with self.step(f"no-drop rate, search {number + 1} of {one.searches}",
@@ -174,6 +174,9 @@ class Run:
                            if report["latency_us"] and name in report["latency_us"]]
                 if samples:
                     found.append((f"latency{load}.{name}", "us", LOWER, samples, doubts))
+            p99 = [report["latency_us"]["p99"] / self.detail["peel_us"] for report in reports
+                   if report["latency_us"]]
+            found.append((f"latency{load}.of_peel", "ratio", LOWER, p99, doubts))
         return found
 
     # ---- 26.3 ----
@@ -259,7 +262,7 @@ def show(report):
             first = report.get(f"{name}.latency{load}.p99")
             if first:
                 latencies.append([label, f"{load} %", *row, text.between(first),
-                                  short(over_peel(report, detail, first))])
+                                  text.value(report.get(f"{name}.latency{load}.of_peel"))])
         drawn += draw(name, label, detail)
     if not rates:
         return "Nothing was measured.\n", []
@@ -278,13 +281,6 @@ def show(report):
     figures = [figure for key, figure in report.figures.items() if key.startswith(NAME + ".")]
     parts.append("\n".join(text.doubts(figures)))
     return "\n\n".join(part for part in parts if part) + "\n", drawn
-
-
-def over_peel(report, detail, p99):
-    """p99 over the time of peeling a burst of 64 alone; None if that was not measured."""
-    cycles = report.median(f"micro.peel.profile{relay.PROFILES[detail['profile']]}.burst64")
-    hz = detail["hz"] if "hz" in detail else None
-    return p99.median / (64 * cycles / hz * 1e6) if cycles and hz else None
 
 
 def loss_table(found):

@@ -199,6 +199,17 @@ class Comparing(unittest.TestCase):
         self.assertIn("0.505", said)
 
 
+    def test_ratios_that_do_not_agree_are_counted(self):
+        def ratio(name, value):
+            return figure([value, value], name, unit="ratio")
+        found = compare.compare(reported(ratio("a", 1.0), ratio("b", 2.0), figure([1, 1], "c")),
+                                reported(ratio("a", 1.04), ratio("b", 1.8), figure([9, 9], "c")))
+        self.assertEqual(found.ratios()[0], 2)
+        self.assertEqual([change.name for change in found.ratios()[1]], ["b"])
+        self.assertIn("1 of 2 agree within 5%; furthest apart: `b`, 0.900",
+                      document.compared(found))
+
+
 class Words(unittest.TestCase):
     def test_columns_have_one_width(self):
         lines = text.table(["a", "number"], [["first", 1], ["second one", 23456]]).splitlines()
