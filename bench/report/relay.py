@@ -77,29 +77,34 @@ class Peel:
         return {"hz": found[0]["tsc_hz"], "peel": best["cycles_per_item"], "ratio": best["ratio"]}
 
 
-def stage_cycles(times, ran):
-    """Cycles of each stage for a packet. The counter goes on while an lcore does not run: `ran` is the
-    part of the time in which it did."""
+def stage_cycles(feed, ran):
+    """Cycles of each stage for a packet: of the workers' the median over full bursts, which leaves out
+    what other programs did meanwhile; where there were none, and of the mixer's, the whole. There the
+    counter goes on while an lcore does not run: `ran` is the part of the time in which it did."""
+    times, found = feed["stages"], {}
     packets = times["peel_packets"] or times["tx_packets"]
     if not packets:
         raise feeding.MeasurementError("no packet went through the stages")
-    return {stage: times[f"{stage}_cycles"] * ran / packets
-            for stage in (*WORKER_STAGES, *MIXER_STAGES)}
+    for stage in (*WORKER_STAGES, *MIXER_STAGES):
+        full = feed["cycles_per_packet"].get(stage)
+        found[stage] = full["median"] if full and full["bursts"] > 0 else \
+            times[f"{stage}_cycles"] * ran / packets
+    return found
 
 
-def read_trial(setting, shared, feed, books, peel):
-    """What a trial came to. shared: a worker has its lcore together with the mixer and the feeder,
-    whose CPU time is then in its own: there, and where frames are only forwarded and so a worker waits
-    for the feeder, a worker's cycles are those of its stages."""
+def read_trial(setting, shared, feed, peel):
+    """What a trial came to. shared: a worker has its lcore together with the mixer and the feeder, whose
+    CPU time is then in its own: there, and where frames are only forwarded and so a worker waits for
+    the feeder, a worker's cycles are those of its stages."""
     each = feed["goodput_per_cpu_second"]
     if not each or not feed["goodput_pps"]:
         raise feeding.MeasurementError(f"nothing went through the relay: {feed}")
-    ran = min(1.0, feed["goodput_pps"] / each / setting.workers)
-    stages = stage_cycles(books["stages"], ran)
+    stages = stage_cycles(feed, min(1.0, feed["goodput_pps"] / each / setting.workers))
     worker = sum(stages[stage] for stage in WORKER_STAGES)
     cycles = worker if shared or setting.forward else peel["hz"] / each
     return {"cycles": cycles, "pps": feed["goodput_pps"], "per_cpu": peel["hz"] / cycles,
-            "of_peel": peel["peel"] / cycles, "of_sodium": peel["peel"] / cycles * peel["ratio"],
+            "of_peel": peel["peel"] / cycles, "worker_of_peel": peel["peel"] / worker,
+            "of_sodium": peel["peel"] / cycles * peel["ratio"],
             "sodium": peel["peel"] * peel["ratio"], "hz": peel["hz"], "stages": stages,
             "worker": worker, "mixer": sum(stages[stage] for stage in MIXER_STAGES)}
 
@@ -165,10 +170,10 @@ class Trials:
         net, capture = self.network(setting), self.capture(setting)
         shared = self.configure(setting)
         peel = self.peel.measure(setting.profile)
-        feed, books = net.feed(net.mix, capture, "--stages",
+        feed, _ = net.feed(net.mix, capture, "--stages",
                                "--feed-plain" if setting.forward else "--feed-pull",
                                seconds=self.seconds)
-        return read_trial(setting, shared, feed, books, peel)
+        return read_trial(setting, shared, feed, peel)
 
     def rounds(self, settings, rounds, section):
         """{setting: [trial ...]}, in turns; a setting that fails is said, and left out from then on."""

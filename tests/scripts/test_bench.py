@@ -282,37 +282,44 @@ class Pictures(unittest.TestCase):
 
 
 class Trials(unittest.TestCase):
-    FEED = {"goodput_per_cpu_second": 50000, "goodput_pps": 25000}
     PEEL = {"hz": 2e9, "peel": 36000, "ratio": 3.0}
 
-    def times(self, packets=1000, **cycles):
-        names = {f"{stage}_cycles": 0 for stage in (*relay.WORKER_STAGES, *relay.MIXER_STAGES)}
-        return {"stages": {**names, "peel_packets": packets, "tx_packets": packets,
-                           **{f"{stage}_cycles": value for stage, value in cycles.items()}}}
-
-    def read(self, setting=relay.Setting(), shared=False, feed=None, **times):
-        return relay.read_trial(setting, shared, feed or self.FEED, self.times(**times), self.PEEL)
+    def read(self, setting=relay.Setting(), shared=False, packets=1000, medians=(), per_cpu=50000,
+             pps=25000, **cycles):
+        """A trial in which stages took these cycles in all, and these medians in full bursts."""
+        times = {f"{stage}_cycles": cycles.get(stage, 0)
+                 for stage in (*relay.WORKER_STAGES, *relay.MIXER_STAGES)}
+        full = {stage: {"median": 0.0, "least": 0.0, "bursts": 0} for stage in relay.WORKER_STAGES}
+        for stage, median in dict(medians).items():
+            full[stage] = {"median": median, "least": median, "bursts": 10}
+        return relay.read_trial(setting, shared, {
+            "goodput_per_cpu_second": per_cpu, "goodput_pps": pps, "cycles_per_packet": full,
+            "stages": {**times, "peel_packets": packets, "tx_packets": packets}}, self.PEEL)
 
     def test_a_trial_is_read(self):
-        trial = self.read(rx=100_000, peel=72_000_000, mix_take=200_000)
+        trial = self.read(medians={"peel": 36000}, peel=99_000_000, rx=100_000, mix_take=200_000)
         self.assertAlmostEqual(trial["cycles"], 40000)
         self.assertAlmostEqual(trial["of_peel"], 0.9)
         self.assertAlmostEqual(trial["of_sodium"], 2.7)
-        # the counter went on for twice as long as the worker ran
         self.assertAlmostEqual(trial["stages"]["peel"], 36000)
+        # the counter went on for twice as long as the worker ran
+        self.assertAlmostEqual(trial["stages"]["rx"], 50)
         self.assertAlmostEqual(trial["worker"], 36050)
+        self.assertAlmostEqual(trial["worker_of_peel"], 36000 / 36050)
         self.assertAlmostEqual(trial["mixer"], 100)
 
     def test_a_worker_that_shares_its_cpu_counts_by_its_stages(self):
-        setting = relay.Setting(workers=2)
-        trial = self.read(setting, True, {"goodput_per_cpu_second": 25000, "goodput_pps": 50000},
-                          peel=40_000_000)
+        trial = self.read(relay.Setting(workers=2), True, per_cpu=25000, pps=50000, peel=40_000_000)
         self.assertAlmostEqual(trial["cycles"], 40000)
         self.assertAlmostEqual(trial["per_cpu"], 50000)
 
+    def test_a_worker_that_waited_is_doubtful(self):
+        trial = self.read(medians={"peel": 36000})
+        self.assertIn("11% more", main.without_wire.waiting([trial])[0])
+        self.assertEqual(main.without_wire.waiting([self.read(medians={"peel": 39900})]), [])
+
     def test_a_trial_in_which_nothing_was_peeled_is_none(self):
-        self.assertRaises(relay.feeding.MeasurementError, self.read,
-                          feed={"goodput_per_cpu_second": 0, "goodput_pps": 0})
+        self.assertRaises(relay.feeding.MeasurementError, self.read, per_cpu=0, pps=0)
         self.assertRaises(relay.feeding.MeasurementError, self.read, packets=0)
 
     def test_settings_have_names_of_their_own(self):
@@ -393,7 +400,7 @@ class Whole(unittest.TestCase):
         for setting in (relay.Setting(), relay.Setting(workers=2), relay.Setting(burst=8)):
             cycles = 30000 if setting.burst == 64 else 32000
             trial = {"cycles": cycles, "per_cpu": hz / cycles, "pps": hz / cycles, "of_peel": 0.93,
-                     "of_sodium": 2.7, "sodium": 80000, "hz": hz, "stages": {
+                     "of_sodium": 2.7, "worker_of_peel": 0.95, "sodium": 80000, "hz": hz, "stages": {
                          **dict.fromkeys((*relay.WORKER_STAGES, *relay.MIXER_STAGES), 0),
                          "peel": cycles - 500, "rx": 500},
                      "worker": cycles * (1.0 if setting.workers == 1 else 1.01), "mixer": 150}
