@@ -37,7 +37,7 @@ class Effort:
     burst_steps: int
 
 
-QUICK = Effort(2, 1, 1, 80000, 2, 1, (100, 150, 250), 1, 5)
+QUICK = Effort(2, 1, 1, 80000, 2, 1, (100, 150), 1, 4)
 WHOLE = Effort(5, 5, 60, 20000, 5, 10, (50, 80, 90, 100, 110, 120, 150, 200, 300), 5, 10)
 
 
@@ -134,7 +134,7 @@ class Run:
                     "find-rate", "--rate", start, "--min-rate", 10, "--max-rate", FASTEST // 100,
                     "--seconds", one.trial_seconds, "--long-seconds", one.long_seconds,
                     "--resolution-ppm", one.resolution_ppm, "--trials",
-                    16 if self.context.quick else 40,
+                    10 if self.context.quick else 40,
                     "--warm-up-seconds", 1 if number == 0 else 0))
             start = max(50, searches[-1]["rate_pps"]) or start
         self.detail["searches"] = searches

@@ -19,13 +19,16 @@ import feeding
 PROFILES = {"small": 0, "large": 1}
 # Nothing comes from outside, and keys are of this process alone.
 EXTRA = "runtime: none\nsandbox: false"
-TRIAL_SECONDS = 2.2  # with its start, and the peeling before it
+TRIAL_SECONDS = 1.7  # with its start, and the peeling before it
 BURSTS = (1, 8, 16, 32, 64)
 WORKER_STAGES = ("rx", "open", "share", "admit", "peel", "replay", "route", "seal", "tx", "kernel")
 MIXER_STAGES = ("mix_take", "mix_cover", "mix_give")
 PACKET_LEN = {"small": 1348, "large": 8580}
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP
 LINK = 36
+# Generous: what packet buffers take, and how many there are beside those of held packets.
+BUFFER_LEN = {"small": 2560, "large": 10240}
+QUEUED = 65536
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +40,14 @@ class Setting:
     burst: int = 64
     forward: bool = False  # no mixing, no cryptography: frames go out as they came
     held: int = 0  # packets that the mixer holds meanwhile
-    replay: int = 8388608  # tags that the replay set has room for
+    replay: int = 1 << 20  # tags that the replay set has room for
     neighbours: int = 64  # gateways that send
 
     @property
     def name(self):
         kind = "forward" if self.forward else "links" if self.links else "bare"
         more = "".join(f".{key}{value}" for key, value, usual in (
-            ("held", self.held, 0), ("replay", self.replay, 8388608),
+            ("held", self.held, 0), ("replay", self.replay, 1 << 20),
             ("neighbours", self.neighbours, 64)) if value != usual)
         return f"{self.profile}.{kind}.workers{self.workers}.burst{self.burst}{more}"
 
@@ -126,7 +129,7 @@ class Trials:
     def __init__(self, context):
         self.context, self.peel = context, Peel(context)
         self.captures = {}
-        self.packets = {"small": 30000, "large": 12000} if context.quick else \
+        self.packets = {"small": 24000, "large": 12000} if context.quick else \
             {"small": 100000, "large": 40000}
         self.seconds = 1.0 if context.quick else 4.0  # of a trial's feeding, at most
 
@@ -160,9 +163,10 @@ class Trials:
         net, cpus = self.network(setting), self.context.workers
         workers = cpus[:setting.workers]
         other = cpus[min(setting.workers, len(cpus) - 1)]
+        held = max(16384, 4 * setting.held)
         net.configure(net.mix, workers, mixer=other, links=setting.links, replay=setting.replay,
-                      held=max(131072, 4 * setting.held), burst=setting.burst,
-                      megabytes=4096 if setting.profile == "large" else 2048, extra=EXTRA)
+                      held=held, burst=setting.burst, extra=EXTRA,
+                      megabytes=512 + ((held + QUEUED) * BUFFER_LEN[setting.profile] >> 20))
         return other in workers
 
     def one(self, setting):

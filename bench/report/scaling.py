@@ -20,8 +20,8 @@ AXES = {
     "replay": "tags that the replay set has room for",
     "neighbours": "neighbours that send",
 }
-QUICK = {"held": (16384,), "replay": (1 << 25,), "neighbours": (1, 256)}
-WHOLE = {"held": (4096, 16384, 65536), "replay": (1 << 17, 1 << 20, 1 << 25, 1 << 27),
+QUICK = {"held": (16384,), "replay": (1 << 24,), "neighbours": (256,)}
+WHOLE = {"held": (4096, 16384, 65536), "replay": (1 << 17, 1 << 23, 1 << 25, 1 << 27),
          "neighbours": (1, 8, 256, 1024)}
 BASE = Setting()
 
@@ -31,10 +31,10 @@ def settings(context):
     found = [BASE]
     for axis, values in (QUICK if context.quick else WHOLE).items():
         found += [dataclasses.replace(BASE, **{axis: value}) for value in values]
-    # with sessions each neighbour has keys and counters of its own
-    found.append(dataclasses.replace(BASE, links=True))
-    found += [dataclasses.replace(BASE, links=True, neighbours=value)
-              for value in (QUICK if context.quick else WHOLE)["neighbours"]]
+    if not context.quick:  # with sessions each neighbour has keys and counters of its own
+        found.append(dataclasses.replace(BASE, links=True))
+        found += [dataclasses.replace(BASE, links=True, neighbours=value)
+                  for value in WHOLE["neighbours"]]
     return found
 
 

@@ -22,13 +22,13 @@ def settings(context):
     found = [Setting(profile, links) for profile in ("small", "large") for links in (False, True)]
     if len(context.workers) > 1:
         found += [Setting(profile, links, workers=2) for profile in ("small", "large")
-                  for links in (False, True) if not quick or profile == "small"]
+                  for links in (False, True) if not quick or (profile, links) == ("small", False)]
     for profile, links in (("small", False),) if quick else (
             ("small", False), ("small", True), ("large", False), ("large", True)):
         found += [Setting(profile, links, burst=burst)
                   for burst in (QUICK_BURSTS if quick else BURSTS) if burst != 64]
-    found += [Setting(profile, forward=True) for profile in ("small", "large")]
-    return found
+    return found + [Setting(profile, forward=True) for profile in ("small", "large")
+                    if not quick or profile == "small"]
 
 
 def rounds(context):
