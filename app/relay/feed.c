@@ -64,34 +64,38 @@ struct feed {
 
 /* ---- Loading ---- */
 
-static int add_frame(struct feed *feed, const struct pcap_pkthdr *header, const u_char *bytes,
-		     struct lm_error *err)
+int feed_add(struct feed *feed, const uint8_t *frame, size_t len, uint32_t queue,
+	     struct lm_error *err)
 {
-	struct feed_frame *frame;
+	struct feed_frame *all;
 
 	if (feed->frames == feed->frames_room) {
 		feed->frames_room = feed->frames_room ? 2 * feed->frames_room : FRAMES_AT_FIRST;
-		frame = realloc(feed->frame, feed->frames_room * sizeof(*frame));
-		if (!frame)
+		all = realloc(feed->frame, feed->frames_room * sizeof(*all));
+		if (!all)
 			return lm_error_set(err, ENOMEM, "%s: too little memory",
 					    feed->options.path);
-		feed->frame = frame;
+		feed->frame = all;
 	}
-	if (header->caplen > feed->bytes_room - feed->bytes_used)
+	if (len > feed->bytes_room - feed->bytes_used)
 		return lm_error_set(err, EIO, "%s: grows while it is read", feed->options.path);
-
-	struct source source = source_read(bytes, header->caplen);
-	uint64_t mixed = (source.address[0] ^ source.address[1]) * 0x9e3779b97f4a7c15u;
-
 	feed->frame[feed->frames++] = (struct feed_frame){
 		.offset = feed->bytes_used,
-		.len = header->caplen,
-		.queue = (uint32_t)((mixed >> 32) * feed->relay->config->node.cpus.workers_count >>
-				    32),
+		.len = (uint32_t)len,
+		.queue = queue,
 	};
-	memcpy(feed->bytes + feed->bytes_used, bytes, header->caplen);
-	feed->bytes_used += header->caplen;
+	memcpy(feed->bytes + feed->bytes_used, frame, len);
+	feed->bytes_used += len;
 	return 0;
+}
+
+/* Where receive-side scaling takes the frames of a source. */
+static uint32_t queue_of_source(const struct feed *feed, const uint8_t *frame, size_t len)
+{
+	struct source source = source_read(frame, len);
+	uint64_t mixed = (source.address[0] ^ source.address[1]) * 0x9e3779b97f4a7c15u;
+
+	return (uint32_t)((mixed >> 32) * feed->relay->config->node.cpus.workers_count >> 32);
 }
 
 static uint8_t *take_memory(size_t n)
@@ -124,7 +128,8 @@ static int read_all(struct feed *feed, pcap_t *in, struct lm_error *err)
 	if (!feed->bytes)
 		return lm_error_set(err, ENOMEM, "%s: too little memory", feed->options.path);
 	while (rc == 0 && (read = pcap_next_ex(in, &header, &bytes)) == 1)
-		rc = add_frame(feed, header, bytes, err);
+		rc = feed_add(feed, bytes, header->caplen,
+			      queue_of_source(feed, bytes, header->caplen), err);
 	if (rc == 0 && read != PCAP_ERROR_BREAK)
 		rc = lm_error_set(err, EIO, "%s: breaks off after %" PRIu64 " frames: %s",
 				  feed->options.path, feed->frames, pcap_geterr(in));
@@ -133,13 +138,11 @@ static int read_all(struct feed *feed, pcap_t *in, struct lm_error *err)
 	return rc;
 }
 
-struct feed *feed_load(struct relay *relay, const struct feed_options *options,
-		       struct lm_error *err)
+static struct feed *make(struct relay *relay, const struct feed_options *options,
+			 struct feed_link *(*make_link)(struct relay *, struct lm_error *),
+			 struct lm_error *err)
 {
 	struct feed *feed = calloc(1, sizeof(*feed));
-	char text[PCAP_ERRBUF_SIZE];
-	pcap_t *in;
-	int rc;
 
 	if (!feed) {
 		(void)lm_error_set(err, ENOMEM, "too little memory");
@@ -148,12 +151,25 @@ struct feed *feed_load(struct relay *relay, const struct feed_options *options,
 	feed->relay = relay;
 	feed->options = *options;
 	if (relay->config->node.link.mode == CONFIG_LINK_NOISE) {
-		feed->link = feed_link_make(relay, err);
+		feed->link = make_link(relay, err);
 		if (!feed->link) {
 			feed_free(feed);
 			return NULL;
 		}
 	}
+	return feed;
+}
+
+struct feed *feed_load(struct relay *relay, const struct feed_options *options,
+		       struct lm_error *err)
+{
+	struct feed *feed = make(relay, options, feed_link_make, err);
+	char text[PCAP_ERRBUF_SIZE];
+	pcap_t *in;
+	int rc;
+
+	if (!feed)
+		return NULL;
 	in = pcap_open_offline(options->path, text);
 	rc = in ? read_all(feed, in, err)
 		: lm_error_set(err, EINVAL, "%s: not a readable capture: %s", options->path, text);
@@ -163,6 +179,27 @@ struct feed *feed_load(struct relay *relay, const struct feed_options *options,
 		return feed;
 	feed_free(feed);
 	return NULL;
+}
+
+struct feed *feed_make(struct relay *relay, const struct feed_options *options, size_t room,
+		       struct lm_error *err)
+{
+	struct feed *feed = make(relay, options, feed_link_make_some, err);
+
+	if (!feed)
+		return NULL;
+	feed->bytes_room = room;
+	feed->bytes = take_memory(room);
+	if (feed->bytes)
+		return feed;
+	(void)lm_error_set(err, ENOMEM, "%s: too little memory", options->path);
+	feed_free(feed);
+	return NULL;
+}
+
+bool feed_has(const struct feed *feed, uint32_t id)
+{
+	return !feed->link || feed_link_has(feed->link, id);
 }
 
 void feed_free(struct feed *feed)

@@ -24,6 +24,8 @@
 #include "lcore.h"
 #include "relay.h"
 
+#define FEED_ON_THE_WIRE 24 /* FCS, preamble, start and gap of an Ethernet frame (IEEE 802.3) */
+
 struct feed_options {
 	const char *path;
 	uint64_t rate_pps;            /* 0: as fast as the rings take them */
@@ -39,7 +41,20 @@ struct feed;
 /* Reads the capture into memory. For feed_free. */
 LM_MUST_CHECK struct feed *feed_load(struct relay *relay, const struct feed_options *options,
 				     struct lm_error *err);
-void feed_free(struct feed *feed);
+void feed_free(struct feed *feed); /* NULL is allowed */
+
+/*
+ * Or without a capture: an empty feed with room for so many bytes of frames, whose links have some
+ * of the neighbours at their ends (feed_link_make_some); then frames, each for one of the workers'
+ * queues where links have no sessions. options->path stands for it in messages. -ENOMEM.
+ */
+LM_MUST_CHECK struct feed *feed_make(struct relay *relay, const struct feed_options *options,
+				     size_t room, struct lm_error *err);
+LM_MUST_CHECK int feed_add(struct feed *feed, const uint8_t *frame, size_t len, uint32_t queue,
+			   struct lm_error *err);
+
+/* Whether frames from and to this neighbour can be fed. */
+LM_MUST_CHECK bool feed_has(const struct feed *feed, uint32_t id);
 
 /* Seals the capture; the relay is built and no lcore runs. */
 LM_MUST_CHECK int feed_connect(struct feed *feed, struct lm_error *err);

@@ -94,16 +94,26 @@ static bool is_neighbour(const struct relay *relay, const struct lm_topology_nod
 	       lm_topology_may_follow(relay->topology, relay->node, node);
 }
 
-static int make_ends(struct feed_link *link, struct lm_error *err)
+/* Whether there is room for it among some on each side, or all must find room. */
+static bool is_wanted(const struct relay *relay, const struct lm_topology_node *node, bool some,
+		      unsigned side[2])
+{
+	bool after = lm_topology_may_follow(relay->topology, relay->node, node);
+
+	return is_neighbour(relay, node) && (!some || side[after]++ < FEED_LINK_ENDS / 2);
+}
+
+static int make_ends(struct feed_link *link, bool some, struct lm_error *err)
 {
 	struct relay *relay = link->relay;
 	struct lm_point stranger;
+	unsigned side[2] = {0};
 	int rc = make_end(&link->stranger, link, &stranger, err);
 
 	for (unsigned i = 0; rc == 0 && i < relay->topology->nodes; i++) {
 		struct lm_topology_node *node = &relay->topology->node[i];
 
-		if (!is_neighbour(relay, node))
+		if (!is_wanted(relay, node, some, side))
 			continue;
 		if (link->n == FEED_LINK_ENDS)
 			return lm_error_set(err, E2BIG,
@@ -116,7 +126,7 @@ static int make_ends(struct feed_link *link, struct lm_error *err)
 	return rc;
 }
 
-struct feed_link *feed_link_make(struct relay *relay, struct lm_error *err)
+static struct feed_link *make(struct relay *relay, bool some, struct lm_error *err)
 {
 	struct feed_link *link = calloc(1, sizeof(*link));
 
@@ -131,11 +141,30 @@ struct feed_link *feed_link_make(struct relay *relay, struct lm_error *err)
 	if (relay->link_secret && link->worker_memory) {
 		lm_rand(relay->link_secret, sizeof(*relay->link_secret));
 		lm_x25519_base_burst(&link->public, relay->link_secret, 1);
-		if (make_ends(link, err) == 0)
+		if (make_ends(link, some, err) == 0)
 			return link;
 	}
 	feed_link_free(link);
 	return NULL;
+}
+
+struct feed_link *feed_link_make(struct relay *relay, struct lm_error *err)
+{
+	return make(relay, false, err);
+}
+
+struct feed_link *feed_link_make_some(struct relay *relay, struct lm_error *err)
+{
+	return make(relay, true, err);
+}
+
+bool feed_link_has(const struct feed_link *link, uint32_t id)
+{
+	for (unsigned i = 0; i < link->n; i++) {
+		if (link->end[i].id == id)
+			return true;
+	}
+	return false;
 }
 
 void feed_link_free(struct feed_link *link)

@@ -34,6 +34,13 @@ struct feed_link;
 LM_MUST_CHECK struct feed_link *feed_link_make(struct relay *relay, struct lm_error *err);
 void feed_link_free(struct feed_link *link); /* NULL is allowed */
 
+/* The same with no more than half of FEED_LINK_ENDS neighbours before the relay and after it each;
+ * the others have no sessions. */
+LM_MUST_CHECK struct feed_link *feed_link_make_some(struct relay *relay, struct lm_error *err);
+
+/* Whether it is the end of this node. */
+LM_MUST_CHECK bool feed_link_has(const struct feed_link *link, uint32_t id);
+
 /* A session with every neighbour; relay->shared.view is set, and no lcore runs yet. */
 LM_MUST_CHECK int feed_link_connect(struct feed_link *link, struct lm_error *err);
 

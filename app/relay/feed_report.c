@@ -7,8 +7,6 @@
 
 #include "feed.h"
 
-#define ON_THE_WIRE 24 /* FCS, preamble, start and gap of each Ethernet frame (IEEE 802.3) */
-
 static double per(double seconds, uint64_t n)
 {
 	return seconds > 0 ? (double)n / seconds : 0;
@@ -44,7 +42,7 @@ static void print_window(FILE *to, const struct feed_result *result)
 		seconds, result->window.cpu_seconds, per(seconds, result->window.offered),
 		per(seconds, result->window.received), per(seconds, result->window.overload), good,
 		per(result->window.cpu_seconds, result->window.good),
-		good * (result->frame_bytes + ON_THE_WIRE) * 8 / 1e9);
+		good * (result->frame_bytes + FEED_ON_THE_WIRE) * 8 / 1e9);
 }
 
 /* A packet passes each stage once, so their sum is what it costs the worker. */

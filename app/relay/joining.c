@@ -27,7 +27,7 @@ static int find_node(struct relay *relay, enum relay_purpose purpose, struct lm_
 {
 	const struct node_config *config = &relay->config->node;
 	bool runs = purpose == RELAY_RUN;
-	uint64_t now_s = purpose == RELAY_THROWAWAY ? DOCUMENTS_OWN_TIME : wall_s();
+	uint64_t now_s = relay_is_own_time(purpose) ? DOCUMENTS_OWN_TIME : wall_s();
 	struct documents_target target;
 	struct lm_error warn;
 	int rc = documents_open(&relay->documents, config->topology, runs ? config->state : "",

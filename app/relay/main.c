@@ -12,6 +12,7 @@
 #include "feed.h"
 #include "relay.h"
 #include "sandbox.h"
+#include "self_test.h"
 #include "timed.h"
 #include "top.h"
 
@@ -36,6 +37,7 @@ enum {
 	OPTION_CHECK,
 	OPTION_DESCRIBE,
 	OPTION_SEED,
+	OPTION_SELF_TEST,
 	OPTION_STAGES,
 	OPTION_JSON,
 	OPTION_TOP,
@@ -45,7 +47,7 @@ enum {
 struct options {
 	const char *config, *replay, *out, *seed;
 	struct feed_options feed;
-	bool check, describe, json, stages, top;
+	bool check, describe, json, self_test, stages, top;
 	const char *top_folder;
 	const char *prefix[TOP_PREFIXES]; /* with --top */
 	unsigned prefixes;
@@ -90,6 +92,10 @@ static const struct argp_option option_list[] = {
 	 0},
 	{"feed-thrown", OPTION_FEED_THROWN, "N", 0,
 	 "The same: frames that the feeder makes and throws away, for comparison", 0},
+	{"self-test", OPTION_SELF_TEST, NULL, 0,
+	 "Measure in a few seconds what this machine carries with this configuration, and keep it "
+	 "for publish.capacity: auto; not while the relay runs",
+	 0},
 	{"stages", OPTION_STAGES, NULL, 0,
 	 "With --feed or --replay: time the stages, as `stages: true` in the configuration", 0},
 	{"top", OPTION_TOP, NULL, 0,
@@ -180,6 +186,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_JSON:
 		options->json = true;
 		break;
+	case OPTION_SELF_TEST:
+		options->self_test = true;
+		break;
 	case OPTION_STAGES:
 		options->stages = true;
 		break;
@@ -206,6 +215,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--seed goes with --replay");
 		if (options->feed.path && options->replay)
 			argp_error(state, "--feed and --replay exclude each other");
+		if (options->self_test && (options->feed.path || options->replay || options->check))
+			argp_error(state, "--self-test goes with no --feed, --replay or "
+					  "--check-config");
 		if (options->feed.pull && options->feed.rate_pps > 0)
 			argp_error(state, "--feed-pull and --feed-rate exclude each other");
 		if (options->stages && !options->feed.path && !options->replay)
@@ -372,6 +384,17 @@ static int watch(const struct options *options)
 	return EXIT_FAILURE;
 }
 
+static int test_self(struct relay *relay, struct relay_config *config, bool json,
+		     struct lm_error *err)
+{
+	struct self_test test;
+	int rc = self_test_run(&test, relay, config, err);
+
+	if (rc == 0)
+		self_test_print(stdout, &test, relay, json);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -410,7 +433,9 @@ int main(int argc, char **argv)
 	if (rc == 0)
 		rc = relay_config_load(&config, options.config, &err);
 	config.stages |= options.stages;
-	if (rc == 0)
+	if (rc == 0 && options.self_test)
+		rc = test_self(&relay, &config, options.json, &err);
+	else if (rc == 0)
 		rc = run(&relay, &config, &options, &err);
 	if (rc != 0)
 		fprintf(stderr, "linemix-relay: %s\n", err.text);

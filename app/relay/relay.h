@@ -65,8 +65,16 @@ struct relay {
 	uint64_t alarm_books;    /* quiet moments at which the books did not close */
 };
 
-/* What a relay is loaded for: its port; keys of this process alone, for captures; or a look. */
-enum relay_purpose { RELAY_RUN, RELAY_THROWAWAY, RELAY_CHECK };
+/*
+ * What a relay is loaded for: its port; keys of this process alone, for captures; a look; or a test
+ * that makes up all keys itself, at the document's own time.
+ */
+enum relay_purpose { RELAY_RUN, RELAY_THROWAWAY, RELAY_CHECK, RELAY_SELF_TEST };
+
+static inline bool relay_is_own_time(enum relay_purpose purpose)
+{
+	return purpose == RELAY_THROWAWAY || purpose == RELAY_SELF_TEST;
+}
 
 /*
  * Topology, keys, backends: all that can be checked without DPDK; for RELAY_CHECK without the keys.
