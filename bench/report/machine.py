@@ -12,7 +12,9 @@ sys.path.insert(0, str(TREE / "scripts/lib"))
 import netns
 import noise
 
-BACKENDS = ("avx512ifma", "avx2", "scalar")  # the fastest first
+# Where DPDK keeps its drivers, below /.
+DRIVERS = tuple(f"{base}/dpdk/pmds-*" for base in ("usr/lib/*", "usr/local/lib/*", "usr/lib64",
+                                                   "usr/local/lib", "usr/local/lib64"))
 
 
 def read(path, otherwise=""):
@@ -72,18 +74,13 @@ def describe():
 # ---- What can run ----
 
 
-def why_no_vhost(drivers=None):
+def why_no_vhost(root="/"):
     """Why two processes cannot be joined by vhost and virtio-user, or None."""
+    folders = [folder for pattern in DRIVERS for folder in pathlib.Path(root).glob(pattern)]
     for name in ("vhost", "virtio"):
-        if not any(list(pathlib.Path(folder).glob(f"librte_net_{name}.so*"))
-                   for folder in drivers or driver_folders()):
+        if not any(list(folder.glob(f"librte_net_{name}.so*")) for folder in folders):
             return f"DPDK's driver net_{name} is not installed"
     return None
-
-
-def driver_folders():
-    return [folder for base in ("/usr/lib", "/usr/local/lib", "/usr/lib64")
-            for folder in pathlib.Path(base).glob("**/dpdk/pmds-*")] if os.name == "posix" else []
 
 
 def why_no_namespaces():

@@ -378,6 +378,15 @@ class CommandLine(unittest.TestCase):
         cpu = str(min(main.machine.usable_cpus()))
         self.assertEqual(main.cpu_list(cpu), [int(cpu)])
 
+    def test_a_missing_driver_is_named(self):
+        with tempfile.TemporaryDirectory() as name:
+            drivers = pathlib.Path(name) / "usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0"
+            drivers.mkdir(parents=True)
+            (drivers / "librte_net_vhost.so.23").touch()
+            self.assertIn("net_virtio is not", main.machine.why_no_vhost(name))
+            (drivers / "librte_net_virtio.so").touch()
+            self.assertIsNone(main.machine.why_no_vhost(name))
+
     def test_one_thread_of_each_core_comes_first(self):
         self.assertEqual(sorted(place([0])), [0])
 
