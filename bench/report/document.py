@@ -5,10 +5,7 @@ import json
 import compare
 import plots
 import text
-from context import FORMAT
 from figures import short
-
-__all__ = ["FORMAT", "compared", "summary", "write"]
 
 
 def head(found):

@@ -18,7 +18,7 @@ import ports
 import relay
 import scaling
 import without_wire
-from context import Context
+from context import FORMAT, Context
 
 SECTIONS = (operations, without_wire, ports, scaling)  # in the order of the report
 NAMES = [section.NAME for section in SECTIONS]
@@ -103,8 +103,8 @@ def measure(context, sections):
 def load(path):
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found["format"] != document.FORMAT:
-            raise ValueError(f"its format is {found['format']}, not {document.FORMAT}")
+        if found["format"] != FORMAT:
+            raise ValueError(f"its format is {found['format']}, not {FORMAT}")
         return found
     except OSError as error:
         sys.exit(f"scripts/bench: {path}: {error.strerror}")

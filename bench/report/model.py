@@ -20,7 +20,6 @@ with LOAD below one, so that queues stay short. What lies beyond the workers tha
 extrapolated: with the contention that was measured, and without any, which is the least that can be.
 """
 import dataclasses
-import math
 
 LOAD = 0.9  # of a core's time, at most
 LINES_GBIT = (10, 25, 100, 200)
@@ -73,18 +72,6 @@ def fit_contention(costs):
     return max(0.0, above / below) if below else None
 
 
-def fit_slope(points):
-    """(at one, per doubling) of cost against log2 of a size, by least squares; None for one size."""
-    if len(points) < 2:
-        return None
-    xs = [math.log2(size) for size in points]
-    ys = list(points.values())
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    below = sum((x - mean_x) ** 2 for x in xs)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys)) / below
-    return mean_y - slope * mean_x, slope
-
-
 def workers_for(rate, cycles, hz, contention=0.0):
     """Workers that carry a rate; None: no number does, since each further one costs the others as
     much as it brings."""
@@ -116,8 +103,3 @@ def need(gbit, frame_len, worker_cycles, mixer_cycles, hz, contention, measured_
     contended = workers_for(rate, worker_cycles, hz, contention) if contention is not None else None
     return Need(gbit, rate, least, low, high, contended, rate * mixer_cycles / (hz * LOAD),
                 least is None or least > measured_workers)
-
-
-def foretold(cycles_of_one, contention, workers, hz):
-    """Packets a second of so many workers."""
-    return workers * hz / (cycles_of_one * (1 + contention * (workers - 1)))

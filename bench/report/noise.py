@@ -6,7 +6,6 @@ while we measured, clocks that changed, and trials that differ. The last shows w
 such as another guest on the same core.
 """
 import dataclasses
-import os
 import pathlib
 
 # From here on a figure is said to be doubtful.
@@ -106,7 +105,3 @@ def clock_doubts(baseline_spread):
 def virtual(cpuinfo):
     """Whether this CPU is one of a virtual machine."""
     return any(line.startswith("flags") and " hypervisor" in line for line in cpuinfo.splitlines())
-
-
-def ticks_a_second():
-    return os.sysconf("SC_CLK_TCK")

@@ -11,7 +11,6 @@ import dataclasses
 from figures import HIGHER, LOWER, NEITHER, short
 import noise
 import plots
-import relay
 import text
 from pair import KINDS, Pair, why_not
 from relay import Setting, feeding, gbit
@@ -83,6 +82,10 @@ def measure(context):
         try:
             with Pair(context, kind, profile, links) as pair:
                 Run(context, pair).measure()
+                books = pair.stop()
+            if not books or not books["closed"]:
+                raise feeding.MeasurementError("the relay's books do not close, so nothing is "
+                                               f"measured: {books}; {pair.net.last_words()}")
         except feeding.MeasurementError as error:
             context.report.failed(NAME, f"{KINDS[kind]}, {profile}, {'links' if links else 'bare'}",
                                   str(error))
