@@ -101,7 +101,9 @@ def read_trial(setting, shared, feed, peel):
     the feeder, a worker's cycles are those of its stages."""
     each = feed["goodput_per_cpu_second"]
     if not each or not feed["goodput_pps"]:
-        raise feeding.MeasurementError(f"nothing went through the relay: {feed}")
+        raise feeding.MeasurementError(
+            "nothing went through the relay in the trial's window: its workers had "
+            f"{feed['window_cpu_seconds']:.3f} s of the CPU in {feed['window_seconds']:.3f} s")
     stages = stage_cycles(feed, min(1.0, feed["goodput_pps"] / each / setting.workers))
     worker = sum(stages[stage] for stage in WORKER_STAGES)
     cycles = worker if shared or setting.forward else peel["hz"] / each

@@ -55,18 +55,21 @@ def add_figures(report, setting, trials, watched, section=NAME):
     if not setting.forward:
         add("of_peel", "%", HIGHER, "of_peel", 100, waited)
         add("of_sodium", "ratio", HIGHER, "of_sodium", more=waited)
-        add("worker_of_peel", "%", HIGHER, "worker_of_peel", 100)
+        add("worker_of_peel", "%", HIGHER, "worker_of_peel", 100, waited)
     for stage in trials[0]["stages"]:
         cycles = [trial["stages"][stage] for trial in trials]
         if any(cycles):
             report.add(f"{section}.{setting.name}.stage.{stage}", "cycles", LOWER, cycles, watched)
-    add("worker_cycles", "cycles", LOWER, "worker")
+    add("worker_cycles", "cycles", LOWER, "worker", more=waited)
     add("mixer_cycles", "cycles", LOWER, "mixer")
 
 
 def waiting(trials):
     """Whether workers took more CPU time than their stages explain."""
     more = statistics.median(trial["cycles"] / trial["worker"] for trial in trials) - 1
+    if more < -WAITED:
+        return [f"stages took {1 / (1 + more) - 1:.0%} more than the worker's CPU time: other programs came between, "
+                "burst for burst"]
     if more < WAITED:
         return []
     return [f"the worker's CPU time is {more:.0%} more than its stages took: it waited for the feeder, "

@@ -293,7 +293,7 @@ class Trials(unittest.TestCase):
         for stage, median in dict(medians).items():
             full[stage] = {"median": median, "least": median, "bursts": 10}
         return relay.read_trial(setting, shared, {
-            "goodput_per_cpu_second": per_cpu, "goodput_pps": pps, "cycles_per_packet": full,
+            "window_seconds": 0.9, "window_cpu_seconds": 0.0, "goodput_per_cpu_second": per_cpu, "goodput_pps": pps, "cycles_per_packet": full,
             "stages": {**times, "peel_packets": packets, "tx_packets": packets}}, self.PEEL)
 
     def test_a_trial_is_read(self):
@@ -317,9 +317,12 @@ class Trials(unittest.TestCase):
         trial = self.read(medians={"peel": 36000})
         self.assertIn("11% more", main.without_wire.waiting([trial])[0])
         self.assertEqual(main.without_wire.waiting([self.read(medians={"peel": 39900})]), [])
+        interrupted = self.read(medians={"peel": 80000})
+        self.assertIn("100% more than the worker's CPU", main.without_wire.waiting([interrupted])[0])
 
     def test_a_trial_in_which_nothing_was_peeled_is_none(self):
-        self.assertRaises(relay.feeding.MeasurementError, self.read, per_cpu=0, pps=0)
+        self.assertRaisesRegex(relay.feeding.MeasurementError, "0.000 s of the CPU in 0.900 s",
+                               self.read, per_cpu=0, pps=0)
         self.assertRaises(relay.feeding.MeasurementError, self.read, packets=0)
 
     def test_settings_have_names_of_their_own(self):
@@ -407,12 +410,12 @@ class Whole(unittest.TestCase):
         report, hz = Report(quick=True), 2.5e9
         found = {}
         for setting in (relay.Setting(), relay.Setting(workers=2), relay.Setting(burst=8)):
-            cycles = 30000 if setting.burst == 64 else 32000
+            cycles = {(1, 64): 30000, (2, 64): 30300, (1, 8): 32000}[setting.workers, setting.burst]
             trial = {"cycles": cycles, "per_cpu": hz / cycles, "pps": hz / cycles, "of_peel": 0.93,
                      "of_sodium": 2.7, "worker_of_peel": 0.95, "sodium": 80000, "hz": hz, "stages": {
                          **dict.fromkeys((*relay.WORKER_STAGES, *relay.MIXER_STAGES), 0),
                          "peel": cycles - 500, "rx": 500},
-                     "worker": cycles * (1.0 if setting.workers == 1 else 1.01), "mixer": 150}
+                     "worker": cycles, "mixer": 150}
             main.without_wire.add_figures(report, setting, [trial, trial, trial], noise.Watched())
             found[setting.name] = main.without_wire.vars_of(setting)
         report.details["relay"] = {"settings": found, "hz": hz}
