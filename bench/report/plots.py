@@ -98,7 +98,9 @@ def lines_script(plot):
     if plot.logy:
         text += f"set logscale y {plot.logy}\n"
     elif plot.zero:
-        text += "set yrange [0:*]\n"
+        highest = max((point[1] for series in plot.series for point in series.points
+                       if point[1] is not None), default=0)
+        text += "set yrange [0:*]\n" if highest > 0 else "set yrange [0:1]\n"
     for axis, column in (("x", 0), ("y", 1)):
         text += units(axis, [point[column] for series in plot.series for point in series.points])
     if plot.xtics:

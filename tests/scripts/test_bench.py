@@ -273,7 +273,8 @@ class Pictures(unittest.TestCase):
     def test_gnuplot_draws_both_kinds(self):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
-            for plot in (self.LINES, self.STACKS):
+            nothing = plots.Lines("zero", "", "x", "y", [plots.Series("none", [(1, 0), (2, 0)])])
+            for plot in (self.LINES, self.STACKS, nothing):
                 plots.draw(plot, folder)
                 self.assertIn("</svg>", (folder / f"{plot.name}.svg").read_text())
                 self.assertEqual((folder / f"{plot.name}.png").read_bytes()[:4], b"\x89PNG")
