@@ -29,9 +29,12 @@
 	(RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV4 | \
 	 RTE_ETH_RSS_IPV6)
 
+/* The room of a buffer: for a frame, and for all that one of af_packet's ring may hold. */
 static unsigned data_room(size_t packet_len)
 {
-	size_t frame = FRAME_HEADER_MAX + LINK_LEN + packet_len;
+	size_t frame = AF_PACKET_OVERHEAD + IP_UDP_MAX + LINK_LEN + packet_len;
+
+	_Static_assert(AF_PACKET_OVERHEAD + IP_UDP_MAX >= FRAME_HEADER_MAX, "holds any frame");
 
 	if (frame < RTE_MBUF_DEFAULT_DATAROOM)
 		frame = RTE_MBUF_DEFAULT_DATAROOM;
@@ -222,7 +225,7 @@ static int check_ring_frames(const struct node_config *config, unsigned mtu, str
 			    "port.device: frames of %lu bytes do not carry an MTU of %u; give %s",
 			    have, mtu,
 			    need <= 2048 ? "framesz=2048,blocksz=65536"
-					 : "framesz=8736,blocksz=1118208");
+					 : "framesz=8768,blocksz=561152");
 }
 
 static unsigned needed_mtu(size_t packet_len)

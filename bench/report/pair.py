@@ -17,7 +17,7 @@ START_SECONDS = 60
 STOP_SECONDS = 60
 GENERATOR = 1
 AF_PACKET = {"small": "blocksz=65536,framesz=2048,framecnt=4096,qdisc_bypass=1",
-             "large": "blocksz=1118208,framesz=8736,framecnt=1024,qdisc_bypass=1"}
+             "large": "blocksz=561152,framesz=8768,framecnt=1024,qdisc_bypass=1"}
 MTU = {"small": 1500, "large": 9000}
 KINDS = {"vhost": "vhost and virtio-user", "af_packet": "af_packet on veth in network namespaces",
          "af_xdp": "af_xdp (copying) on veth in network namespaces", "port": "a physical port"}

@@ -39,7 +39,7 @@ INSIDE = "LINEMIX_DEMO_INSIDE"  # set in the user namespace
 # larger than DPDK's buffers; and as users may lock 8 MiB only, two rings must stay below that.
 PROFILES = {
     0: {"mtu": 1500, "ring": "blocksz=65536,framesz=2048,framecnt=1536", "megabytes": 192},
-    1: {"mtu": 9000, "ring": "blocksz=1118208,framesz=8736,framecnt=384", "megabytes": 384},
+    1: {"mtu": 9000, "ring": "blocksz=561152,framesz=8768,framecnt=384", "megabytes": 384},
 }
 
 CONFIG = """\

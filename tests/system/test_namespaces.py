@@ -28,17 +28,17 @@ def why_not():
 
 @unittest.skipIf(why_not(), why_not())
 class Interfaces(unittest.TestCase):
-    def network(self, device, *options):
+    def network(self, device, *options, mtu=1500, megabytes=192):
         """A relay, node 11, and a generator, node 1, on a bridge."""
         net = self.enterContext(Network("--layers", "1", "--interval-us", "20000", *options))
         for node in net.topology["nodes"]:
             del node["mac"]
         net.publish()
-        hosts = netns.Network(ipv6=":" in net.topology["nodes"][0]["addresses"][0]["ip"])
+        hosts = netns.Network(mtu, ipv6=":" in net.topology["nodes"][0]["addresses"][0]["ip"])
         self.addCleanup(hosts.close)
         for node in (1, 11):
             hosts.add(node)
-            path = net.config(node, device, workers=(CPUS[node % len(CPUS)],))
+            path = net.config(node, device, workers=(CPUS[node % len(CPUS)],), megabytes=megabytes)
             path.write_text(path.read_text().replace("port:", "port:\n  tap: lm-tap"))
         return net, hosts
 
@@ -63,6 +63,13 @@ class Interfaces(unittest.TestCase):
                 self.assertEqual(report["arrivals"], arrivals)
                 self.assertEqual((report["received"], report["lost"]), (300, 0))
                 self.assertTrue(books["closed"])
+
+    def test_large_packets_fit_the_rings_of_af_packet(self):
+        report, books = self.loop(*self.network(
+            f"net_af_packet0,iface={netns.PORT},framesz=8768,blocksz=561152,framecnt=512,"
+            "qdisc_bypass=1", "--profile", "1", mtu=9000, megabytes=640))
+        self.assertEqual((report["received"], report["lost"]), (300, 0))
+        self.assertTrue(books["closed"])
 
     def test_over_af_xdp_packets_pass_and_the_books_close(self):
         """In copy mode on veth the kernel itself loses a few frames."""
