@@ -37,7 +37,7 @@ class Effort:
     burst_steps: int
 
 
-QUICK = Effort(2, 1, 1, 80000, 2, 1, (100, 150), 1, 4)
+QUICK = Effort(2, 1, 1, 80000, 2, 1, (150,), 1, 3)
 WHOLE = Effort(5, 5, 60, 20000, 5, 10, (50, 80, 90, 100, 110, 120, 150, 200, 300), 5, 10)
 
 
@@ -57,7 +57,7 @@ def kinds(context):
 
 def expect(context):
     one = effort(context)
-    each = 5 + one.searches * 7 * (one.trial_seconds + 0.7) + one.long_seconds * one.searches \
+    each = 5 + one.searches * 6 * (one.trial_seconds + 0.7) + one.long_seconds * one.searches \
         + one.latency_rounds * len(LOADS) * (one.latency_seconds + 1.5) + len(one.loss) * 3 \
         + one.burst_searches * one.burst_steps * 1.5
     return each * len(kinds(context))
@@ -133,7 +133,7 @@ class Run:
         start = max(50, round(peel["hz"] / peel["peel"] / 4))
         for number in range(one.searches):
             with self.step(f"no-drop rate, search {number + 1} of {one.searches}",
-                           7 * (one.trial_seconds + 0.7) + one.long_seconds):
+                           6 * (one.trial_seconds + 0.7) + one.long_seconds):
                 searches.append(self.pair.gen(
                     "find-rate", "--rate", start, "--min-rate", 10, "--max-rate", FASTEST // 100,
                     "--seconds", one.trial_seconds, "--long-seconds", one.long_seconds,

@@ -21,7 +21,7 @@ AXES = {
     "neighbours": "neighbours that send",
 }
 COSTS = ("cycles", "worker_cycles")
-QUICK = {"held": (16384,), "replay": (1 << 24,), "neighbours": (256,)}
+QUICK = {"held": (8192,), "replay": (1 << 24,), "neighbours": (256,)}
 WHOLE = {"held": (4096, 16384, 65536), "replay": (1 << 17, 1 << 23, 1 << 25, 1 << 27),
          "neighbours": (1, 8, 256, 1024)}
 BASE = Setting()
