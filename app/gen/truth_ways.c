@@ -64,7 +64,8 @@ static enum packet_end end_of(const struct truth *truth, const struct truth_flig
 	default:
 		break;
 	}
-	if (stay_us > UINT64_MAX / NS_PER_US / 2)
+	/* nobody has looked at what leaves there, or it may stay for longer than anybody looks */
+	if (truth->node[flight->to].left == 0 || stay_us > UINT64_MAX / NS_PER_US / 2)
 		return PACKET_ON_ITS_WAY;
 	gone_ns = truth_came_ns(flight) + stay_us * NS_PER_US + SLACK_NS;
 	return gone_ns < truth->last_ns ? PACKET_LOST : PACKET_ON_ITS_WAY;
@@ -147,10 +148,10 @@ int truth_finish(struct truth *truth, struct lm_error *err)
 	truth->packet = calloc((size_t)truth->flights + 1, sizeof(*truth->packet));
 	if (!truth->packet)
 		return lm_error_set(err, ENOMEM, "no memory for %u packets", truth->flights);
+	count(truth);
 	for (uint32_t i = 0; i < truth->flights; i++) {
 		if (!truth->flight[i].follows)
 			follow(truth, i);
 	}
-	count(truth);
 	return 0;
 }

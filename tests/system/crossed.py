@@ -11,13 +11,14 @@ class Crossed:
 
     def __init__(self, count, rate, *options, mixes=((11,), (21,), (31,)), make=()):
         self.net = Network(*options)
-        self.captures = {}
+        self.captures, self.books = {}, {}
         self.sent = capture = self.net.make("in.pcap", *make, count=count, rate=rate)
         for layer in mixes:
             frames = []
             for mix in layer:
-                books, out = self.net.replay(self.net.config(mix), capture, f"out-{mix}.pcap")
-                assert books["closed"], books
+                self.books[mix], out = self.net.replay(self.net.config(mix), capture,
+                                                       f"out-{mix}.pcap")
+                assert self.books[mix]["closed"], self.books
                 self.captures[mix] = [capture, out]
                 frames += read_capture(out)
             capture = write_capture(self.net.path / f"after-{layer[0]}.pcap", sorted(frames))

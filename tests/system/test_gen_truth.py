@@ -116,6 +116,22 @@ class Truth(unittest.TestCase):
             self.assertEqual([row["sender"] for row in packets], ["4"] * 40)
             self.assertEqual([row["recipient"] for row in packets], ["4", "4", "0", "4"] * 10)
 
+    def test_own_cover_of_relays_begins_where_it_was_made(self):
+        with Ways(200, 1000, "--strategy", "poisson", "--mean-delay-us", 5000, "--loop-interval-us",
+                  20000, "--drop-interval-us", 30000) as net:
+            report, ways = net.ways()
+            made = {node["id"]: node["made"] for node in report["captured"] if node["id"] > 10}
+            self.assertEqual(made, {mix: net.books[mix]["cover"] for mix in made})
+            self.assertGreater(min(made.values()), 0)
+            packets = report["packets"]
+            self.assertEqual((packets["message"]["made"], packets["client_drop"]["made"]), (150, 50))
+            self.assertEqual(packets["relay_loop"]["made"] + packets["relay_drop"]["made"],
+                             sum(made.values()))
+            # drop packets end at a gateway; what a loop does behind it nobody has captured
+            self.assertEqual(packets["relay_drop"]["ended"], packets["relay_drop"]["made"])
+            self.assertEqual(packets["relay_loop"]["on_its_way"], packets["relay_loop"]["made"])
+            self.assertEqual({way[0]["from"] for way in ways.values()}, {"1", "11", "21", "31"})
+
     def test_what_no_key_opens_is_said_to_be_unknown(self):
         with Ways(20, 2000, "--strategy", "batch", "--interval-us", 20000) as net:
             os.unlink(net.keys / "keys-21.json")
