@@ -35,6 +35,7 @@ static void transit_counts_from_when_a_packet_was_sent_and_latency_does_not(void
 	for (unsigned i = 0; i < COUNT; i++)
 		sent_ns[i] = world->tally.start_ns + i * UINT64_C(1000000) + 3000;
 	world->tally.sent_ns = sent_ns;
+	world->tally.sent_room = COUNT;
 	build_and_cross(world, 0, 10);
 	receive(world, world->packet, 10);
 	assert_int_equal(world->tally.latency_ns.count, 10);
