@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "config.h"
 #include "progress.h"
+#include "run_json.h"
 #include "study.h"
 #include "summary.h"
 #include "team.h"
@@ -97,51 +98,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* What the topology tells everybody of mixing and cover. */
-static json_t *mixing_json(const struct lm_mix_params *mix)
-{
-	switch (mix->strategy) {
-	case LM_MIX_BATCH:
-		return json_pack("{sIsisisI}", "interval_us", (json_int_t)mix->interval_us,
-				 "min_batch", (int)mix->min_batch, "min_neighbours",
-				 (int)mix->min_neighbours, "max_wait_us",
-				 (json_int_t)mix->max_wait_us);
-	case LM_MIX_POOL:
-		return json_pack("{sIsIsisi}", "interval_us", (json_int_t)mix->interval_us,
-				 "threshold", (json_int_t)mix->threshold, "flush_ppm",
-				 (int)mix->flush_ppm, "stay_ppm", (int)mix->stay_ppm);
-	default:
-		return json_pack("{sI}", "mean_delay_us", (json_int_t)mix->mean_delay_us);
-	}
-}
-
-static json_t *cover_json(const struct lm_topology_cover *cover)
-{
-	return json_pack("{sIsIsI}", "loop_interval_us", (json_int_t)cover->loop_interval_us,
-			 "drop_interval_us", (json_int_t)cover->drop_interval_us,
-			 "link_interval_us", (json_int_t)cover->link_interval_us);
-}
-
-/* Nodes as they are numbered in the records, and the summary. */
+/* What everybody knows of the network, and the summary. */
 static int write_run(const char *folder, const struct summary *summary,
 		     const struct lm_topology *topology, struct lm_error *err)
 {
 	struct summary timeless = *summary;
-	json_t *nodes = json_array(), *run = NULL;
+	json_t *run = run_json_make(topology);
 	char path[4096];
 	int rc = 0;
 
 	timeless.run_s = -1; /* so that one seed gives the same bytes */
-	for (unsigned i = 0; i < topology->nodes; i++)
-		json_array_append_new(nodes,
-				      json_pack("{sIsi}", "id", (json_int_t)topology->node[i].id,
-						"layer", topology->node[i].layer));
-	run = json_pack("{sssosIsssfsososo*}", "format", "linemix-sim-run-1", "nodes", nodes,
-			"clients", (json_int_t)summary->params->clients.count, "strategy",
-			lm_mix_strategy_name(topology->mix.strategy), "mean_delay_s",
-			topology->mix.mean_delay_us / 1e6, "mixing", mixing_json(&topology->mix),
-			"cover", cover_json(&topology->cover), "summary", summary_json(&timeless));
 	snprintf(path, sizeof(path), "%s/run.json", folder);
+	json_object_set_new(run, "clients",
+			    json_integer((json_int_t)summary->params->clients.count));
+	json_object_set_new(run, "summary", summary_json(&timeless));
 	if (!run)
 		rc = lm_error_set(err, ENOMEM, "%s: no memory", path);
 	else if (json_dump_file(run, path, JSON_INDENT(1)) != 0)
