@@ -47,7 +47,7 @@ class Records(unittest.TestCase):
             self.assertLess(abs(surprise["value"]), 2.5 * half, strategy)
 
     def test_own_cover_is_measured_by_the_law(self):
-        for strategy in ("poisson", "pool"):
+        for strategy in simulated.MIXING:
             folder, _ = simulated.run(self, strategy,
                                       "cover: {loop_interval_us: 50000, drop_interval_us: 50000}",
                                       "duration_ms: 15000")

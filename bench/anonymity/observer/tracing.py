@@ -68,7 +68,7 @@ def make_mix(seen, node):
     came, left = seen.came[coming], seen.left[leaving]
     if seen.strategy == "batch":
         held, before = batches.sort_in(came, left, seen.mixing["interval_us"])
-        return Mix(node, coming, leaving, held, before), True
+        return Mix(node, coming, leaving, held, before), not seen.own_cover
     before = numpy.searchsorted(came, left, "right")
     before[before == 0] = -1
     held = None if seen.own_cover else by_count(came, left)
