@@ -106,9 +106,9 @@ class Relay(Fakes):
         """promtool finds nothing to complain of, and nothing that the relay tells is left out."""
         net = self.enterContext(Network("--layers", "3", "--per-layer", "2"))
         group = pwd.getpwnam("nobody").pw_gid
-        extra = ""
+        extra = "stages: true\n"
         if os.getuid() == 0:
-            extra = f"telemetry: {{group: {grp.getgrgid(group).gr_name}}}\n"
+            extra += f"telemetry: {{group: {grp.getgrgid(group).gr_name}}}\n"
         live = self.enterContext(Live(net.config(11, extra=extra)))
         asked = telemetry.Telemetry(net.prefix(11), timeout=10)
         live.wait(asked.stats)
@@ -121,6 +121,11 @@ class Relay(Fakes):
         known = set(re.findall(r'ROW\(\w+, "(\w+)"\)', (SOURCE / "app/relay/reading.h").read_text()))
         told = {name for name in asked.stats() if not name.startswith("drop_")}
         self.assertEqual(told - known, {"clock_offset_ms", "loop_verdict"})
+        stages = {name.removesuffix("_empty_cycles") for name in asked.ask("/linemix/stages")
+                  if name.endswith("_empty_cycles")}
+        self.assertEqual(set(re.findall(r'linemix_stage_cycles_total\{relay="mix",stage="(\w+)"', text)),
+                         stages)
+        self.assertRegex(text, r'linemix_lcore_busy_seconds_total\{relay="mix",cpu="0"\} [1-9\d]*\.\d+')
         metrics = exporter.metrics()
         self.assertIn('linemix_layer_links_up{relay="mix",layer="2"}', metrics)
         self.assertEqual(metrics['linemix_replay_set_limit{relay="mix",epoch="current"}'], 65536)
