@@ -29,7 +29,7 @@ function time(seconds) {
 	return h ? `${h}:${rest} h` : `${rest} min`;
 }
 
-const percent = (share) => share === null ? "–" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+const percent = (share) => share === null ? "–" : `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;
 
 // ---- Elements ----
 
