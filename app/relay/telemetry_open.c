@@ -12,9 +12,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A service that is of this group already may be forbidden to give anything away. */
 static int give(const char *path, gid_t group, mode_t mode)
 {
-	return chown(path, (uid_t)-1, group) == 0 && chmod(path, mode) == 0 ? 0 : -errno;
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return -errno;
+	if (status.st_gid != group && chown(path, (uid_t)-1, group) != 0)
+		return -errno;
+	return chmod(path, mode) == 0 ? 0 : -errno;
 }
 
 /* The folder around it is other DPDK programs' too: it is searched by all, and listed by none. */
