@@ -24,12 +24,17 @@ CARD = "0000:65:00.0"
 # 0.08 MiB of replay sets, as with epochs of 1200 s.
 RELAY = """\
 #!/bin/sh
-rate=$(sed -n 's/.*max_packets_per_second: //p' "$2")
-[ -e "$(dirname "$0")/small" ] && [ $rate -gt 9000 ] && {
+while read -r key value; do
+	case $key in
+	max_packets_per_second:) rate=$value ;;
+	device:) device=$value ;;
+	esac
+done <"$2"
+case $device in *bad*) echo "linemix-relay: port.device: no" >&2; exit 1 ;; esac
+if [ -e "${0%/*}/small" ] && [ $rate -gt 9000 ]; then
 	echo "linemix-relay: no memory for sets; lower limits.replay" >&2
 	exit 1
-}
-grep -q 'device: "bad' "$2" && { echo "linemix-relay: port.device: no" >&2; exit 1; }
+fi
 echo "memory: 1000 buffers of 2304 bytes: 100.0 MiB"
 echo "replay: $rate packets/s; 4 sets while epochs change: $((rate * 8 / 100)).0 MiB in memory"
 """

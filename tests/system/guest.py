@@ -95,7 +95,7 @@ class Guest:
     def fail(self, what):
         raise guest_image.GuestError(f"{what}; the guest's last words:\n{self.log()[-3000:]}")
 
-    def connect(self, seconds=180):
+    def connect(self, seconds=600):
         """Waits until the agent is there."""
         limit = time.monotonic() + seconds
         while not self.socket:

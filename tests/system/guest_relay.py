@@ -22,15 +22,14 @@ NOT_NEEDED = ("test", "idlelib", "lib2to3", "tkinter", "ensurepip", "distutils",
 LINEMIX = "/opt/linemix"
 CONFIG = "/etc/linemix"
 
-BEGIN = """\
-modprobe -a tun vmxnet3 virtio_pci virtio_net
-ip link set lo up
-"""
+BEGIN = "ip link set lo up; modprobe tun\n"
+KERNEL_DRIVERS = "modprobe -a vmxnet3 virtio_pci virtio_net\n"
 
 
-def image(kernel, *networks):
-    """An initramfs with the programs, the tree's scripts, and a folder CONFIG/N for each network."""
-    made = guest.initramfs(kernel, BEGIN)
+def image(kernel, *networks, begin=BEGIN + KERNEL_DRIVERS):
+    """An initramfs with the programs, the tree's scripts, and a folder CONFIG/N for each network.
+    begin: what is done first; with the kernel's drivers, cards have interfaces."""
+    made = guest.initramfs(kernel, begin)
     made.modules(*MODULES)
     for program in PROGRAMS:
         made.program(program)
@@ -121,10 +120,6 @@ class Wires:
 
     def inside(self):
         return self.hosts.hub.inside([])
-
-    def gen(self, *options):
-        """Runs the generator to its end; what it reports."""
-        return generate(self.net, self.hosts.nodes[1].inside([]), *options)
 
 
 def generate(net, inside, *options, tries=6):
