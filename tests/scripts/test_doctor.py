@@ -4,6 +4,7 @@ without an IOMMU, one with swap, one that is ready."""
 import json
 import pathlib
 import stat
+import subprocess
 import tempfile
 import unittest
 import unittest.mock
@@ -286,6 +287,17 @@ class Lacking(Machines):
         config = self.doctor()["config"]
         self.assertIn("workers: [2, 3, 4]", config)  # 6 and 7 are 2 and 3 again; 4 and 5: 0 and 1
         self.assertIn("mixer: 5", config)
+
+    def test_the_command_for_isolated_cpus_writes_all_three_words(self):
+        self.server()
+        self.fake.file("sys/devices/system/cpu/isolated", "\n")
+        command = self.fix(self.doctor(), "isolation").splitlines()[0]
+        words, _, place = command.partition(" >")
+        self.assertEqual(place, "/etc/default/grub.d/linemix.cfg")
+        text = subprocess.run(["sh", "-c", f"{words}; true"], cwd=fake_machine.TREE, check=True,
+                              capture_output=True, text=True).stdout
+        self.assertIn("isolcpus=managed_irq,domain,1-7 nohz_full=1-7 rcu_nocbs=1-7\"\n", text)
+        self.assertNotIn("CPUS\"", text)
 
     def test_interrupts_on_isolated_cpus(self):
         self.server()

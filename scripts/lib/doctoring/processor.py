@@ -77,7 +77,7 @@ def isolation(machine, wanted):
     findings = [found(
         "isolation", set(wanted) <= isolated, f"CPUs {cpu_text(isolated)} are the relay's alone",
         f"the kernel runs other things on CPUs {text}, which would be the relay's",
-        [f"sed 's/CPUS/{text}/' drivers-config/host/grub-linemix.cfg "
+        [f"sed 's/CPUS/{text}/g' drivers-config/host/grub-linemix.cfg "
          ">/etc/default/grub.d/linemix.cfg", "update-grub", "reboot"], ADVICE)]
     line = machine.command_line()
     for name in ("nohz_full", "rcu_nocbs"):
