@@ -238,6 +238,14 @@ class Lacking(Machines):
         self.assertIn("6 MiB of huge pages are free on NUMA node 1", report["by"]["huge-pages"][0]["text"])
         self.assertIn("node1/hugepages/hugepages-2048kB/nr_hugepages", self.fix(report, "huge-pages"))
 
+    def test_a_relay_that_runs_has_its_huge_pages(self):
+        self.server()
+        self.fake.file("sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages",
+                       "3\n")
+        self.assertEqual(self.missing(self.doctor()), ["huge-pages"])
+        self.fake.link("proc/99/fd/7", "/dev/vfio/7")
+        self.doctor(status=0)
+
     def test_without_an_iommu_a_plain_card_takes_uio(self):
         self.server("i40e", group="")
         report = self.doctor(status=1)

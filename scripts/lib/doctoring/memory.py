@@ -26,7 +26,7 @@ def huge_pages(machine, node, needed_mb):
     """needed_mb: what the configuration takes; 0 if it takes none."""
     have = huge_mb(machine, node)
     if needed_mb == 0:
-        return Finding("huge-pages", OK, "not needed by this card's driver")
+        return Finding("huge-pages", OK, "no more are needed")
     at = f"NUMA node {node}" if node >= 0 else "this machine"
     pages = (needed_mb + 1) // 2
     path = (f"{NODES}/node{max(node, 0)}/hugepages/hugepages-2048kB/nr_hugepages")
