@@ -158,6 +158,7 @@ static int configure(struct port *port, const struct node_config *config, struct
 		port->rss = info.flow_type_rss_offloads & RSS_UDP;
 		conf.rx_adv_conf.rss_conf.rss_hf = port->rss;
 	}
+	conf.intr_conf.rmv = (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
 	conf.rxmode.offloads = info.rx_offload_capa & RX_CHECKSUMS;
 	port->tx_checksums = (info.tx_offload_capa & TX_CHECKSUMS) != 0;
 	if (port->tx_checksums)
@@ -322,6 +323,28 @@ static int take_mac(struct port *port, const struct node_config *config,
 			    node->id);
 }
 
+static int on_removal(uint16_t id, enum rte_eth_event_type event, void *context, void *unused)
+{
+	struct port *port = context;
+
+	(void)id;
+	(void)event;
+	(void)unused;
+	__atomic_store_n(&port->removed, true, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int port_check_there(const struct port *port, struct lm_error *err)
+{
+	char name[IF_NAMESIZE];
+
+	if (!__atomic_load_n(&port->removed, __ATOMIC_RELAXED) &&
+	    (port->ifindex == 0 || if_indextoname((unsigned)port->ifindex, name) || errno != ENXIO))
+		return 0;
+	return lm_error_set(err, ENODEV,
+			    "port.device: the device is gone; start again when it is back");
+}
+
 int port_open(struct port *port, const struct node_config *config,
 	      const struct lm_topology_node *node, size_t packet_len, struct lm_error *err)
 {
@@ -345,6 +368,9 @@ int port_open(struct port *port, const struct node_config *config,
 	 * everything */
 	if (rc == 0)
 		(void)rte_eth_allmulticast_enable(port->id);
+	if (rc == 0)
+		(void)rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_RMV, on_removal,
+						    port);
 	return rc;
 }
 

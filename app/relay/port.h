@@ -16,6 +16,7 @@ struct port {
 	int ifindex;       /* of the kernel's interface that it is; 0: it is none */
 	uint64_t rss;      /* what the NIC spreads frames over queues by; 0: it does not */
 	unsigned mtu;      /* 0: it has none */
+	bool removed;      /* its driver has told that it is gone; written by a thread of DPDK's */
 	struct rte_mempool *pool;
 };
 
@@ -64,6 +65,9 @@ LM_MUST_CHECK int port_open_id(struct port *port, uint16_t id, const struct node
 			       struct lm_error *err);
 
 void port_close(struct port *port);
+
+/* -ENODEV and a message if the open device is gone: pulled out, or removed by the kernel. */
+LM_MUST_CHECK int port_check_there(const struct port *port, struct lm_error *err);
 
 /* Which checksums the NIC has found good. */
 struct rte_mbuf;

@@ -317,15 +317,17 @@ static void watch_padding(struct run *run)
 	}
 }
 
-static void watch(struct run *run)
+/* -ENODEV and a message: there is nothing left to run on. */
+static int watch(struct run *run, struct lm_error *err)
 {
 	uint64_t now_us = lm_clock_us();
 
 	if (now_us < run->watch_us)
-		return;
+		return 0;
 	run->watch_us = now_us + WATCH_US;
 	watch_sets(run);
 	watch_padding(run);
+	return port_check_there(&run->relay->port, err);
 }
 
 /* The mixer gives nothing yet: the kernel has just begun to look for next hops. */
@@ -495,7 +497,8 @@ static int control(struct run *run, int *signal, struct lm_error *err)
 		watch_ready(run);
 		if (run->relay->shared.waits)
 			maybe_end_wait(run);
-		watch(run);
+		if (rc == 0)
+			rc = watch(run, err);
 		if (rc == 0)
 			rc = rollover_step(run, err);
 	}

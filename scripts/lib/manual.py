@@ -109,7 +109,7 @@ class Program:
         usage = re.sub(r"^Usage: \S+ ", "", lines[0]).removeprefix(name).replace("[OPTION...]", "")
         before, after = parts(lines)
         yield f".Ss {name}"
-        yield f".Bd -ragged -offset indent\n.Nm Cm {name} Op Ar option ...{self.arguments(usage)}\n.Ed"
+        yield f".Bd -ragged -offset indent\n.Nm Cm {name} Oo Ar option ... Oc{self.arguments(usage)}\n.Ed"
         yield ".Pp"
         yield from self.paragraphs(before)
         yield from options_section(lines)
