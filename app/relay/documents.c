@@ -347,6 +347,18 @@ uint64_t documents_change_s(const struct documents *documents, uint64_t now_s)
 	return change_s;
 }
 
+enum documents_place documents_place(const struct documents *documents, uint32_t node,
+				     uint64_t now_s)
+{
+	const struct lm_topology *now = documents->now, *next = documents->next;
+
+	if (!next || lm_topology_find(next, node))
+		return DOCUMENTS_LISTED;
+	if (now_s >= now->until_s + (now->until_s - now->from_s))
+		return DOCUMENTS_OVER;
+	return now_s >= next->from_s ? DOCUMENTS_LEFT : DOCUMENTS_LEAVES;
+}
+
 void documents_go(struct documents *documents, struct lm_topology *topology)
 {
 	if (topology == documents->now)

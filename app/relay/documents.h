@@ -86,6 +86,21 @@ const struct lm_topology *documents_newest(const struct documents *documents);
 /* What is to be in force at this time. There is a document. */
 struct documents_target documents_target(const struct documents *documents, uint64_t now_s);
 
+/*
+ * Where a node stands that documents may leave out. One that the next document is without has been
+ * retired, or has no descriptor: senders stop to use it when that begins, but those who have not
+ * got it go on for an epoch by the one before, which is the last that lists the node.
+ */
+enum documents_place {
+	DOCUMENTS_LISTED,
+	DOCUMENTS_LEAVES, /* the next one, which has not begun, is without it */
+	DOCUMENTS_LEFT,   /* it has begun */
+	DOCUMENTS_OVER,   /* the epoch after the last that listed it is over: nothing comes any more
+			   */
+};
+enum documents_place documents_place(const struct documents *documents, uint32_t node,
+				     uint64_t now_s);
+
 /* Nobody reads another topology than this one any more: it is in force, older ones are freed. */
 void documents_go(struct documents *documents, struct lm_topology *topology);
 

@@ -40,6 +40,17 @@ void notify_ready(const char *format, ...)
 	va_end(list);
 }
 
+void notify_status(const char *format, ...)
+{
+	char status[STATUS_MAX];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(status, sizeof(status), format, list);
+	va_end(list);
+	(void)sd_notifyf(KEEP_ENVIRONMENT, "STATUS=%s", status);
+}
+
 void notify_stopping(const char *format, ...)
 {
 	va_list list;

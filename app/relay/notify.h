@@ -24,6 +24,9 @@ void notify_ready(const char *format, ...) LM_PRINTF(1, 2);
 /* RELOADING=1: the configuration is read anew, until notify_ready. */
 void notify_reloading(void);
 
+/* A line for people alone. */
+void notify_status(const char *format, ...) LM_PRINTF(1, 2);
+
 /* STOPPING=1, with a line for people. */
 void notify_stopping(const char *format, ...) LM_PRINTF(1, 2);
 

@@ -61,6 +61,7 @@ struct relay {
 	uint64_t clock_heard;    /* neighbours whose clocks are known, and were told of late */
 	uint64_t alarm_clock;    /* enum clock_verdict */
 	uint64_t alarm_topology; /* 0: well; 1 to 3: its end is near, has come, an epoch ago */
+	uint64_t retired;        /* enum documents_place of this node */
 	uint64_t alarm_padding;  /* times at which links began to fall behind their rate */
 	uint64_t alarm_books;    /* quiet moments at which the books did not close */
 };

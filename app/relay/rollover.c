@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -224,6 +225,30 @@ static void watch_end(struct run *run, uint64_t now_s)
 	run->rollover.stage = stage;
 }
 
+/*
+ * Says when documents leave this node out, and ends it when nothing comes for it any more: what is
+ * held then leaves by the rules of mixing. A document that lists it again takes it back before.
+ */
+static void watch_place(struct run *run, uint64_t now_s)
+{
+	static const char *const words[] = {
+		"is listed again",
+		"is left out of the next topology",
+		"is out of the topology: serves for an epoch more who has none but the last",
+		"is out of the topology, and nothing comes any more: sends what it holds, and ends",
+	};
+	struct relay *relay = run->relay;
+	enum documents_place place = documents_place(&relay->documents, relay->node->id, now_s);
+
+	if (place == relay->retired)
+		return;
+	__atomic_store_n(&relay->retired, place, __ATOMIC_RELAXED);
+	fprintf(stderr, "linemix-relay: node %u %s\n", relay->node->id, words[place]);
+	notify_status("node %u %s", relay->node->id, words[place]);
+	if (place == DOCUMENTS_OVER)
+		run->signal = SIGINT;
+}
+
 static bool differs(const struct relay *relay, struct documents_target target)
 {
 	return target.topology != relay->topology || target.epoch != relay->epoch;
@@ -350,6 +375,7 @@ int rollover_step(struct run *run, struct lm_error *err)
 		roll(run, timing_target(run, now_s), now_s);
 	look_at_file(run, now_s);
 	watch_end(run, now_s);
+	watch_place(run, now_s);
 	settle(run, now_s);
 	if (lm_clock_us() >= rollover->retry_us && !differs(relay, timing_target(run, now_s)))
 		prepare_ahead(run, now_s);

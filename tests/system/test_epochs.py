@@ -309,6 +309,28 @@ class Relays(unittest.TestCase):
                                      1 if "promised" in words else 0)
                     self.assertTrue(live.stop()["closed"])
 
+    def test_who_is_left_out_serves_an_epoch_more_and_then_sends_what_it_holds(self):
+        net, wire, wall, at = self.timed("--max-wait-us", "8000000", interval_us=4000000)
+        frames = frames_of(net)
+        without = net.document("topology-2.json")
+        without["nodes"] = [n for n in without["nodes"] if n["id"] != 11]
+        others = net.document("topology-2.json")["nodes"]
+        without["nodes"].append({**next(n for n in others if n["id"] == 11), "id": 12})
+        with wire.start(wire.config(), **wall.environment) as live:
+            net.publish(without)
+            live.wait(lambda: "is left out of the next topology" in live.said())
+            self.assertEqual(wire.stats()["retired"], 1)
+            at(2)
+            live.wait(lambda: wire.stats()["retired"] == 2 and wire.stats()["epoch"] == 2)
+            wire.begin(frames)
+            wire.end()
+            live.wait(lambda: wire.stats()["received"] == len(frames))
+            at(3)
+            books = live.end()
+            self.assertIn("nothing comes any more: sends what it holds, and ends", live.said())
+        self.assertEqual(books["sent"], len(frames))
+        self.assertTrue(books["closed"])
+
     def test_documents_that_were_taken_outlive_a_restart(self):
         net, wire, wall, at = self.timed()
         config = wire.config(extra="state: state\n")
