@@ -25,11 +25,11 @@ static void set_ipv4(struct filter_flow *flow, const struct filter_rule *rule)
 static void set_ipv6(struct filter_flow *flow, const struct filter_rule *rule)
 {
 	if (rule->pass) {
-		memcpy(flow->ipv6.hdr.src_addr, rule->source, 16);
-		memset(flow->ipv6_mask.hdr.src_addr, 0xff, 16);
+		memcpy(&flow->ipv6.hdr.src_addr, rule->source, 16);
+		memset(&flow->ipv6_mask.hdr.src_addr, 0xff, 16);
 	} else {
-		memcpy(flow->ipv6.hdr.dst_addr, rule->destination, 16);
-		memset(flow->ipv6_mask.hdr.dst_addr, 0xff, 16);
+		memcpy(&flow->ipv6.hdr.dst_addr, rule->destination, 16);
+		memset(&flow->ipv6_mask.hdr.dst_addr, 0xff, 16);
 	}
 }
 

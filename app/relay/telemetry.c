@@ -9,11 +9,11 @@
 #include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_telemetry.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "telemetry_links.h"
+#include "telemetry_names.h"
 #include "telemetry_node.h"
 #include "telemetry_stages.h"
 

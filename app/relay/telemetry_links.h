@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <rte_telemetry.h>
+#include "telemetry_names.h"
 
 #include "relay.h"
 
