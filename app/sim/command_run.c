@@ -30,7 +30,7 @@ struct arguments {
 static const struct argp_option options[] = {
 	{"config", 'c', "FILE", 0, "What is simulated", 0},
 	{"out", 'o', "FOLDER", 0, "Write the records there", 0},
-	{"entropy", 'e', NULL, 0, "Measure the entropy of packets (poisson, links not padded)", 0},
+	{"entropy", 'e', NULL, 0, "Measure the entropy of packets", 0},
 	{"seed", KEY_SEED, "N", 0, "Instead of the configuration's", 0},
 	{"threads", KEY_THREADS, "N", 0,
 	 "Simulate with so many (default: the processors there are); the run is the same", 0},

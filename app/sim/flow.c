@@ -144,7 +144,8 @@ static void take_all(struct shard *shard, struct node *node)
 			if (shard->leavers < AHEAD)
 				__builtin_prefetch(&shard->sim->packets.packet[place], 1);
 			shard->leaver[shard->leavers++] =
-				(struct leaver){place, node_due(&item[i]) - from};
+				(struct leaver){place, node_due(&item[i]) - from,
+						node_due(&item[i])};
 		}
 	} while (n == LM_BURST || lm_mix_next_us(node->mix) < until_us);
 }
@@ -160,7 +161,7 @@ static void send_all(struct shard *shard, struct node *node)
 			__builtin_prefetch(&shard->sim->packets.packet[leaver[AHEAD].place], 1);
 		if (node->pacer) /* slots of before come first */
 			node_use_slots(shard, node, from_us + leaver->at);
-		node_leave(shard, node, leaver->place, from_us + leaver->at);
+		node_leave(shard, node, leaver);
 	}
 	if (node->pacer)
 		node_use_slots(shard, node, shard->sim->until_us);

@@ -23,6 +23,12 @@ static uint16_t link_from(const struct sim *sim, uint32_t from)
 	return (uint16_t)(from < sim->nodes ? from : sim->nodes + (from - sim->nodes) % links);
 }
 
+/* When the mix chose a packet that goes on its link now. */
+static uint64_t closed_us(const struct packet *packet, uint64_t now_us)
+{
+	return now_us - ((uint32_t)now_us - packet->closed);
+}
+
 void link_send(struct shard *shard, struct lm_prng *prng, uint32_t place, uint32_t from,
 	       uint16_t to, uint32_t delay_us, uint64_t now_us)
 {
@@ -35,6 +41,7 @@ void link_send(struct shard *shard, struct lm_prng *prng, uint32_t place, uint32
 					.from = link_from(sim, from)};
 	const struct flight flight = {.left_us = now_us,
 				      .came_us = at_us,
+				      .closed_us = closed_us(packet, now_us),
 				      .from = from,
 				      .to = to,
 				      .number = packet->number,
@@ -73,6 +80,7 @@ void link_deliver(struct shard *shard, struct lm_prng *prng, uint32_t place, uin
 				      .came_us = crossing(shard, prng, now_us),
 				      .from = from,
 				      .to = packet->recipient,
+				      .closed_us = closed_us(packet, now_us),
 				      .number = packet->number,
 				      .kind = packet->kind,
 				      .hop = packet->seen};

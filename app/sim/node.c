@@ -228,41 +228,48 @@ static void add_company(struct shard *shard, struct node *node, uint64_t now_us)
 
 /* ---- Out of it ---- */
 
+static void count_sent(struct shard *shard, const struct node *node, uint64_t now_us)
+{
+	shard->results.mixes_sent += !node->crowd && now_us >= shard->sim->settled_us;
+}
+
 static void send_on(struct shard *shard, struct node *node, uint32_t place, uint64_t now_us)
 {
 	struct packet *packet = &shard->sim->packets.packet[place];
 	unsigned at = packet->at++;
 	bool last = at + 1 == packet->hops;
 
+	count_sent(shard, node, now_us);
 	link_send(shard, &node->prng, place, node->number, packet->path[at],
 		  last && !packet->exits ? ARRIVAL_ENDS : packet->delay_us[at], now_us);
 }
 
-void node_leave(struct shard *shard, struct node *node, uint32_t place, uint64_t now_us)
+void node_leave(struct shard *shard, struct node *node, const struct leaver *leaver)
 {
-	const struct packet *packet = &shard->sim->packets.packet[place];
-	struct lm_mix_item item = {.packet = node_item(place, 0)};
+	struct packet *packet = &shard->sim->packets.packet[leaver->place];
+	struct lm_mix_item item = {.packet = node_item(leaver->place, 0)};
+	uint64_t now_us = shard->sim->from_us + leaver->at;
 
 	shard->results.hops++;
 	node->left += now_us >= shard->sim->settled_us;
+	packet->closed = leaver->closed;
 	if (packet->at == packet->hops) {
-		link_deliver(shard, &node->prng, place, node->number, now_us);
+		link_deliver(shard, &node->prng, leaver->place, node->number, now_us);
 		return;
 	}
 	if (!node->pacer) {
-		send_on(shard, node, place, now_us);
+		send_on(shard, node, leaver->place, now_us);
 		return;
 	}
 	item.to = (uint16_t)(shard->sim->node[packet->path[packet->at]].rank + 1);
 	if (lm_pacer_push(node->pacer, &item) != LM_DROP_NONE)
-		packet_done(shard, place, PACKET_LOST, now_us);
+		packet_done(shard, leaver->place, PACKET_LOST, now_us);
 }
 
 static void leave_all(struct shard *shard, struct node *node)
 {
 	for (uint32_t i = 0; i < shard->leavers; i++)
-		node_leave(shard, node, shard->leaver[i].place,
-			   shard->sim->from_us + shard->leaver[i].at);
+		node_leave(shard, node, &shard->leaver[i]);
 	shard->leavers = 0;
 }
 
@@ -273,17 +280,20 @@ static void leave_all(struct shard *shard, struct node *node)
 static void take_due(struct shard *shard, struct node *node, uint64_t now_us)
 {
 	struct lm_mix_item item[LM_BURST];
+	uint32_t closed;
 	unsigned n;
 
 	do {
 		n = lm_mix_take(node->mix, item, LM_BURST, now_us);
 		weakness_swap(&node->weakness, item, n);
+		closed = (uint32_t)lm_mix_closed_us(node->mix);
 		for (unsigned i = 0; i < n; i++) {
 			uint32_t place = node_place(&item[i]);
 
 			__builtin_prefetch(&shard->sim->packets.packet[place], 1);
 			shard->leaver[shard->leavers++] =
-				(struct leaver){place, (uint32_t)(now_us - shard->sim->from_us)};
+				(struct leaver){place, (uint32_t)(now_us - shard->sim->from_us),
+						closed};
 			if (shard->leavers == LM_BURST)
 				leave_all(shard, node);
 		}
@@ -303,11 +313,13 @@ void node_use_slots(struct shard *shard, struct node *node, uint64_t until_us)
 		unsigned n = lm_pacer_due(node->pacer, item, LM_BURST, now_us);
 
 		for (unsigned i = 0; i < n; i++) {
-			if (item[i].packet)
+			if (item[i].packet) {
 				send_on(shard, node, node_place(&item[i]), now_us);
-			else
-				link_dummy(shard, &node->prng, node->number,
-					   (uint16_t)next[item[i].to - 1], now_us);
+				continue;
+			}
+			count_sent(shard, node, now_us);
+			link_dummy(shard, &node->prng, node->number, (uint16_t)next[item[i].to - 1],
+				   now_us);
 		}
 	}
 }

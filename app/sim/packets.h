@@ -27,6 +27,7 @@ struct packet {
 	bool exits;   /* the last hop holds it and gives it to the recipient; else it ends there */
 	uint8_t seen; /* links that it has crossed */
 	bool lives;   /* false: nobody has the place */
+	uint32_t closed; /* see struct leaver; of the mix that it left last */
 };
 
 _Static_assert(sizeof(struct packet) == 64, "one cache line");

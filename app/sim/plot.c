@@ -31,6 +31,13 @@ static int end(FILE *file, const char *folder, struct lm_error *err)
 	return 0;
 }
 
+/* Rows that differ in clients' cover alone stand in one block. */
+static bool begins_block(const struct plan_row *row, unsigned i)
+{
+	return i == 0 || row[i].relay_cover != row[i - 1].relay_cover ||
+	       row[i].link_interval_us != row[i - 1].link_interval_us;
+}
+
 static int write_data(const char *folder, const struct plan_row *row, unsigned rows,
 		      struct lm_error *err)
 {
@@ -38,41 +45,98 @@ static int write_data(const char *folder, const struct plan_row *row, unsigned r
 
 	if (!file)
 		return -EIO;
-	fputs("# cover delay_ms bits latency_ms p99_ms bytes_per_second\n", file);
-	for (unsigned i = 0; i < rows; i++)
-		if (row[i].trials > 0)
-			fprintf(file, "%g %g %.4f %.3f %.3f %.1f\n", row[i].cover,
-				row[i].mean_delay_us / 1e3, row[i].bits, row[i].latency_ms,
-				row[i].p99_ms, row[i].bytes_per_second);
+	fputs("# cover relay_cover link_interval_ms delay_ms bits law_bits latency_ms p99_ms "
+	      "client_bytes mix_bytes row\n",
+	      file);
+	for (unsigned i = 0; i < rows; i++) {
+		if (i > 0 && begins_block(row, i))
+			fputs("\n\n", file);
+		if (row[i].trials == 0 || !row[i].intact) /* a block has a line at least */
+			fprintf(file, "%g %g %g NaN NaN NaN NaN NaN NaN NaN %u\n", row[i].cover,
+				row[i].relay_cover, row[i].link_interval_us / 1e3, i + 1);
+		else
+			fprintf(file, "%g %g %g %g %.4f %.4f %.3f %.3f %.1f %.1f %u\n",
+				row[i].cover, row[i].relay_cover, row[i].link_interval_us / 1e3,
+				row[i].delay_us / 1e3, row[i].bits, row[i].law_bits,
+				row[i].latency_ms, row[i].p99_ms, row[i].bytes_per_second,
+				row[i].relay_bytes, i + 1);
+	}
 	return end(file, folder, err);
 }
 
-static int write_script(const char *folder, const struct plan_wish *wish, struct lm_error *err)
+static void write_limits(FILE *file, const struct plan_wish *wish)
+{
+	if (!isinf(wish->latency_ms))
+		fprintf(file,
+			"set arrow 1 from graph 0, first %g to graph 1, first %g nohead dt 2\n",
+			wish->latency_ms, wish->latency_ms);
+	if (!isinf(wish->bytes_per_second))
+		fprintf(file,
+			"set arrow 2 from first %g, graph 0 to first %g, graph 1 nohead dt 2\n",
+			wish->bytes_per_second, wish->bytes_per_second);
+}
+
+/* What the title of a block's line says. */
+static void write_title(FILE *file, const struct plan_row *row)
+{
+	fprintf(file, "\"%g/s of a relay", row->relay_cover);
+	if (row->link_interval_us > 0)
+		fprintf(file, ", %g ms padding", row->link_interval_us / 1e3);
+	fprintf(file, ", mix %.0f kB/s\"", row->relay_bytes / 1e3);
+}
+
+static void write_blocks(FILE *file, const struct plan_row *row, unsigned rows)
+{
+	unsigned block = 0;
+
+	fputs("\tplot 1/0 with points pt 7 lc 'black' title 'mean latency', "
+	      "1/0 with points pt 6 lc 'black' title '99 %'",
+	      file);
+	for (unsigned i = 0; i < rows; i++) {
+		if (!begins_block(row, i))
+			continue;
+		fprintf(file, ", 'plan.dat' index %u using 9:7 with linespoints lc %u pt 7 title ",
+			block, block + 1);
+		write_title(file, &row[i]);
+		fprintf(file,
+			", '' index %u using 9:8 with linespoints lc %u pt 6 dt 3 notitle, '' "
+			"index %u using 9:7:(sprintf('%%g', $1)) with labels offset 0,1 notitle",
+			block, block + 1, block);
+		block++;
+	}
+	fputs("\n\tunset arrow\n", file);
+}
+
+static int write_script(const char *folder, const struct plan_row *row, unsigned rows,
+			const struct plan_wish *wish, struct lm_error *err)
 {
 	FILE *file = begin(folder, "plan.gp", err);
 
 	if (!file)
 		return -EIO;
-	fprintf(file,
-		"set title '%.1f bits: what cover saves in latency'\n"
-		"set xlabel 'bytes a second of a client'\nset ylabel 'latency, ms'\n"
-		"set yrange [0:*]\nset grid\nset key top right\n",
-		wish->bits);
-	if (!isinf(wish->latency_ms))
-		fprintf(file, "set arrow from graph 0, first %g to graph 1, first %g nohead dt 2\n",
-			wish->latency_ms, wish->latency_ms);
-	if (!isinf(wish->bytes_per_second))
-		fprintf(file, "set arrow from first %g, graph 0 to first %g, graph 1 nohead dt 2\n",
-			wish->bytes_per_second, wish->bytes_per_second);
-	fputs("do for [kind in 'svg png'] {\n"
-	      "\tif (kind eq 'svg') { set terminal svg size 800,500 } else { set terminal png size "
-	      "800,500 }\n"
-	      "\tset output 'plan.'.kind\n"
-	      "\tplot 'plan.dat' using 6:4 with linespoints title 'mean', "
-	      "'' using 6:5 with linespoints title '99 %', "
-	      "'' using 6:4:(sprintf('%g', $1)) with labels offset 0,1 title 'cover a message'\n"
-	      "}\n",
+	fputs("set grid\n"
+	      "do for [kind in 'svg png'] {\n"
+	      "\tif (kind eq 'svg') { set terminal svg size 1200,900 }\n"
+	      "\tif (kind eq 'png') { set terminal png size 1200,900 }\n"
+	      "\tset output 'plan.'.kind\n\tset multiplot layout 2,1\n",
 	      file);
+	fprintf(file,
+		"\tset title '%.1f bits: latency against bandwidth; numbers: packets of cover for "
+		"each of messages'\n"
+		"\tset xlabel 'bytes a second of a client'\n\tset ylabel 'latency, ms'\n"
+		"\tset yrange [0:*]\n\tset key outside right top\n",
+		wish->bits);
+	write_limits(file, wish);
+	write_blocks(file, row, rows);
+	fprintf(file,
+		"\tset title 'entropy of each row of the table: measured, and by the law'\n"
+		"\tset xlabel 'row'\n\tset ylabel 'bits'\n"
+		"\tset xrange [0:%u]\n\tset yrange [%g:%g]\n"
+		"\tplot 'plan.dat' using 11:5 with points pt 7 title 'measured', '' using 11:6 "
+		"with "
+		"points pt 6 title 'law', %g with lines dt 2 title 'wanted'\n"
+		"\tunset multiplot\n\tset autoscale x\n}\n",
+		rows + 1, wish->bits - 1, wish->bits + 1, wish->bits);
 	return end(file, folder, err);
 }
 
@@ -108,6 +172,6 @@ int plot_plan(const char *folder, const struct plan_row *row, unsigned rows,
 				    strerror(errno));
 	rc = write_data(folder, row, rows, err);
 	if (rc == 0)
-		rc = write_script(folder, wish, err);
+		rc = write_script(folder, row, rows, wish, err);
 	return rc == 0 ? draw(folder, err) : rc;
 }

@@ -4,6 +4,8 @@
  */
 #include "recorder.h"
 
+#include "law.h"
+
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -141,10 +143,11 @@ static void keep(struct tape *tape, const struct flight *flight)
 		tape->failed = true;
 		return;
 	}
-	tape->kept[tape->keeps++] = (struct entropy_flight){.from = from,
-							    .to = to,
-							    .left_ns = flight->left_us * NS_PER_US,
-							    .came_ns = flight->came_us * NS_PER_US};
+	tape->kept[tape->keeps++] =
+		(struct entropy_flight){.from = from,
+					.to = to,
+					.left_ns = flight->closed_us * NS_PER_US,
+					.came_ns = flight->came_us * NS_PER_US};
 }
 
 void tape_add_flight(struct tape *tape, const struct flight *flight)
@@ -252,7 +255,7 @@ void recorder_seen(struct entropy_seen *seen, const struct recorder *recorder)
 				      .layer = recorder->layer,
 				      .mixes = recorder->mixes,
 				      .layers = recorder->topology->layers,
-				      .mean_s = recorder->topology->mix.mean_delay_us / US_PER_S};
+				      .mean_s = law_stay_us(&recorder->topology->mix) / US_PER_S};
 }
 
 /* ---- Closing ---- */

@@ -18,6 +18,8 @@
 
 struct flight {
 	uint64_t left_us, came_us;
+	uint64_t
+		closed_us; /* lm_mix_closed_us when the mix of `from` gave it; any for a client's */
 	uint32_t from, to;
 	uint32_t number; /* of the packet; PACKET_NONE: a dummy */
 	uint8_t kind;    /* enum packet_kind */
@@ -82,9 +84,11 @@ void tape_packet(struct tape *tape, const struct packet *packet, enum packet_end
 void recorder_collect(struct recorder *recorder, struct tape *tape, uint32_t first_new);
 
 /*
- * What an observer of every link knows who is told of relays' own cover where it begins and ends:
- * somebody who sees less is less sure, so the entropy is a lower bound, and exact without such
- * cover. Valid until the recorder is freed.
+ * What an observer of every link knows who is told of relays' own cover where it begins and ends,
+ * and on padded links which frames are packets and since when they waited: somebody who sees less
+ * is less sure, so the entropy is a lower bound, and exact without both. Packets leave a mix when
+ * it chose them: under batch mixing all of a batch when it was closed. Valid until the recorder is
+ * freed.
  */
 void recorder_seen(struct entropy_seen *seen, const struct recorder *recorder);
 

@@ -28,6 +28,7 @@ struct results {
 	uint64_t latency_sum_us;
 	uint64_t queued_sum_us; /* of that, what they waited at the client to be sent */
 	uint64_t client_sent;   /* packets of all kinds by clients, after the settling */
+	uint64_t mixes_sent;    /* packets and dummies by mixes, after the settling */
 	double measured_s;      /* the time after the settling */
 	struct layer_figures layer[LM_TOPOLOGY_LAYERS + 1];
 };

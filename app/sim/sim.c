@@ -277,6 +277,7 @@ static void add_results(struct results *sum, const struct results *results)
 	sum->latency_sum_us += results->latency_sum_us;
 	sum->queued_sum_us += results->queued_sum_us;
 	sum->client_sent += results->client_sent;
+	sum->mixes_sent += results->mixes_sent;
 	histogram_merge(&sum->latency_us, &results->latency_us);
 }
 

@@ -4,24 +4,10 @@
  */
 #include "study.h"
 
+#include "law.h"
+
 #include <errno.h>
 #include <time.h>
-
-static int check_measurable(const struct study *study, struct lm_error *err)
-{
-	const struct lm_topology *topology = study->topology;
-
-	if (topology->mix.strategy != LM_MIX_POISSON)
-		return lm_error_set(err, EINVAL,
-				    "the entropy is measured under poisson mixing only, and this "
-				    "is %s; leave --entropy out, or set mixing.strategy",
-				    lm_mix_strategy_name(topology->mix.strategy));
-	if (topology->cover.link_interval_us != 0)
-		return lm_error_set(err, EINVAL,
-				    "the entropy cannot be measured behind padded links; leave "
-				    "--entropy out, or set cover.link_interval_us to 0");
-	return 0;
-}
 
 int study_make(struct study *study, const struct config *config, unsigned threads, const char *out,
 	       bool measures, struct lm_error *err)
@@ -30,8 +16,6 @@ int study_make(struct study *study, const struct config *config, unsigned thread
 
 	*study = (struct study){.measures = measures, .threads = threads};
 	rc = config_network(&study->topology, config, err);
-	if (rc == 0 && measures)
-		rc = check_measurable(study, err);
 	if (rc != 0)
 		return rc;
 	config_params(&study->params, config, study->topology);
@@ -53,11 +37,14 @@ static double seconds(clockid_t clock)
 static int measure(struct study *study, struct lm_error *err)
 {
 	struct entropy_seen seen;
+	struct law law;
 	int rc;
 
 	recorder_seen(&seen, &study->recorder);
 	rc = entropy_measure(&study->entropy, &seen);
 	LM_ASSERT(rc != -EDOM); /* no mix of ours sends what it has not received */
+	law_set(&law, &study->params);
+	study->entropy.law_bits = law_bits(&law);
 	return rc == 0 ? 0 : lm_error_set(err, -rc, "no memory to trace %u flights", seen.flights);
 }
 

@@ -19,6 +19,16 @@ double summary_client_bandwidth(const struct summary *summary)
 	       (double)lm_packet_len(summary->params->topology->profile);
 }
 
+double summary_mix_bandwidth(const struct summary *summary)
+{
+	const struct results *results = summary->results;
+	const struct lm_topology *topology = summary->params->topology;
+
+	return (double)results->mixes_sent / results->measured_s /
+	       (topology->nodes - topology->layer_nodes[0]) *
+	       (double)lm_packet_len(topology->profile);
+}
+
 double summary_mean_ms(const struct results *results)
 {
 	uint64_t count = results->latency_us.count;
@@ -98,15 +108,16 @@ json_t *summary_json(const struct summary *summary)
 {
 	const struct results *results = summary->results;
 	json_t *json =
-		json_pack("{sIsfsIsIsIsIsIsfso*so*so*so*}", "seed",
+		json_pack("{sIsfsIsIsIsIsIsfsfso*so*so*so*}", "seed",
 			  (json_int_t)summary->params->seed, "measured_s", results->measured_s,
 			  "start_us", (json_int_t)summary->start_us, "flights",
 			  (json_int_t)results->flights, "dummies", (json_int_t)results->dummies,
 			  "refused", (json_int_t)results->refused, "starved",
 			  (json_int_t)results->starved, "client_bytes_per_second",
-			  summary_client_bandwidth(summary), "packets", books_json(results),
-			  "layers", layers_json(summary), "latency_ms", latency_json(results),
-			  "entropy", entropy_json(summary->entropy));
+			  summary_client_bandwidth(summary), "mix_bytes_per_second",
+			  summary_mix_bandwidth(summary), "packets", books_json(results), "layers",
+			  layers_json(summary), "latency_ms", latency_json(results), "entropy",
+			  entropy_json(summary->entropy));
 
 	if (json && summary->run_s >= 0)
 		json_object_set_new(json, "run",
@@ -171,10 +182,10 @@ void summary_print(FILE *to, const struct summary *summary)
 	print_layers(to, summary);
 	fprintf(to,
 		"\nlatency of %llu messages: mean %.1f ms, p50 %.1f, p99 %.1f, p99.9 %.1f\n"
-		"a client sends %.0f bytes a second\n",
+		"a client sends %.0f bytes a second, a mix %.0f\n",
 		(unsigned long long)results->latency_us.count, summary_mean_ms(results),
 		quantile_ms(results, 500), quantile_ms(results, 990), quantile_ms(results, 999),
-		summary_client_bandwidth(summary));
+		summary_client_bandwidth(summary), summary_mix_bandwidth(summary));
 	if (summary->entropy && summary->entropy->messages > 0)
 		fprintf(to, "entropy of %u packets: mean %.3f bits, least %.3f; law %.3f\n",
 			summary->entropy->messages, summary->entropy->bits,

@@ -23,6 +23,9 @@ struct summary {
 /* Bytes a second that one client sends, packets of its messages and its cover. */
 double summary_client_bandwidth(const struct summary *summary);
 
+/* Bytes a second that one mix sends, dummies with them, on the average. */
+double summary_mix_bandwidth(const struct summary *summary);
+
 /* Mean of the latencies of messages, in milliseconds; 0 if there was none. */
 double summary_mean_ms(const struct results *results);
 

@@ -60,7 +60,8 @@ struct node {
 /* Packets that have left the mix of the node that runs, and when. */
 struct leaver {
 	uint32_t place;
-	uint32_t at; /* microseconds from the beginning of the window */
+	uint32_t at;     /* microseconds from the beginning of the window */
+	uint32_t closed; /* lm_mix_closed_us, modulo 2^32 */
 };
 
 struct shard {
@@ -140,7 +141,7 @@ unsigned node_cover(struct shard *shard, struct node *node, struct lm_mix_item *
 		    uint64_t now_us);
 
 /* A packet that has left the mix: to the recipient, the next node, or where it waits for a slot. */
-void node_leave(struct shard *shard, struct node *node, uint32_t place, uint64_t now_us);
+void node_leave(struct shard *shard, struct node *node, const struct leaver *leaver);
 
 /* Uses the slots of padded links that are due before until_us. */
 void node_use_slots(struct shard *shard, struct node *node, uint64_t until_us);

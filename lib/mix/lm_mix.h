@@ -138,6 +138,13 @@ LM_MUST_CHECK unsigned lm_mix_evict(struct lm_mix *mix, struct lm_mix_item *item
 uint32_t lm_mix_held(const struct lm_mix *mix);
 
 /*
+ * batch: when the batch that leaves was closed: all that lm_mix_take gave last had come by then,
+ * and what came later waits for another. Else the latest time that the mix has seen. For who
+ * measures what a mix hides.
+ */
+uint64_t lm_mix_closed_us(const struct lm_mix *mix);
+
+/*
  * The next time at which anything happens if nothing is added, not before the latest time that the
  * mix has seen; UINT64_MAX if never. Before it lm_mix_take gives nothing. At it lm_mix_take has
  * something to give, but for these: a flush of a pool in which every coin says "stay", and a batch

@@ -145,6 +145,11 @@ uint32_t lm_mix_held(const struct lm_mix *mix)
 	return mix->held;
 }
 
+uint64_t lm_mix_closed_us(const struct lm_mix *mix)
+{
+	return mix->params.strategy == LM_MIX_BATCH ? mix->batch.batch_start_us : mix->now_us;
+}
+
 uint64_t lm_mix_next_us(const struct lm_mix *mix)
 {
 	uint64_t due_us = mix->held > 0 ? mix->ops->next_us(mix) : UINT64_MAX;

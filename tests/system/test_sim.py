@@ -115,7 +115,7 @@ clients: {count: 100, contacts: 2, message_interval_us: 500000}
         table = sim(*plan, "--latency", 200).stdout.splitlines()
         self.assertRegex(table[1], "too slow$")
         self.assertRegex(table[2], "fits$")
-        self.assertIn("2.00 packets of cover", table[3])
+        self.assertIn("least bandwidth that fits: 2.00 packets of cover", table[-1])
         report = json.loads(sim(*plan, "--json", "--out", self.path / "plan").stdout)
         self.assertEqual((report["best"], len(report["rows"])), (0, 2))
         for name, start in (("plan.svg", b"<?xml"), ("plan.png", b"\x89PNG")):

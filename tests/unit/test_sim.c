@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "law.h"
 #include "lm_packet.h"
 #include "plan.h"
 #include "sim_testing.h"
@@ -462,7 +463,7 @@ static void any_number_of_threads_gives_the_same_bytes(void **state)
 static void a_plan_finds_the_delay_of_the_law_and_what_it_costs(void **state)
 {
 	struct config config = sim_config(PLANNED);
-	struct plan_wish wish = {9, 400, 2 * 1.05 * (double)lm_packet_len(0)};
+	struct plan_wish wish = {9, 400, 2 * 1.05 * (double)lm_packet_len(0), INFINITY};
 	struct plan_row row[3] = {{.cover = 0}, {.cover = 1}, {.cover = 4}};
 	struct lm_error err;
 
@@ -472,7 +473,7 @@ static void a_plan_finds_the_delay_of_the_law_and_what_it_costs(void **state)
 
 		assert_int_equal(plan_find(&row[i], &config, &wish, &err), 0);
 		assert_true(fabs(row[i].bits - 9) <= PLAN_TOLERANCE);
-		assert_true(fabs(row[i].mean_delay_us / 1e3 / mean_ms - 1) < 0.1);
+		assert_true(fabs(row[i].delay_us / 1e3 / mean_ms - 1) < 0.1);
 		assert_true(fabs(row[i].latency_ms / (4 * mean_ms + 60) - 1) < 0.15);
 		assert_true(row[i].p99_ms > row[i].latency_ms);
 		assert_true(row[i].hidden);
@@ -485,20 +486,119 @@ static void a_plan_finds_the_delay_of_the_law_and_what_it_costs(void **state)
 	assert_null(plan_best(row, 1));
 }
 
-/* Own cover of relays is in no law: the delay is corrected by what is measured. */
-static void a_plan_goes_by_what_is_measured(void **state)
+/* One row of a plan for 8.5 bits, which must fit. */
+static struct plan_row planned(const char *text, double relay_cover, uint32_t link_interval_us)
 {
-	struct config config = sim_config("mixing: {strategy: poisson}\ncover: {loop_interval_us: "
-					  "10000}\nclients: {count: 300}\n");
-	struct plan_wish wish = {8.5, INFINITY, INFINITY};
-	struct plan_row row = {.cover = 0};
+	struct config config = sim_config(text);
+	struct plan_wish wish = {8.5, INFINITY, INFINITY, INFINITY};
+	struct plan_row row;
+	struct lm_error err;
+
+	plan_start(&row, &config);
+	row.relay_cover = relay_cover;
+	row.link_interval_us = link_interval_us;
+	if (plan_find(&row, &config, &wish, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_true(row.hidden && row.fast && row.cheap && row.intact);
+	assert_true(fabs(row.bits - 8.5) <= PLAN_TOLERANCE);
+	return row;
+}
+
+/* Relays' own cover saves delay as the law says, and costs them bandwidth, padding still more. */
+static void a_plan_has_cover_of_relays_and_padding_in_it(void **state)
+{
+	static const char text[] = "mixing: {strategy: poisson}\nclients: {count: 300}\n";
+	struct plan_row plain = planned(text, 0, 0), covered = planned(text, 100, 0);
+	struct plan_row padded = planned(text, 0, 5000);
+	double len = (double)lm_packet_len(0);
+
+	(void)state;
+	assert_true(fabs(plain.law_bits - plain.bits) < 0.1);
+	assert_true(fabs(covered.law_bits - covered.bits) < 0.1);
+	assert_true(fabs(padded.law_bits - padded.bits) < 0.1);
+	assert_true(covered.delay_us < plain.delay_us / 2);
+	assert_true(covered.bytes_per_second < plain.bytes_per_second * 1.05);
+	/* 100 a second, 2 or 3 mixes and gateways in a layer: twice as much passes each */
+	assert_true(covered.relay_bytes > 2 * plain.relay_bytes);
+	/* 8 links from a layer of 3 mixes to 3, 3 and 2 nodes, 200 slots a second each */
+	assert_true(fabs(padded.relay_bytes / (8.0 / 3 * 200 * len) - 1) < 0.01);
+	assert_true(fabs(padded.network_bytes /
+				 (padded.bytes_per_second * 300 + padded.relay_bytes * 9) -
+			 1) < 1e-9);
+}
+
+/* The measure and the law of each strategy are of one kind; few mixes make the law too high. */
+static void a_plan_is_for_every_strategy(void **state)
+{
+	static const char *const mixings[] = {
+		"mixing: {strategy: batch, min_batch: 1}\n",
+		"mixing: {strategy: pool, threshold: 100000}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(mixings); i++) {
+		char text[256];
+		struct plan_row row;
+
+		snprintf(text, sizeof(text), "%snetwork: {mixes: 8}\nclients: {count: 600}\n",
+			 mixings[i]);
+		row = planned(text, 0, 0);
+		assert_true(row.law_bits > row.bits);
+		assert_true(row.law_bits < row.bits + 0.5);
+	}
+}
+
+/* Links that carry less than comes lose it: no entropy makes up for that. */
+static void a_plan_that_loses_packets_does_not_fit(void **state)
+{
+	struct config config = sim_config(PLANNED);
+	struct plan_wish wish = {7, INFINITY, INFINITY, INFINITY};
+	struct plan_row row = {.link_interval_us = 100000};
 	struct lm_error err;
 
 	(void)state;
 	assert_int_equal(plan_find(&row, &config, &wish, &err), 0);
-	assert_true(row.trials > 1);
-	assert_true(fabs(row.bits - 8.5) <= PLAN_TOLERANCE);
-	assert_true(row.hidden && row.fast && row.cheap);
+	assert_false(row.intact);
+	assert_null(plan_best(&row, 1));
+}
+
+/* ---- The law ---- */
+
+static void the_law_is_that_of_loopix_and_of_batches(void **state)
+{
+	struct law law = {.layers = 3,
+			  .nodes = {2, 1, 1, 1},
+			  .mix = {.strategy = LM_MIX_POISSON, .mean_delay_us = 200000},
+			  .clients = 1000};
+	double rest = 0.97;
+
+	(void)state;
+	assert_true(fabs(law_bits(&law) - entropy_law(1000, 0.2, 3)) < 1e-9);
+	law.layers = 1;
+	assert_true(fabs(law_bits(&law) - log2(1000 * 0.2 * exp(1))) < 1e-9);
+	law.nodes[1] = 4; /* the mix that a packet left is seen, and has a quarter */
+	assert_true(fabs(law_bits(&law) - log2(250 * 0.2 * exp(1))) < 1e-9);
+
+	/* one batch: it is any packet of an interval */
+	law.nodes[1] = 1;
+	law.mix = (struct lm_mix_params){.strategy = LM_MIX_BATCH, .interval_us = 100000};
+	assert_true(fabs(law_bits(&law) - log2(100)) < 1e-3);
+	assert_true(fabs(law_stay_us(&law.mix) - 100000) < 1e-6);
+	/* two: the sum of three that are uniform, whose entropy is 1.0377 bits by quadrature */
+	law.layers = 2;
+	assert_true(fabs(law_bits(&law) - log2(100) - 1.037723) < 1e-3);
+	/* a pool whose packets all leave at each tick is a batch of one tick */
+	law.layers = 1;
+	law.mix = (struct lm_mix_params){.strategy = LM_MIX_POOL,
+					 .interval_us = 100000,
+					 .flush_ppm = 1000000};
+	assert_true(fabs(law_bits(&law) - log2(100)) < 1e-3);
+	/* one that keeps most: a geometric number of ticks; nearly all: as good as exponential */
+	law.mix.stay_ppm = 970000;
+	assert_true(fabs(law_bits(&law) - log2(100) +
+			 (rest * log2(rest) + (1 - rest) * log2(1 - rest)) / (1 - rest)) < 1e-3);
+	law.mix.stay_ppm = 985000;
+	assert_true(fabs(law_bits(&law) - log2(1000 * 0.1 / 0.015 * exp(1))) < 1e-9);
 }
 
 static void what_cannot_be_planned_is_told(void **state)
@@ -507,10 +607,9 @@ static void what_cannot_be_planned_is_told(void **state)
 		const char *text, *words;
 		double bits;
 	} wrong[] = {
-		{"mixing: {strategy: pool}", "planned for poisson", 9},
+		{"topology: /no/such/file", "for one strategy", 9},
 		{"mixing: {strategy: poisson}\nclients: {count: 0}", "a plan is for messages", 9},
 		{"mixing: {strategy: poisson}\nclients: {send_interval_us: 9}", "leave at once", 9},
-		{"mixing: {strategy: poisson}\ncover: {link_interval_us: 9}", "padded", 9},
 		{PLANNED, "more cover or more clients", 30},
 		{"mixing: {strategy: poisson}\nclients: {count: 5000000}", "fewer clients", 25},
 	};
@@ -518,7 +617,7 @@ static void what_cannot_be_planned_is_told(void **state)
 	(void)state;
 	for (size_t i = 0; i < LM_COUNT(wrong); i++) {
 		struct config config = sim_config(wrong[i].text);
-		struct plan_wish wish = {wrong[i].bits, INFINITY, INFINITY};
+		struct plan_wish wish = {wrong[i].bits, INFINITY, INFINITY, INFINITY};
 		struct plan_row row = {.cover = 0};
 		struct lm_error err;
 
@@ -545,7 +644,10 @@ int main(void)
 		cmocka_unit_test(a_seed_repeats_and_another_does_not),
 		cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
 		cmocka_unit_test(a_plan_finds_the_delay_of_the_law_and_what_it_costs),
-		cmocka_unit_test(a_plan_goes_by_what_is_measured),
+		cmocka_unit_test(a_plan_has_cover_of_relays_and_padding_in_it),
+		cmocka_unit_test(a_plan_is_for_every_strategy),
+		cmocka_unit_test(a_plan_that_loses_packets_does_not_fit),
+		cmocka_unit_test(the_law_is_that_of_loopix_and_of_batches),
 		cmocka_unit_test(what_cannot_be_planned_is_told),
 	};
 

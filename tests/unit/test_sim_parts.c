@@ -339,7 +339,6 @@ static void networks_that_cannot_be_are_refused(void **state)
 	struct config config = sim_config("mixing: {strategy: poisson}\n"
 					  "network: {operators: 2}\n");
 	struct lm_topology *topology;
-	struct study study;
 	struct lm_error err;
 
 	(void)state;
@@ -348,14 +347,6 @@ static void networks_that_cannot_be_are_refused(void **state)
 	config = sim_config("topology: /no/such/file\n");
 	assert_int_equal(config_network(&topology, &config, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "/no/such/file: "));
-	config = sim_config("mixing: {strategy: batch}\n");
-	assert_int_equal(study_make(&study, &config, 1, NULL, true, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "and this is batch"));
-	study_free(&study);
-	config = sim_config("mixing: {strategy: poisson}\ncover: {link_interval_us: 5}\n");
-	assert_int_equal(study_make(&study, &config, 1, NULL, true, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "padded links"));
-	study_free(&study);
 }
 
 int main(void)
