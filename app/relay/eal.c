@@ -186,25 +186,6 @@ static int take_folder(const struct node_config *config, struct lm_error *err)
 			    config->file_prefix);
 }
 
-/*
- * DPDK opens its telemetry to this user alone. Where a service manager gave the folder (RUNTIME_
- * DIRECTORY), its group may ask too: an exporter that shares no user, and so no keys, with this
- * process. Where that fails it asks in vain, and no more.
- */
-static void open_to_group(void)
-{
-	const char *base = getenv("RUNTIME_DIRECTORY"), *own = rte_eal_get_runtime_dir();
-	char path[PATH_MAX];
-
-	if (!base)
-		return;
-	snprintf(path, sizeof(path), "%s/dpdk", base);
-	(void)chmod(path, 0710);
-	(void)chmod(own, 0710);
-	snprintf(path, sizeof(path), "%s/dpdk_telemetry.v2", own);
-	(void)chmod(path, 0660);
-}
-
 int eal_start(const struct node_config *config, const struct eal_plan *plan, const char *program,
 	      bool with_device, struct lm_error *err)
 {
@@ -218,8 +199,8 @@ int eal_start(const struct node_config *config, const struct eal_plan *plan, con
 	if (config->memory.huge_pages) {
 		add(&args, "--in-memory");
 	} else {
-		add(&args,
-		    "--no-shconf"); /* no files, for whose end a relay would wait on a disk */
+		/* no files, for whose end a relay would wait on a disk */
+		add(&args, "--no-shconf");
 		add(&args, "--no-huge");
 		add(&args, "-m");
 		add(&args, "%u", (unsigned)config->memory.megabytes);
@@ -239,8 +220,6 @@ int eal_start(const struct node_config *config, const struct eal_plan *plan, con
 		int rc = take_folder(config, err);
 
 		started = rc == 0;
-		if (rc == 0)
-			open_to_group();
 		return rc;
 	}
 	(void)rmdir(rte_eal_get_runtime_dir()); /* if nothing is in it: it may be another's */
