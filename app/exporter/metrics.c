@@ -96,6 +96,8 @@ static const struct metric metrics[] = {
 	GAUGE("linemix_epoch", EPOCH, "", "The key epoch that the relay is in."),
 	GAUGE("linemix_epoch_end_timestamp_seconds", EPOCH_UNTIL_S, "",
 	      "When that epoch ends, in seconds of UTC since 1970."),
+	GAUGE("linemix_retired", RETIRED, "",
+	      "0: the documents list the node; above: it is left out, and serves until it drains."),
 	COUNTER("linemix_topology_refused_total", REFUSED_BROKEN, ",reason=\"broken\"",
 		"Topology documents that were refused."),
 #define REFUSED(value, name) \

@@ -95,8 +95,7 @@ enum documents_place {
 	DOCUMENTS_LISTED,
 	DOCUMENTS_LEAVES, /* the next one, which has not begun, is without it */
 	DOCUMENTS_LEFT,   /* it has begun */
-	DOCUMENTS_OVER,   /* the epoch after the last that listed it is over: nothing comes any more
-			   */
+	DOCUMENTS_OVER,   /* the epoch after the last that listed it is over: nothing comes */
 };
 enum documents_place documents_place(const struct documents *documents, uint32_t node,
 				     uint64_t now_s);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <stdlib.h>
@@ -62,14 +63,14 @@ struct port_memory port_memory(const struct node_config *config, uint64_t held, 
 	return memory;
 }
 
-static int too_little(const struct node_config *config, struct port_memory need,
+static int too_little(const struct node_config *config, struct port_memory need, const char *why,
 		      struct lm_error *err)
 {
 	return lm_error_set(err, ENOMEM,
-			    "too little memory for %u packet buffers (%llu MiB): raise "
+			    "too little memory for %u packet buffers (%llu MiB; %s): raise "
 			    "memory.megabytes (now %llu) or reserve more huge pages, or lower "
 			    "limits.held, limits.max_packets_per_second or the descriptors",
-			    need.mbufs, (unsigned long long)(need.bytes >> 20),
+			    need.mbufs, (unsigned long long)(need.bytes >> 20), why,
 			    (unsigned long long)config->memory.megabytes);
 }
 
@@ -80,7 +81,7 @@ int port_check_memory(const struct node_config *config, uint64_t held, size_t pa
 
 	if (config->memory.huge_pages || need.bytes <= config->memory.megabytes << 20)
 		return 0;
-	return too_little(config, need, err);
+	return too_little(config, need, "by arithmetic", err);
 }
 
 int port_make_pool(struct port *port, const struct node_config *config, uint64_t held,
@@ -90,7 +91,7 @@ int port_make_pool(struct port *port, const struct node_config *config, uint64_t
 
 	port->pool = rte_pktmbuf_pool_create("packets", need.mbufs, CAPACITY_CACHE, 0,
 					     (uint16_t)data_room(packet_len), socket);
-	return port->pool ? 0 : too_little(config, need, err);
+	return port->pool ? 0 : too_little(config, need, rte_strerror(rte_errno), err);
 }
 
 /* The DPDK port of the configured device: a virtual device is named by what stands before the

@@ -61,6 +61,7 @@
 	ROW(LOOPS_LOST, "loops_lost")                       \
 	ROW(LOOPS_LATE, "loops_late")                       \
 	ROW(EPOCH, "epoch")                                 \
+	ROW(RETIRED, "retired")                             \
 	ROW(CLOCK_HEARD, "clock_heard")                     \
 	ROW(REFUSED_BROKEN, "topology_refused_broken")      \
 	ROW(REFUSED_EXPIRED, "topology_refused_expired")    \
