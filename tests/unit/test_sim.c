@@ -422,8 +422,8 @@ static void any_number_of_threads_gives_the_same_bytes(void **state)
 		"mixing: {strategy: poisson, mean_delay_us: 20000}\n",
 		"mixing: {strategy: poisson, mean_delay_us: 20000}\nlimits: {held: 40}\n",
 		"mixing: {strategy: poisson, mean_delay_us: 20000}\nlimits: {live: 300}\n",
-		"mixing: {strategy: batch, interval_us: 20000, min_batch: 50, max_wait_us: "
-		"50000}\n",
+		("mixing: {strategy: batch, interval_us: 20000, min_batch: 50, max_wait_us: "
+		 "50000}\n"),
 		"mixing: {strategy: pool, interval_us: 10000, threshold: 100}\n",
 	};
 
