@@ -4,7 +4,7 @@ import pathlib
 
 import numpy
 
-from observer.seen import HEADER, RecordError
+from observer.seen import RecordError, read_records
 
 TRUTH = numpy.dtype([("packet", "<u4"), ("kind", "u1"), ("hop", "u1"), ("zero", "<u2")])
 PACKET = numpy.dtype([("number", "<u4"), ("kind", "u1"), ("end", "u1"), ("zero", "<u2"),
@@ -16,16 +16,8 @@ NONE = 0xffffffff
 
 
 def read(folder, name, title, dtype):
-    path = pathlib.Path(folder) / name
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror}; without the truth nothing can be judged") from error
-    if not data.startswith(title) or len(data) < HEADER:
-        raise RecordError(f"{path}: does not begin with {title.decode().strip()!r}")
-    if (len(data) - HEADER) % dtype.itemsize:
-        raise RecordError(f"{path}: is cut off in the middle of a record")
-    return numpy.frombuffer(data, dtype, offset=HEADER)
+    return read_records(pathlib.Path(folder) / name, title, dtype,
+                        "; without the truth nothing can be judged")
 
 
 class Truth:

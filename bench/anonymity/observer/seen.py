@@ -97,17 +97,22 @@ def read_public(folder):
     return layer, strategy, mixing, cover
 
 
-def read_flights(folder):
-    path = pathlib.Path(folder) / "flights.bin"
+def read_records(path, title, dtype, remedy=""):
+    """All records of a file. remedy: what to add where it cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise RecordError(f"{path}: {error.strerror}") from error
-    if not data.startswith(TITLE) or len(data) < HEADER:
-        raise RecordError(f"{path}: does not begin with {TITLE.decode().strip()!r}")
-    if (len(data) - HEADER) % FLIGHT.itemsize:
+        raise RecordError(f"{path}: {error.strerror}{remedy}") from error
+    if not data.startswith(title) or len(data) < HEADER:
+        raise RecordError(f"{path}: does not begin with {title.decode().strip()!r}")
+    if (len(data) - HEADER) % dtype.itemsize:
         raise RecordError(f"{path}: is cut off in the middle of a record")
-    flights = numpy.frombuffer(data, FLIGHT, offset=HEADER)
+    return numpy.frombuffer(data, dtype, offset=HEADER)
+
+
+def read_flights(folder):
+    path = pathlib.Path(folder) / "flights.bin"
+    flights = read_records(path, TITLE, FLIGHT)
     if len(flights) == 0:
         raise RecordError(f"{path}: no flights")
     if (flights["came"] < flights["left"]).any() or flights["came"].max() >> numpy.uint64(62):
