@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "histogram_json.h"
+#include "report.h"
 
 #define NS      1e9
 #define LATE_NS 100000
@@ -121,14 +122,11 @@ static void write_times(FILE *to, const char *what, const struct replay_report *
 int replay_report_times(const char *path, const struct replay_report *report, struct lm_error *err)
 {
 	FILE *to = fopen(path, "w");
-	bool failed;
 
 	if (!to)
 		return lm_error_set(err, errno, "%s: %s", path, strerror(errno));
 	fputs("what,number,due_ns,at_ns,bytes\n", to);
 	write_times(to, "sent", report, &report->replayer->sent_times);
 	write_times(to, "received", report, &report->replayer->received_times);
-	failed = ferror(to) != 0;
-	failed |= fclose(to) != 0;
-	return failed ? lm_error_set(err, EIO, "%s: cannot be written", path) : 0;
+	return report_close(to, path, err);
 }

@@ -4,6 +4,8 @@
  */
 #include "report.h"
 
+#include <errno.h>
+
 #include "histogram_json.h"
 
 #define LATE_NS 100000 /* a packet that leaves so long after its time is said to be late */
@@ -255,4 +257,12 @@ bool report_json(FILE *to, const struct report *report)
 
 	json_decref(all);
 	return written;
+}
+
+int report_close(FILE *to, const char *path, struct lm_error *err)
+{
+	bool failed = ferror(to) != 0;
+
+	failed |= fclose(to) != 0;
+	return failed ? lm_error_set(err, EIO, "%s: cannot be written", path) : 0;
 }

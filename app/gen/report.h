@@ -31,3 +31,6 @@ struct report {
 /* False if it could not be written. */
 LM_MUST_CHECK bool report_text(FILE *to, const struct report *report);
 LM_MUST_CHECK bool report_json(FILE *to, const struct report *report);
+
+/* Closes a table that was written to this file. 0, or -EIO if it did not get there whole. */
+LM_MUST_CHECK int report_close(FILE *to, const char *path, struct lm_error *err);

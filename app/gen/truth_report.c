@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+#include "report.h"
+
 /* Packets of each kind, by their ends. */
 struct books {
 	uint64_t count[PACKET_KINDS][PACKET_ENDS];
@@ -194,14 +196,11 @@ static void write_packet(FILE *to, const struct truth *truth, uint32_t number)
 int truth_write_csv(const char *path, const struct truth *truth, struct lm_error *err)
 {
 	FILE *to = fopen(path, "w");
-	bool failed;
 
 	if (!to)
 		return lm_error_set(err, errno, "%s: %s", path, strerror(errno));
 	fputs("packet,kind,end,hop,from,to,left_ns,came_ns,held_ns\n", to);
 	for (uint32_t i = 0; i < truth->packets; i++)
 		write_packet(to, truth, i);
-	failed = ferror(to) != 0;
-	failed |= fclose(to) != 0;
-	return failed ? lm_error_set(err, EIO, "%s: cannot be written", path) : 0;
+	return report_close(to, path, err);
 }
