@@ -91,6 +91,14 @@ class Whole:
     def find_rate(self, *options):
         return self.nodes.gen("find-rate", "--rate", 200, *options, seconds=1200)
 
+    def most_share(self):
+        """SHARE of the no-drop rate, which is looked for; 0 if there is none."""
+        report = self.find_rate("--seconds", 4, "--long-seconds", 20, "--trials", 20, "--late-ms", 500,
+                                "--resolution-ppm", 100000)
+        print(f"no-drop rate: {report['rate_pps']} packets a second, by {len(report['trials'])} "
+              f"trials; limited by {report['limit']}", flush=True)
+        return int(report["rate_pps"] * SHARE)
+
     def books(self):
         """What each relay that runs has counted so far: by its process, to tell deaths."""
         for node, live in self.nodes.live.items():
@@ -136,6 +144,18 @@ class Whole:
         self.nodes.live[node].wait(lambda: self.nodes.stats(node)["ready"] == 1)
         return {"node": node, "seconds": time.monotonic() - stopped, "books": books,
                 "pid": live.process.pid}
+
+    def close(self, before, report, deaths, least, most_lost):
+        """What is wrong with a run, in words, of which so many packets at least must have been sent and
+        no more may be lost; the relays are stopped."""
+        wrong = judge(report, before, self.books(), deaths)
+        if report["lost"] > most_lost:
+            wrong.append(f"lost {report['lost']}, and at most {most_lost:.0f} may have died with "
+                         "relays")
+        if report["sent"] < least:
+            wrong.append(f"sent {report['sent']} only")
+        return wrong + [f"the books of relay {node} do not close"
+                        for node, books in self.stop().items() if not books["closed"]]
 
     def stop(self):
         """Sends what is held, and gives the books of all relays."""
