@@ -185,25 +185,6 @@ static void settle(struct follow *follow)
 	follow->settling = false;
 }
 
-/* The poller ends a round and begins another one before what it read is given back. */
-static int roll_keys(struct follow *follow, struct lm_error *err)
-{
-	uint64_t rounds = __atomic_load_n(follow->rounds, __ATOMIC_ACQUIRE);
-	bool rolled;
-	int rc;
-
-	if (follow->retiring && rounds < follow->retire_round)
-		return 0;
-	if (follow->retiring) {
-		follow->retiring = false;
-		return gen_setup_retire(follow->setup, err);
-	}
-	rc = gen_setup_roll(&rolled, follow->setup, lm_clock_wall_us(), err);
-	follow->retiring = rc == 0 && rolled;
-	follow->retire_round = rounds + 2;
-	return rc;
-}
-
 int follow_turn(struct follow *follow, struct lm_error *err)
 {
 	uint64_t now_us = lm_clock_us();
@@ -216,5 +197,5 @@ int follow_turn(struct follow *follow, struct lm_error *err)
 	if (follow->next)
 		add_next(follow, now_us);
 	settle(follow);
-	return roll_keys(follow, err);
+	return rolling_turn(&follow->rolling, lm_clock_wall_us(), err);
 }

@@ -13,22 +13,20 @@
 
 #include "linking.h"
 #include "neighbours.h"
-#include "setup.h"
+#include "rolling.h"
 
 struct follow {
 	struct gen_setup *setup;
 	const struct frame_self *self;
 	struct neighbours *neighbours;
 	struct linking *linking;
-	const uint64_t *rounds; /* of the poller, which reads what is retired here; atomic */
-	const uint32_t *sent;   /* the number of the packet that it sends next; atomic */
+	struct rolling rolling;
+	const uint32_t *sent; /* the number of the packet that the poller sends next; atomic */
 
 	/* private */
 	struct stat seen;         /* the file that was looked at last */
 	struct lm_topology *next; /* a document whose first layer is not resolved yet */
 	uint64_t look_us, resolve_us, press_us;
-	bool retiring; /* keys, once the poller has passed `retire_round` */
-	uint64_t retire_round;
 	bool linked;        /* `next` has its peers */
 	bool settling;      /* sessions: neighbours of older documents still have theirs, */
 	uint64_t settle_us; /* until then; 0: packets of those documents are still to be sent */

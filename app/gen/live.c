@@ -557,11 +557,8 @@ static void clear_run(struct live *live)
 /* Nobody else runs now: all is brought up to the time. */
 static int begin(struct live *live, struct lm_error *err)
 {
-	bool rolled;
-	int rc = gen_setup_roll(&rolled, &live->setup, lm_clock_wall_us(), err);
+	int rc = rolling_begin(&live->follow.rolling, lm_clock_wall_us(), err);
 
-	if (rc == 0 && rolled)
-		rc = gen_setup_retire(&live->setup, err);
 	/* the views of further documents carry the peers that they were given */
 	live->follow.settling = live->setup.calendar->documents > 1;
 	live->follow.settle_us = 0;
@@ -569,9 +566,7 @@ static int begin(struct live *live, struct lm_error *err)
 		rc = linking_renew(&live->linking, &live->setup, err);
 		live->follow.linked = false;
 	}
-	live->follow.rounds = &live->poller.rounds;
 	live->follow.sent = &live->poller.sent;
-	live->follow.retiring = false;
 	return rc;
 }
 
@@ -663,6 +658,8 @@ int live_open(struct live *live, const char *config, uint64_t packets, struct lm
 	if (rc == 0)
 		gen_setup_restart(&live->setup, lm_clock_wall_us());
 	live->follow.setup = &live->setup;
+	live->follow.rolling.setup = &live->setup;
+	live->follow.rolling.rounds = &live->poller.rounds;
 	live->follow.self = &live->self;
 	live->follow.neighbours = &live->neighbours;
 	live->follow.linking = &live->linking;

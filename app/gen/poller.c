@@ -233,6 +233,8 @@ int poller_main(void *argument)
 
 	while ((phase = __atomic_load_n(&poller->phase, __ATOMIC_ACQUIRE)) != POLLER_STOP) {
 		__atomic_store_n(&poller->rounds, poller->rounds + 1, __ATOMIC_RELEASE);
+		/* what is read from here on is not older than who sees the old number */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 
 		unsigned moved = receive(poller) + pass(poller, poller->from_kernel) +
 				 pass(poller, poller->framing->out);

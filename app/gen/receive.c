@@ -147,7 +147,7 @@ static uint64_t find_replays(const struct lm_packet_keyring *ring, struct lm_pac
 			     uint64_t authentic, unsigned n)
 {
 	struct lm_replay_tag tag[LM_BURST];
-	uint64_t fresh = 0, full = 0;
+	uint64_t fresh = 0, full = 0, tested = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		tag[i] = item[i].replay_tag;
@@ -162,7 +162,9 @@ static uint64_t find_replays(const struct lm_packet_keyring *ring, struct lm_pac
 			fresh |= lm_replay_insert(lm_epoch_replay(ring->key[k]), tag, which, n,
 						  &refused);
 		full |= refused;
+		tested |= which;
 	}
+	LM_ASSERT(tested == authentic); /* the ring is as it was when they were peeled */
 	for (unsigned i = 0; i < n; i++) {
 		if (full >> i & 1)
 			item[i].drop = LM_DROP_REPLAY_FULL;

@@ -3,10 +3,12 @@
  * app/gen: which document and which kids packets are built with, as time goes on.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gen_testing.h"
+#include "rolling.h"
 
 #define US      UINT64_C(1000000)
 #define EPOCH   7    /* gen_testing's first */
@@ -322,6 +324,67 @@ static void replies_open_whatever_epoch_they_were_built_for(void **state)
 	free_world(world);
 }
 
+/* A poller that reads the keys anew in each round, and holds on to them when they change. */
+struct reader {
+	const struct gen_setup *setup;
+	uint64_t rounds;
+	bool stop, lost; /* lost: keys ended while they were read */
+};
+
+static void read_once(struct reader *reader)
+{
+	const struct lm_packet_keyring *ring = gen_setup_ring(reader->setup);
+	uint64_t until_us = lm_clock_us() + 20;
+
+	while (gen_setup_ring(reader->setup) == ring && lm_clock_us() < until_us)
+		;
+	if (gen_setup_ring(reader->setup) != ring)
+		until_us = lm_clock_us() + 20000;
+	while (lm_clock_us() < until_us)
+		reader->lost |= __atomic_load_n(&ring->n, __ATOMIC_RELAXED) == 0;
+}
+
+static void *read_on(void *context)
+{
+	struct reader *reader = context;
+
+	while (!__atomic_load_n(&reader->stop, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&reader->rounds, reader->rounds + 1, __ATOMIC_RELEASE);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		read_once(reader);
+	}
+	return NULL;
+}
+
+/* The change of keys takes longer than many rounds, and the last of these has the old ones still.
+ */
+static void keys_end_when_no_round_reads_them(void **state)
+{
+	struct years years = make_years();
+	struct gen_setup *setup = &years.world->setup;
+	struct reader reader = {.setup = setup};
+	struct rolling rolling = {.setup = setup, .rounds = &reader.rounds};
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, read_on, &reader), 0);
+	while (__atomic_load_n(&reader.rounds, __ATOMIC_ACQUIRE) < 3)
+		;
+	for (unsigned i = 1; i <= 3; i++) {
+		uint64_t now_us = years.from_us + i * SECONDS * US;
+
+		add(&years, EPOCH + i);
+		do
+			assert_int_equal(rolling_turn(&rolling, now_us, &world_err), 0);
+		while (rolling.retiring);
+		assert_int_equal(setup->epoch, EPOCH + i);
+	}
+	__atomic_store_n(&reader.stop, true, __ATOMIC_RELEASE);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_false(reader.lost);
+	free_world(years.world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +398,7 @@ int main(void)
 		cmocka_unit_test(next_run_begins_with_the_document_in_force),
 		cmocka_unit_test(kids_are_of_the_epoch_in_which_packets_are_due),
 		cmocka_unit_test(replies_open_whatever_epoch_they_were_built_for),
+		cmocka_unit_test(keys_end_when_no_round_reads_them),
 	};
 
 	if (lm_base_init(&world_err) != 0)
