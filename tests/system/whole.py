@@ -119,8 +119,9 @@ class Whole:
         deaths = []
         try:
             if kill:
+                sent_from = self.wait_until_it_sends(sending)
                 for turn in range(-(-epochs // every)):
-                    self.sleep_until(self.starts(begin + (turn + 0.1) * every))
+                    self.sleep_until(sent_from + (turn + 0.1) * every * self.seconds)
                     deaths.append(self.kill_one(turn, kill))
             out, err = sending.communicate(timeout=epochs * self.seconds + 120)
         finally:
@@ -129,6 +130,17 @@ class Whole:
         if not out:
             raise AssertionError(f"the generator gives no report: {err}")
         return json.loads(out), deaths
+
+    def wait_until_it_sends(self, sending):
+        """The time, UTC, at which packets come to the first layer: the generator has built its stock."""
+        def received():
+            return sum(self.nodes.stats(node)["received"] for node in self.nodes.mixes[:PER_LAYER])
+        before = received()
+        while received() == before:
+            if sending.poll() is not None:
+                raise AssertionError(f"the generator ended before it sent: {sending.communicate()[1]}")
+            time.sleep(0.05)
+        return time.time()
 
     def kill_one(self, turn, number):
         """Kills one relay, the turn's in the run, and starts it again. With SIGKILL only the middle
