@@ -9,6 +9,8 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
+#include <rte_mempool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -84,11 +86,29 @@ int port_check_memory(const struct node_config *config, uint64_t held, size_t pa
 	return too_little(config, need, "by arithmetic", err);
 }
 
+/* Pools are kept by a driver, which is in no package that the drivers of NICs need. */
+static int check_driver(const char *name, struct lm_error *err)
+{
+	const struct rte_mempool_ops_table *table = &rte_mempool_ops_table;
+
+	for (uint32_t i = 0; i < table->num_ops; i++) {
+		if (strcmp(table->ops[i].name, name) == 0)
+			return 0;
+	}
+	return lm_error_set(err, ENOENT,
+			    "DPDK has no mempool driver %s; install it: "
+			    "apt-get install librte-meta-mempool",
+			    name);
+}
+
 int port_make_pool(struct port *port, const struct node_config *config, uint64_t held,
 		   size_t packet_len, int socket, struct lm_error *err)
 {
 	struct port_memory need = port_memory(config, held, packet_len);
+	int rc = check_driver(rte_mbuf_best_mempool_ops(), err);
 
+	if (rc != 0)
+		return rc;
 	port->pool = rte_pktmbuf_pool_create("packets", need.mbufs, CAPACITY_CACHE, 0,
 					     (uint16_t)data_room(packet_len), socket);
 	return port->pool ? 0 : too_little(config, need, rte_strerror(rte_errno), err);

@@ -69,8 +69,22 @@ class Memory(unittest.TestCase):
             self.assertIn("are huge pages reserved?", refused(config))
 
 
+def without_driver(name):
+    """Words that run a program for which DPDK lacks this driver: another stands in its place."""
+    driver = next(pathlib.Path("/usr/lib").glob(f"*/dpdk/pmds-*/librte_{name}.so.[0-9]*.*"))
+    other = next(driver.parent.glob("librte_bus_vdev.so.[0-9]*.*"))
+    return ["unshare", "--mount", "sh", "-c", f"mount --bind {other} {driver} && exec \"$@\"", "sh"]
+
+
 @unittest.skipIf(why_not(), why_not())
 class Machine(unittest.TestCase):
+    def test_a_driver_of_dpdk_that_is_not_installed_is_named(self):
+        with Network() as net:
+            done = network.run(*without_driver("mempool_ring"), RELAY, "--config", net.config(11),
+                               ok=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("no mempool driver ring_mp_mc; install it", done.stderr)
+
     def test_a_full_disk_keeps_the_last_good_document_until_there_is_room(self):
         with Network("--epochs-ahead", "1", "--epoch-seconds", "600") as net:
             state = net.path / "state-11"
