@@ -48,21 +48,22 @@ exec switch_root /mnt /sbin/init
 
 def debian(root, packages=(), suite=SUITE):
     """A folder with a Debian of these packages and PACKAGES, and the agent; made where it is not
-    there yet. Returns it. Needs root."""
+    there yet, or is one of other packages. Returns it. Needs root."""
     root = pathlib.Path(root)
-    if not (root / "etc/guest-agent").exists():
+    wanted, has = ",".join([*PACKAGES, *packages]), root / "etc/guest-packages"
+    if not has.exists() or has.read_text() != wanted:
         shutil.rmtree(root, ignore_errors=True)
-        guest_image.output("debootstrap", "--variant=minbase",
-                           f"--include={','.join([*PACKAGES, *packages])}", suite, root)
+        guest_image.output("debootstrap", "--variant=minbase", f"--include={wanted}", suite, root)
         unit = root / "etc/systemd/system/guest-agent.service"
         unit.write_text(AGENT_UNIT)
-        wanted = root / "etc/systemd/system/basic.target.wants"
-        wanted.mkdir(exist_ok=True)
-        (wanted / unit.name).symlink_to(f"../{unit.name}")
+        begun = root / "etc/systemd/system/basic.target.wants"
+        begun.mkdir(exist_ok=True)
+        (begun / unit.name).symlink_to(f"../{unit.name}")
         (root / "etc/hostname").write_text("guest\n")
         agent = root / "etc/guest-agent"
         agent.write_text(guest.AGENT)
         agent.chmod(0o755)
+        has.write_text(wanted)
     return root
 
 
