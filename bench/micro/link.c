@@ -8,6 +8,7 @@
 #include <intel-ipsec-mb.h>
 #include <string.h>
 
+#include "imb_suite.h"
 #include "lm_link.h"
 #include "micro.h"
 
@@ -86,6 +87,7 @@ static void run_jobs(void *context, unsigned n)
 			.auth_tag_output = c->mac[i].b,
 			.auth_tag_output_len_in_bytes = sizeof(c->mac[i].b),
 		};
+	imb_suite(c->imb, job, n);
 	LM_ASSERT(IMB_SUBMIT_BURST(c->imb, n, job) == n);
 }
 

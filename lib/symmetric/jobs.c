@@ -12,9 +12,11 @@
 #include <string.h>
 
 #include "context.h"
+#include "imb_suite.h"
 
 static void run(struct lm_symmetric *symmetric, IMB_JOB **job, unsigned n)
 {
+	imb_suite(symmetric->imb, job, n);
 	LM_ASSERT(IMB_SUBMIT_BURST(symmetric->imb, n, job) == n);
 }
 
