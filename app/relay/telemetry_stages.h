@@ -4,9 +4,8 @@
  */
 #pragma once
 
-#include <rte_telemetry.h>
-
 #include "relay.h"
+#include "telemetry_names.h"
 
 /*
  * Puts the figures into *data, which has begun: "timed", whether they grow now, "tsc_hz" and

@@ -71,8 +71,8 @@ static bool item_matches(const struct rte_flow_item *item, const struct udp *udp
 		memcpy(&ipv4.hdr.dst_addr, udp->to.ip, 4);
 		return !udp->to.ipv6 && equal_masked(item->spec, item->mask, &ipv4, sizeof(ipv4));
 	case RTE_FLOW_ITEM_TYPE_IPV6:
-		memcpy(ipv6.hdr.src_addr, udp->from.ip, 16);
-		memcpy(ipv6.hdr.dst_addr, udp->to.ip, 16);
+		memcpy(&ipv6.hdr.src_addr, udp->from.ip, 16);
+		memcpy(&ipv6.hdr.dst_addr, udp->to.ip, 16);
 		return udp->to.ipv6 && equal_masked(item->spec, item->mask, &ipv6, sizeof(ipv6));
 	case RTE_FLOW_ITEM_TYPE_UDP:
 		return equal_masked(item->spec, item->mask, &ports, sizeof(ports));
@@ -460,7 +460,7 @@ static void rules_in_the_words_of_rte_flow(void **state)
 	assert_memory_equal(&flow.vlan.tci, "\0\5", 2);
 	assert_memory_equal(&flow.vlan_mask.tci, "\x0f\xff", 2);
 	assert_int_equal(flow.item[2].type, RTE_FLOW_ITEM_TYPE_IPV6);
-	assert_memory_equal(flow.ipv6.hdr.dst_addr, drop.destination, 16);
+	assert_memory_equal(&flow.ipv6.hdr.dst_addr, drop.destination, 16);
 	assert_int_equal(flow.item[4].type, RTE_FLOW_ITEM_TYPE_END);
 	assert_int_equal(flow.action[0].type, RTE_FLOW_ACTION_TYPE_DROP);
 	assert_true(flow.attr.priority > 0); /* below those that pass */

@@ -96,7 +96,8 @@ static void call_execve(void)
 
 static void call_fork(void)
 {
-	(void)fork();
+	(void)syscall(
+		SYS_fork); /* newer libcs block all signals in theirs, and so ours with its word */
 }
 
 static void call_ptrace(void)
@@ -189,9 +190,9 @@ static void forbidden_calls_end_the_process_with_a_word(void **state)
 	for (size_t i = 0; i < LM_COUNT(calls); i++) {
 		int status = try(calls[i]);
 
-		if (status != -SIGSYS)
+		if (status != -SIGSYS ||
+		    !strstr(said, "test: ends here: the sandbox forbids system call "))
 			fail_msg("call %zu ends with %d: %s", i, status, said);
-		assert_non_null(strstr(said, "test: ends here: the sandbox forbids system call "));
 	}
 	(void)try(call_execve);
 	assert_non_null(strstr(said, "system call 59 "));
