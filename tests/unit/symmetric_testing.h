@@ -38,9 +38,11 @@ static inline void on_every_backend(void (*check)(void))
 }
 
 /* Says which backends are not tested here. */
-static inline void print_skipped_backends(void)
+static inline int print_skipped_backends(void **state)
 {
+	(void)state;
 	for (unsigned i = 0; lm_symmetric_backend_name(i); i++)
 		if (!lm_symmetric_backend_usable(i))
 			printf("# skipped on this CPU: %s\n", lm_symmetric_backend_name(i));
+	return 0;
 }

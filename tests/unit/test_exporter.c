@@ -233,5 +233,5 @@ int main(void)
 		cmocka_unit_test(text_stops_at_its_bound),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_TESTS(tests);
 }

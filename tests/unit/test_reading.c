@@ -264,5 +264,5 @@ int main(void)
 		cmocka_unit_test(a_relay_that_started_anew_has_no_rates),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_TESTS(tests);
 }

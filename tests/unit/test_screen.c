@@ -166,5 +166,5 @@ int main(void)
 		cmocka_unit_test(nothing_falls_apart_on_a_terminal_of_one_cell),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_TESTS(tests);
 }

@@ -233,7 +233,6 @@ int main(void)
 
 	if (lm_base_init(NULL) != 0)
 		return 1;
-	print_skipped_backends();
 	testing_rand_seed(84392);
-	return RUN_TESTS(tests);
+	return RUN_TESTS_AFTER(print_skipped_backends, tests);
 }

@@ -398,6 +398,15 @@ static void auto_takes_the_first_usable_backend(void **state)
 	assert_string_equal(lm_x25519_selected(), lm_x25519_backend_name(i));
 }
 
+static int print_skipped_backends(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; lm_x25519_backend_name(i); i++)
+		if (!lm_x25519_backend_usable(i))
+			printf("# skipped on this CPU: %s\n", lm_x25519_backend_name(i));
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,9 +426,6 @@ int main(void)
 
 	if (lm_base_init(NULL) != 0)
 		return 1;
-	for (unsigned i = 0; lm_x25519_backend_name(i); i++)
-		if (!lm_x25519_backend_usable(i))
-			printf("# skipped on this CPU: %s\n", lm_x25519_backend_name(i));
 	testing_rand_seed(25519);
-	return RUN_TESTS(tests);
+	return RUN_TESTS_AFTER(print_skipped_backends, tests);
 }

@@ -57,6 +57,10 @@ bool contains(const void *memory, size_t len, const void *needle, size_t n);
 	 _cmocka_run_group_tests(#tests, tests,    \
 				 LM_COUNT(tests) - (UNDER_SANITIZER ? (marked) : 0), NULL, NULL))
 
-/* Runs the tests and prints TAP; the exit status of main. */
-#define RUN_TESTS(tests) \
-	(cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_run_group_tests(tests, NULL, NULL))
+/*
+ * Runs the tests, after `begin` of cmocka's groups or NULL, and prints TAP; the exit status of
+ * main. What is printed before, on stdout, is no TAP.
+ */
+#define RUN_TESTS_AFTER(begin, tests) \
+	(cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_run_group_tests(tests, begin, NULL))
+#define RUN_TESTS(tests) RUN_TESTS_AFTER(NULL, tests)
