@@ -20,8 +20,9 @@ def lines(path):
 
 class Units(unittest.TestCase):
     def test_there_is_one_for_each_part(self):
-        self.assertLessEqual({"linemix-relay.service", "linemix-agent.service",
-                              "linemix-signer.service"}, {unit.name for unit in UNITS})
+        self.assertEqual({"linemix-relay.service", "linemix-agent.service",
+                          "linemix-exporter.service", "linemix-signer.service"},
+                         {unit.name for unit in UNITS})
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "needs systemd-analyze")
     def test_exposure_is_low(self):
@@ -32,6 +33,12 @@ class Units(unittest.TestCase):
             if not level:
                 self.skipTest(f"systemd-analyze: {done.stderr.strip()}")
             self.assertLessEqual(float(level[1]), MOST, unit.name)
+
+    def test_programs_may_confine_themselves(self):
+        """They drop capabilities and filter their own calls, or do not start."""
+        for unit in HOST.glob("*.service"):
+            last = [line for line in lines(unit) if line.startswith("SystemCallFilter=")][-1]
+            self.assertLessEqual({"capset", "seccomp"}, set(last.partition("=")[2].split()), unit.name)
 
     def test_a_stop_leaves_keys_and_what_is_held(self):
         unit = lines(HOST / "linemix-relay.service")
