@@ -16,10 +16,10 @@ ASIDE = ["e2scrub_reap.service", "e2scrub_all.timer", "apt-daily.timer", "apt-da
 AS_EXPORTER = "setpriv --reuid linemix-exporter --regid linemix --clear-groups"
 STATS = f"{AS_EXPORTER} env RUNTIME_DIRECTORY=/run/linemix python3 /var/tmp/stats.py"
 
-# A network whose batches stay for a while, and a capture that a mix of it takes at each start.
+# A network whose batches stay until an upgrade in a slow guest is through, and a capture that a mix of it takes at each start.
 NETWORK = """
 cd /var/tmp
-linemix-gen network --static-macs --min-batch 1 --interval-us 30000000 --max-wait-us 30000000 --out net
+linemix-gen network --static-macs --min-batch 1 --interval-us 180000000 --max-wait-us 180000000 --out net
 cat >net/node-1.yaml <<END
 node: 1
 topology: topology.json
@@ -47,11 +47,38 @@ port:
   tap: linemix0
 cpus: {workers: [0], mixer: 0, idle: yield}
 link: {mode: none}
+telemetry: {group: linemix}
 memory: {megabytes: 192}
 limits: {held: 4096, ring: 256, replay: 65536}
 END
 cat net/authorities.yaml >>/etc/linemix/relay.yaml
 """ % PACKETS
+
+# An authority beside the relay, with a plan of its own; etcd does not answer.
+AUTHORITY = """
+cd /var/tmp/net
+member() { echo "{\\"id\\": $1, $2, \\"operator\\": \\"$3\\", \\"jurisdiction\\": \\"CH\\", \\"identity\\":
+    \\"$(linemix-directory keys identity plan-$1.key)\\", \\"prefixes\\": [\\"192.0.2.$1/32\\"]}"; }
+cat >/etc/linemix/plan.json <<END
+{"format": "linemix-plan-v1", "start": "$(date -u +%Y-%m-%dT%H:00:00Z)", "epoch_seconds": 1200,
+ "profile": 0, "mixing": {"strategy": "poisson", "mean_delay_us": 200000},
+ "cover": {"loop_interval_us": 100000, "drop_interval_us": 0, "link_interval_us": 0},
+ "paths": {"choice": "uniform", "jurisdictions": false}, "layers": 3, "members": [
+  $(member 11 '"role": "mix", "layer": 1' Ada), $(member 21 '"role": "mix", "layer": 2' Babbage),
+  $(member 31 '"role": "mix", "layer": 3' Curie), $(member 90 '"role": "gateway"' Darwin)]}
+END
+install -m 0644 authorities.yaml /etc/linemix/authorities.yaml
+install -o linemix-signer -m 0600 authority-1.key /etc/linemix/authority.key
+cat >/etc/linemix/agent.yaml <<END
+endpoints: ["http://127.0.0.1:2379"]
+topology: /var/lib/linemix-agent/topology.json
+authority:
+  key: $(sed -n 's/^- //p' authorities.yaml)
+  signer: /var/lib/linemix-signer
+  plan: /etc/linemix/plan.json
+END
+cat authorities.yaml >>/etc/linemix/agent.yaml
+"""
 
 
 class Service:
@@ -104,6 +131,28 @@ class Service:
         denied = self.machine.run(f"{AS_EXPORTER} cat {key} /var/lib/linemix/keys.json", ok=False)
         self.expect(key and denied.stdout == "", "the exporter's user reads totals and no key")
 
+    def watch(self):
+        """The exporter began with the package, before there was a relay."""
+        ask = ("import urllib.request as r; "
+               "print(r.urlopen(\"http://127.0.0.1:9471/%s\").read().decode())")
+        self.machine.wait(f"python3 -c '{ask % 'ready'}'", 300)
+        sent = f"linemix_packets_sent_total{{relay=\"relay\"}} {PACKETS}"
+        self.expect(sent in self.run(f"python3 -c '{ask % 'metrics'}'"), "the exporter tells metrics")
+        self.expect("<html" in self.run(f"python3 -c '{ask % ''}'"), "and serves its page")
+        said = self.run("journalctl --unit linemix-exporter --output cat")
+        self.expect("Failed" not in said, "and has never failed")
+
+    def authority(self):
+        """Signer and agent start under their units, and wait for the others."""
+        self.run(AUTHORITY, seconds=300)
+        units = "linemix-signer linemix-agent"
+        self.run(f"systemctl start {units}", seconds=300)
+        self.machine.wait("test -d /var/lib/linemix-signer/outbox", 300)
+        self.machine.wait("journalctl --unit linemix-agent --output cat | grep -q etcd", 300)
+        said = self.run(f"systemctl show --value --property ActiveState,NRestarts {units}").split()
+        self.expect(sorted(said) == ["0", "0", "active", "active"], "an authority's services run")
+        self.run(f"systemctl stop {units}", seconds=300)
+
     def reload(self):
         self.run(f"systemctl reload {UNIT}")
         self.said("SIGHUP: epoch")
@@ -124,7 +173,7 @@ class Service:
         self.expect(self.show("MainPID") != before, "an upgrade restarts it")
         self.said(f"handed over {PACKETS} packets", least=2)
         self.said("nothing was received for", least=2)
-        self.until(sent=PACKETS, held=0)
+        self.until(sent=PACKETS, held=0, seconds=900)
         now = self.stats()
         self.expect(now["received"] + now["cover"] + now["taken_over"] ==
                     now["sent"] + now["delivered"] + now["held"] + now["dropped"] + now["drop_cover"]
@@ -198,6 +247,8 @@ def play(folder, base, packages, say):
         service.reload()
         service.stop_and_start()
         service.upgrade(packages[1])
+        service.watch()
+        service.authority()
         service.kill()
         service.hang()
         service.no_huge_pages()
