@@ -180,6 +180,15 @@ class Batches(unittest.TestCase):
             grid = batches.find_grid(numpy.sort(left + phase), 100 * MS)
             self.assertEqual((grid.phase, grid.margin, grid.fit), (phase, 0, 1.0))
 
+    def test_phase_is_found_where_leavings_are_close(self):
+        """So close that a phase beside it explains as many of them; a few are not seen."""
+        for seed in range(20):
+            generator = numpy.random.default_rng(seed)
+            _, left = flights.batch_mix(generator, 400, 200 * MS, 8000)
+            left = left[generator.random(len(left)) >= 0.01]
+            grid = batches.find_grid(numpy.sort(left + 40940), 200 * MS)
+            self.assertEqual((grid.phase, grid.margin), (40940, 0))
+
     def test_phase_of_batches_of_one_size(self):
         left = [k * 100 * MS + i * 25 * MS + 7 for k in range(40) for i in range(4)]
         self.assertEqual(batches.find_grid(numpy.array(left), 100 * MS).fit, 1.0)

@@ -11,6 +11,7 @@ import numpy
 
 CANDIDATES = 25
 SAMPLE = 2000  # leavings by which the phase is found
+ALIKE = 0.005  # between the fits of phases of which none is better
 
 
 class Grid:
@@ -24,6 +25,13 @@ class Grid:
         rank = numpy.arange(len(left)) - first[inverse]
         expected = phase + number * interval_us + rank * interval_us // size[inverse]
         self.fit = float(numpy.mean(numpy.abs(left - expected) <= tolerance_us(interval_us)))
+        self.exact = float(numpy.mean(numpy.abs(left - expected) <= 1))
+        self.late = int(numpy.median(left - expected))  # 0, if the phase is right
+
+    def moved(self, left):
+        """The same, where leavings stand in the mean."""
+        phase = (self.phase + self.late) % self.interval_us
+        return Grid(left, self.interval_us, phase, self.margin)
 
     def number(self, left):
         return (left - self.phase + self.margin) // self.interval_us
@@ -48,12 +56,15 @@ def candidates(left, interval_us):
 
 
 def find_grid(left, interval_us):
-    """The Grid that fits best; the narrowest of equals. `left` is sorted and not empty."""
+    """The Grid that fits best. `left` is sorted and not empty. Phases that are less than the tolerance
+    apart fit alike: of equals, the one counts by which most stand exactly, then the narrowest."""
     part = left[:SAMPLE]
-    margin = tolerance_us(interval_us)
-    best = max((Grid(part, interval_us, phase, m) for m in (0, margin)
-                for phase in candidates(part, interval_us)),
-               key=lambda grid: (grid.fit, -grid.margin))
+    grids = [Grid(part, interval_us, phase, margin) for margin in (0, tolerance_us(interval_us))
+             for phase in candidates(part, interval_us)]
+    best = max(grids, key=lambda grid: grid.fit)
+    grids += [best.moved(part)]
+    best = max((grid for grid in grids if grid.fit >= best.fit - ALIKE),
+               key=lambda grid: (grid.exact, -grid.margin, grid.fit))
     return Grid(left, interval_us, best.phase, best.margin)
 
 
