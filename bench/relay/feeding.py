@@ -4,6 +4,7 @@ network in a folder, configurations, captures of what gateways send, and the run
 
 What a program prints on stderr stays in a log; where it fails, the error names what failed and the log.
 """
+import concurrent.futures
 import ipaddress
 import itertools
 import json
@@ -121,6 +122,14 @@ class Network:
                  1000000, "--out", path)
         return path
 
+    def captures(self, node, count, parts):
+        """So many captures instead of one, made at a time, of which each has packets of its own."""
+        counts = [count * (part + 1) // parts - count * part // parts for part in range(parts)]
+        with concurrent.futures.ThreadPoolExecutor(parts) as pool:
+            return list(pool.map(
+                lambda part: self.capture(node, counts[part], f"from-{node}-{count}-{part}.pcap"),
+                (part for part in range(parts) if counts[part] > 0)))
+
     def feed_command(self, node, capture, *options, rate=0, seconds=0.0):
         """rate: packets a second, 0: as the relay takes them. seconds: at most; 0: the capture."""
         pace = ["--feed-rate", round(rate)] if rate else []
@@ -182,11 +191,12 @@ def from_source(record, source):
     return record[:at] + bytes(header) + record[udp:udp + 6] + b"\0\0" + record[udp + 8:]
 
 
-def from_sources(capture, sources, out):
-    """Writes a capture of the same frames from these addresses in turns."""
+def from_sources(captures, sources, out):
+    """Writes a capture of the frames of these from these addresses in turns."""
     with open(out, "wb") as file:
         file.write(PCAP_HEADER)
-        for record, source in zip(records(capture), itertools.cycle(sources)):
+        every = itertools.chain.from_iterable(map(records, captures))
+        for record, source in zip(every, itertools.cycle(sources)):
             file.write(from_source(record, source))
     return out
 

@@ -26,9 +26,11 @@ MIXER_STAGES = ("mix_take", "mix_cover", "mix_give")
 PACKET_LEN = {"small": 1348, "large": 8580}
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP
 LINK = 36
-# Generous: what packet buffers take, and how many there are beside those of held packets.
-BUFFER_LEN = {"small": 2560, "large": 10240}
-QUEUED = 65536
+# Generous: what packet buffers take (a page, where several would not fit one), how many there are for a
+# worker beside those of held packets, and what else a worker takes.
+BUFFER_LEN = {"small": 4096, "large": 10240}
+QUEUED = 24576
+WORKER_MEGABYTES = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,41 +146,49 @@ class Trials:
             name += f"held{setting.held}"
         return self.context.network(setting.profile, name, *options)
 
+    def count(self, setting):
+        """Packets of a trial: more workers than two take their share more."""
+        return max(self.packets[setting.profile] * setting.workers // 2,
+                   self.packets[setting.profile], 2 * setting.held)
+
     def capture(self, setting):
         """The packets of a setting, built when first asked for."""
-        net = self.network(setting)
+        net, count = self.network(setting), self.count(setting)
         workers = 1 if setting.links else setting.workers  # lanes are spread in any case
-        if (net, 0) not in self.captures:
+        if (net, count) not in self.captures:
             net.configure(1)
-            self.captures[net, 0] = net.capture(1, max(self.packets[setting.profile], 2 * setting.held))
-        if (net, workers) not in self.captures:
+            self.captures[net, count] = net.captures(1, count, len(self.context.workers))
+        if (net, count, workers) not in self.captures:
             sources = balanced(net.gateways(), workers)
             if not sources:
                 raise feeding.MeasurementError(f"{setting.neighbours} sources are too few to give "
                                                f"each of {workers} workers one")
-            self.captures[net, workers] = feeding.from_sources(
-                self.captures[net, 0], sources, net.folder / f"for-{workers}.pcap")
-        return self.captures[net, workers]
+            self.captures[net, count, workers] = feeding.from_sources(
+                self.captures[net, count], sources, net.folder / f"{count}-for-{workers}.pcap")
+        return self.captures[net, count, workers]
 
     def configure(self, setting):
-        """Writes the mix's configuration; whether a worker shares its CPU with the mixer."""
+        """Writes the mix's configuration; whether a worker shares its CPU with the mixer, and the
+        feeder's CPU, which is its own where there are so many."""
         net, cpus = self.network(setting), self.context.workers
         workers = cpus[:setting.workers]
-        other = cpus[min(setting.workers, len(cpus) - 1)]
+        other, feeder = (cpus[min(setting.workers + more, len(cpus) - 1)] for more in (0, 1))
         held = max(16384, 4 * setting.held)
+        buffers = held + QUEUED * max(3, setting.workers)
         net.configure(net.mix, workers, mixer=other, links=setting.links, replay=setting.replay,
                       held=held, burst=setting.burst, extra=EXTRA,
-                      megabytes=512 + ((held + QUEUED) * BUFFER_LEN[setting.profile] >> 20))
-        return other in workers
+                      megabytes=512 + WORKER_MEGABYTES * setting.workers
+                      + (buffers * BUFFER_LEN[setting.profile] >> 20))
+        return other in workers, feeder
 
     def one(self, setting):
         """One trial, as read_trial gives it."""
         net, capture = self.network(setting), self.capture(setting)
-        shared = self.configure(setting)
+        shared, feeder = self.configure(setting)
         peel = self.peel.measure(setting.profile)
-        feed, _ = net.feed(net.mix, capture, "--stages",
-                               "--feed-plain" if setting.forward else "--feed-pull",
-                               seconds=self.seconds)
+        feed, _ = net.feed(net.mix, capture, "--stages", "--feed-cpu", feeder,
+                           "--feed-plain" if setting.forward else "--feed-pull",
+                           seconds=self.seconds)
         return read_trial(setting, shared, feed, peel)
 
     def rounds(self, settings, rounds, section):

@@ -42,6 +42,8 @@ def settings(context):
 def more_workers(context):
     """Settings with more workers than two, where there are CPUs for them: they check the model."""
     counts = [count for count in (4, 8, 16, 32, 64) if count <= len(context.workers) - 1]
+    if context.quick:
+        return [Setting(workers=count) for count in counts[-1:]]
     return [Setting(profile, links, workers=count) for count in counts
             for profile in ("small", "large") for links in (False, True)]
 
