@@ -133,8 +133,9 @@ static struct figure middle(double *sample, unsigned count)
 /* The baseline of a benchmark on n items. */
 static double time_other(const struct benchmark *benchmark, void *other, unsigned n)
 {
-	if (benchmark->baseline == BASELINE_AEAD)
-		return time_operation(&aead_baseline, other, n, AEAD_RUNS);
+	if (benchmark->baseline >= BASELINE_AEAD)
+		return time_operation(&aead_baseline[benchmark->baseline - BASELINE_AEAD], other, n,
+				      AEAD_RUNS);
 	return time_baseline(benchmark->baseline);
 }
 

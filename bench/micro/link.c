@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Benchmarks of link frames of the small profile, and what they are compared with: ipsec-mb's bare
- * AEAD jobs on the same bytes (`symmetric.aead`), which take turns with them: `ratio` says how many
- * times as fast as those they are. `symmetric.verify`, ipsec-mb's jobs too, is what a forged frame
- * would cost at least with them.
+ * Benchmarks of link frames of both profiles (the large one's end in `.large`), and what they are
+ * compared with: ipsec-mb's bare AEAD jobs on the same bytes (`symmetric.aead`), which take turns
+ * with them: `ratio` says how many times as fast as those they are. `symmetric.verify`, ipsec-mb's
+ * jobs too, is what a forged frame would cost at least with them.
  */
 #include <intel-ipsec-mb.h>
 #include <string.h>
@@ -12,9 +12,10 @@
 #include "lm_link.h"
 #include "micro.h"
 
-#define PACKET_LEN 1348 /* profile 0 */
-#define TEXT_LEN   (4 + PACKET_LEN)
-#define FRAME_LEN  (PACKET_LEN + LM_LINK_OVERHEAD)
+#define SMALL 1348 /* bytes of a packet */
+#define LARGE 8580
+#define TO    4   /* bytes before it */
+#define GAP   112 /* between two buffers, so that they do not begin at the same place of a page */
 
 struct aead_context {
 	struct lm_symmetric *symmetric;
@@ -23,7 +24,8 @@ struct aead_context {
 	struct lm_nonce nonce[LM_BURST];
 	struct lm_mac mac[LM_BURST];
 	uint8_t *text[LM_BURST];
-	uint8_t bytes[LM_BURST][TEXT_LEN + 184];
+	size_t text_len;
+	uint8_t bytes[];
 };
 
 static void init_imb(IMB_MGR *imb, const char *backend)
@@ -36,9 +38,10 @@ static void init_imb(IMB_MGR *imb, const char *backend)
 		init_mb_mgr_sse(imb);
 }
 
-static void *setup_aead(const char *backend)
+static void *setup_texts(const char *backend, size_t packet_len)
 {
-	struct aead_context *c = calloc(1, sizeof(*c));
+	size_t text_len = TO + packet_len, stride = text_len + LM_LINK_OVERHEAD - TO + GAP;
+	struct aead_context *c = calloc(1, sizeof(*c) + LM_BURST * stride);
 	size_t size = (lm_symmetric_size() + LM_SYMMETRIC_ALIGN - 1) / LM_SYMMETRIC_ALIGN;
 	void *memory = aligned_alloc(LM_SYMMETRIC_ALIGN, size * LM_SYMMETRIC_ALIGN);
 
@@ -49,9 +52,20 @@ static void *setup_aead(const char *backend)
 	init_imb(c->imb, backend);
 	lm_rand(c->key, sizeof(c->key));
 	lm_rand(c->nonce, sizeof(c->nonce));
+	c->text_len = text_len;
 	for (unsigned i = 0; i < LM_BURST; i++)
-		c->text[i] = c->bytes[i];
+		c->text[i] = c->bytes + i * stride;
 	return c;
+}
+
+static void *setup_aead(const char *backend)
+{
+	return setup_texts(backend, SMALL);
+}
+
+static void *setup_aead_large(const char *backend)
+{
+	return setup_texts(backend, LARGE);
 }
 
 static void teardown_aead(void *context)
@@ -82,8 +96,8 @@ static void run_jobs(void *context, unsigned n)
 			.iv_len_in_bytes = sizeof(c->nonce[i].b),
 			.src = c->text[i],
 			.dst = c->text[i],
-			.msg_len_to_cipher_in_bytes = TEXT_LEN,
-			.msg_len_to_hash_in_bytes = TEXT_LEN,
+			.msg_len_to_cipher_in_bytes = c->text_len,
+			.msg_len_to_hash_in_bytes = c->text_len,
 			.auth_tag_output = c->mac[i].b,
 			.auth_tag_output_len_in_bytes = sizeof(c->mac[i].b),
 		};
@@ -126,7 +140,7 @@ static void run_verify_jobs(void *context, unsigned n)
 			.hash_alg = IMB_AUTH_POLY1305,
 			.u.POLY1305._key = block,
 			.src = c->text[i],
-			.msg_len_to_hash_in_bytes = TEXT_LEN,
+			.msg_len_to_hash_in_bytes = c->text_len,
 			.auth_tag_output = c->mac[i].b,
 			.auth_tag_output_len_in_bytes = sizeof(c->mac[i].b),
 		};
@@ -138,15 +152,15 @@ static void run_aead_seal(void *context, unsigned n)
 {
 	struct aead_context *c = context;
 
-	lm_symmetric_aead_seal(c->symmetric, c->mac, c->text, TEXT_LEN, c->key, c->nonce, n);
+	lm_symmetric_aead_seal(c->symmetric, c->mac, c->text, c->text_len, c->key, c->nonce, n);
 }
 
 static void run_aead_open(void *context, unsigned n)
 {
 	struct aead_context *c = context;
 
-	LM_ASSERT(lm_symmetric_aead_open(c->symmetric, c->text, TEXT_LEN, c->mac, c->key, c->nonce,
-					 NULL, n) == UINT64_MAX >> (64 - n));
+	LM_ASSERT(lm_symmetric_aead_open(c->symmetric, c->text, c->text_len, c->mac, c->key,
+					 c->nonce, NULL, n) == UINT64_MAX >> (64 - n));
 }
 
 /* ---- Frames ---- */
@@ -161,9 +175,10 @@ struct end {
 
 struct link_context {
 	struct end sender, receiver;
-	uint8_t buffer[LM_BURST][FRAME_LEN + 112];
 	struct lm_link_seal seal[LM_BURST];
 	struct lm_link_open open[LM_BURST];
+	size_t stride;
+	uint8_t bytes[]; /* frames, a stride each */
 };
 
 static void *aligned(size_t n)
@@ -181,11 +196,11 @@ static struct lm_link_peer *identify(void *context, const struct lm_point *key)
 	return ((struct end *)context)->peer;
 }
 
-static void end_init(struct end *end, const char *backend)
+static void end_init(struct end *end, const char *backend, size_t packet_len)
 {
 	struct lm_link_config config = {.identify = identify, .context = end};
 
-	end->table = lm_link_table_init(aligned(lm_link_table_size(2, 32)), 2, 32, PACKET_LEN);
+	end->table = lm_link_table_init(aligned(lm_link_table_size(2, 32)), 2, 32, packet_len);
 	lm_rand(&config.secret, sizeof(config.secret));
 	config.table = end->table;
 	end->endpoint = lm_link_endpoint_init(aligned(lm_link_endpoint_size()), &config, 0);
@@ -224,24 +239,36 @@ static void shake(struct end *sender, struct end *receiver)
 	LM_ASSERT(back.result == LM_LINK_ESTABLISHED);
 }
 
-static void *setup_link(const char *backend)
+static void *setup_frames(const char *backend, size_t packet_len)
 {
-	struct link_context *c = aligned(sizeof(*c));
+	size_t frame_len = packet_len + LM_LINK_OVERHEAD, stride = frame_len + GAP;
+	struct link_context *c = aligned(sizeof(*c) + LM_BURST * stride);
 
-	end_init(&c->sender, backend);
-	end_init(&c->receiver, backend);
+	end_init(&c->sender, backend, packet_len);
+	end_init(&c->receiver, backend, packet_len);
 	end_meet(&c->sender, &c->receiver);
 	end_meet(&c->receiver, &c->sender);
 	shake(&c->sender, &c->receiver);
+	c->stride = stride;
 	for (unsigned i = 0; i < LM_BURST; i++) {
 		c->seal[i].session = lm_link_peer_sending(c->sender.peer);
 		c->seal[i].lane = i % 32;
 		c->seal[i].to = 1 + i;
-		c->seal[i].packet = c->buffer[i] + LM_LINK_HEADROOM;
-		c->open[i].frame = c->buffer[i];
-		c->open[i].len = FRAME_LEN;
+		c->seal[i].packet = c->bytes + i * stride + LM_LINK_HEADROOM;
+		c->open[i].frame = c->bytes + i * stride;
+		c->open[i].len = frame_len;
 	}
 	return c;
+}
+
+static void *setup_link(const char *backend)
+{
+	return setup_frames(backend, SMALL);
+}
+
+static void *setup_link_large(const char *backend)
+{
+	return setup_frames(backend, LARGE);
 }
 
 static void teardown_link(void *context)
@@ -291,13 +318,13 @@ static void *setup_changed(const char *backend, unsigned at)
 
 	run_seal(c, LM_BURST);
 	for (unsigned i = 0; i < LM_BURST; i++)
-		c->buffer[i][at] ^= 0x80;
+		c->bytes[i * c->stride + at] ^= 0x80;
 	return c;
 }
 
 static void *setup_forged(const char *backend)
 {
-	return setup_changed(backend, FRAME_LEN - 1);
+	return setup_changed(backend, SMALL + LM_LINK_OVERHEAD - 1);
 }
 
 static void *setup_unknown(const char *backend)
@@ -305,12 +332,21 @@ static void *setup_unknown(const char *backend)
 	return setup_changed(backend, 7);
 }
 
-const struct benchmark aead_baseline = {
-	"symmetric.aead", BASELINE_SHARED, setup_aead, NULL, run_jobs, teardown_aead,
-};
+#define AEAD                                                                                  \
+	{                                                                                     \
+		"symmetric.aead", BASELINE_SHARED, setup_aead, NULL, run_jobs, teardown_aead, \
+	}
+#define AEAD_LARGE                                                                         \
+	{                                                                                  \
+		"symmetric.aead.large", BASELINE_SHARED, setup_aead_large, NULL, run_jobs, \
+			teardown_aead,                                                     \
+	}
+
+const struct benchmark aead_baseline[AEADS] = {AEAD, AEAD_LARGE};
 
 static const struct benchmark benchmarks[] = {
-	{"symmetric.aead", BASELINE_SHARED, setup_aead, NULL, run_jobs, teardown_aead},
+	AEAD,
+	AEAD_LARGE,
 	{"symmetric.verify", BASELINE_AEAD, setup_aead, NULL, run_verify_jobs, teardown_aead},
 	{"symmetric.aead_seal", BASELINE_AEAD, setup_aead, NULL, run_aead_seal, teardown_aead},
 	{"symmetric.aead_open", BASELINE_AEAD, setup_aead, run_aead_seal, run_aead_open,
@@ -319,6 +355,9 @@ static const struct benchmark benchmarks[] = {
 	{"link.open", BASELINE_AEAD, setup_link, run_seal, run_open, teardown_link},
 	{"link.open_forged", BASELINE_AEAD, setup_forged, NULL, run_refused, teardown_link},
 	{"link.open_unknown", BASELINE_AEAD, setup_unknown, NULL, run_refused, teardown_link},
+	{"link.seal.large", BASELINE_AEAD_LARGE, setup_link_large, NULL, run_seal, teardown_link},
+	{"link.open.large", BASELINE_AEAD_LARGE, setup_link_large, run_seal, run_open,
+	 teardown_link},
 	{"link.seal_dummy", BASELINE_AEAD, setup_dummies, NULL, run_seal, teardown_link},
 	{"link.open_dummy", BASELINE_AEAD, setup_dummies, run_seal, run_refused, teardown_link},
 };

@@ -82,9 +82,12 @@ bool is_wanted(const char *name, const char *filter)
 static void run_benchmark(const struct benchmark *benchmark, const char *backend,
 			  const struct options *options, double tsc)
 {
-	bool against_aead = benchmark->baseline == BASELINE_AEAD;
+	const struct benchmark *aead =
+		benchmark->baseline < BASELINE_AEAD
+			? NULL
+			: &aead_baseline[benchmark->baseline - BASELINE_AEAD];
 	void *context = benchmark->setup(backend);
-	void *other = against_aead ? aead_baseline.setup(backend) : NULL;
+	void *other = aead ? aead->setup(backend) : NULL;
 
 	for (unsigned i = 0; i < LM_COUNT(burst_sizes); i++) {
 		struct figure operation;
@@ -97,8 +100,8 @@ static void run_benchmark(const struct benchmark *benchmark, const char *backend
 		report(options->json, benchmark, backend, burst_sizes[i], operation, ratio, tsc);
 	}
 	benchmark->teardown(context);
-	if (other)
-		aead_baseline.teardown(other);
+	if (aead)
+		aead->teardown(other);
 }
 
 /* Returns how many benchmarks ran. */

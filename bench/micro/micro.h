@@ -11,7 +11,14 @@
  * What a benchmark's speed is compared with: one operation of libsodium, one item at a time; or
  * ipsec-mb's bare AEAD jobs on the same bytes, burst and backend.
  */
-enum baseline { BASELINE_SHARED, BASELINE_BASE, BASELINES, BASELINE_AEAD };
+enum baseline {
+	BASELINE_SHARED,
+	BASELINE_BASE,
+	BASELINE_AEAD, /* on bytes of the small profile */
+	BASELINE_AEAD_LARGE,
+	BASELINES,
+};
+#define AEADS (BASELINES - BASELINE_AEAD)
 
 struct benchmark {
 	const char *name; /* library.operation */
@@ -33,8 +40,8 @@ struct suite {
 	bool (*backend_usable)(unsigned i);
 };
 
-/* The operation of BASELINE_AEAD. */
-extern const struct benchmark aead_baseline;
+/* The operations of BASELINE_AEAD and what follows it. */
+extern const struct benchmark aead_baseline[AEADS];
 
 extern const struct suite x25519_suite, symmetric_suite, packet_suite, mix_suite, link_suite,
 	pacer_suite, topology_suite;
@@ -54,8 +61,8 @@ struct figure {
 
 /*
  * Runs a benchmark on n items and its baseline in turns, after a warm-up; `other` is the context of
- * aead_baseline where that is the baseline. *ratio is items a second over the baseline's, the
- * median of the turns.
+ * the baseline where that is one of aead_baseline. *ratio is items a second over the baseline's,
+ * the median of the turns.
  */
 struct figure measure(double *ratio, const struct benchmark *benchmark, void *context, void *other,
 		      unsigned n, unsigned samples);

@@ -7,8 +7,8 @@ import plots
 import text
 
 NAME, TITLE = "micro", "Operations alone"
-FILTERS = ("peel.", "link.seal$", "link.open$", "replay.test_and_set$", "mix.poisson$",
-           "x25519.shared$")
+FILTERS = ("peel.", "link.seal$", "link.open$", "link.seal.large$", "link.open.large$",
+           "replay.test_and_set$", "mix.poisson$", "x25519.shared$")
 BURSTS = (1, 8, 16, 32, 64)
 
 

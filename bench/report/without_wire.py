@@ -100,13 +100,14 @@ def vars_of(setting):
 
 INTRO = """\
 A feeder offers prepared packets from memory through rings in place of a NIC. *Cycles* are of the
-worker's CPU time for a packet, *of peel* is its rate over that of `bench/micro` peeling bursts of 64
-right before on the same CPU, *stages* the same by the median burst of each of its stages, which other
-programs do not disturb, *of libsodium* its rate over that of one X25519 of libsodium's, of which
-each packet needs one. Gb/s count what frames take on a wire (with 24 bytes between two). What a CPU
-carries holds where one is free for the worker; *measured* is by the clock, on this machine as it was.
-Where a worker has its CPU together with mixer and feeder, and where frames are only forwarded, its
-cycles are those of its stages."""
+worker's CPU time for a packet, *of peel* is its rate over that of `bench/micro` peeling bursts of
+64 right before on the same CPU, *at most* what that can be: if peeling, link frames and replay set
+took what they take alone and all else nothing, *stages* the same by the median burst of each of its
+stages, which other programs do not disturb, *of libsodium* its rate over that of one X25519 of
+libsodium's, of which each packet needs one. Gb/s count what frames take on a wire (with 24 bytes
+between two). What a CPU carries holds where one is free for the worker; *measured* is by the clock,
+on this machine as it was. Where a worker has its CPU together with mixer and feeder, and where
+frames are only forwarded, its cycles are those of its stages."""
 
 
 def rate_rows(report, names):
@@ -119,9 +120,19 @@ def rate_rows(report, names):
         rows.append([
             words(setting), text.value(report.get(f"{base}.cycles")), text.value(per_cpu),
             short(relay.gbit(setting, per_cpu.median)), text.value(report.get(f"{base}.of_peel")),
+            short(at_most(report, setting)),
             text.value(report.get(f"{base}.worker_of_peel")),
             text.value(report.get(f"{base}.of_sodium")), text.value(report.get(f"{base}.pps"))])
     return rows
+
+
+def at_most(report, setting):
+    """The most percent of the peel rate that the floors under a worker's stages allow; None: unknown."""
+    names = filter(None, (micro_of(stage, vars(setting)) for stage in relay.WORKER_STAGES))
+    floors = [report.median(name) for name in names]
+    if setting.forward or setting.burst != 64 or None in floors:
+        return None
+    return 100 * report.median(micro_of("peel", vars(setting))) / sum(floors)
 
 
 def words(setting):
@@ -153,7 +164,7 @@ def stage_rows(report, name):
 
 def micro_of(stage, setting):
     """The figure of bench/micro that is a stage's floor; "" where there is none."""
-    if stage in ("open", "seal"):  # bench/micro has frames of the small profile alone
+    if stage in ("open", "seal"):
         name = f"link.{stage}" if setting["profile"] == "small" else f"link.{stage}.large"
         return f"micro.{name}.burst64" if setting["links"] else ""
     return {"peel": f"micro.peel.profile{relay.PROFILES[setting['profile']]}.burst64",
@@ -166,8 +177,8 @@ def show(report):
     names = list(report.details.get(NAME, {}).get("settings", {}))
     if not names:
         return "Nothing was measured.\n", []
-    head = ["", "cycles", "packets/s a CPU", "Gb/s a CPU", "of peel, %", "stages, %", "of libsodium",
-            "measured/s"]
+    head = ["", "cycles", "packets/s a CPU", "Gb/s a CPU", "of peel, %", "at most", "stages, %",
+            "of libsodium", "measured/s"]
     parts = [INTRO, text.table(head, rate_rows(report, names)), *two_workers(report)]
     for name in names:
         rows = stage_rows(report, name)

@@ -428,6 +428,25 @@ class Whole(unittest.TestCase):
         self.assertIn("a packet costs 1.010 times as much", said)
         self.assertEqual([plot.name for plot in drawn], ["bursts", "stages"])
 
+    def test_beside_the_share_of_the_peel_rate_stands_what_it_can_be(self):
+        report, links = self.report(), relay.Setting("large", True)
+        self.assertIsNone(main.without_wire.at_most(report, links))
+        for name, cycles in (("peel.profile1", 40000), ("link.open.large", 10000),
+                             ("link.seal.large", 9900), ("replay.test_and_set", 100)):
+            report.add(f"micro.{name}.burst64", "cycles", LOWER, [cycles])
+        self.assertAlmostEqual(main.without_wire.at_most(report, links), 100 * 40000 / 60000)
+        self.assertAlmostEqual(main.without_wire.at_most(report, relay.Setting("large")),
+                               100 * 40000 / 40100)
+        self.assertIsNone(main.without_wire.at_most(report, relay.Setting("large", True, burst=8)))
+        self.assertIsNone(main.without_wire.at_most(report, relay.Setting("small")))
+
+    def test_more_workers_have_as_many_packets_each(self):
+        trials = relay.Trials.__new__(relay.Trials)
+        trials.packets = {"small": 1000, "large": 500}
+        self.assertEqual([trials.count(relay.Setting(workers=workers)) for workers in (1, 2, 4, 12)],
+                         [1000, 1000, 2000, 6000])
+        self.assertEqual(trials.count(relay.Setting(held=4096)), 8192)
+
     def test_the_model_stands_beside_what_it_rests_on(self):
         said, _ = scaling.show(self.report())
         # 10 Gb/s of 1390-byte frames: 884,017 packets, 30,000 cycles each, 90 % of 2.5 GHz
