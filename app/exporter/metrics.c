@@ -120,8 +120,9 @@ static const struct metric metrics[] = {
 	GAUGE("linemix_alarm_level", ALARM_TOPOLOGY, ",alarm=\"topology\"",
 	      "Alarms that stand: 0 is well. Topology: 1 its end is near, 2 it has come, 3 an "
 	      "epoch "
-	      "ago. Clock: 1 it is off, 2 so far that no epoch is shared."),
+	      "ago. Clock: 1 it is off, 2 so far that no epoch is shared. Disk: 1 it is full."),
 	AGAIN("linemix_alarm_level", ALARM_CLOCK, ",alarm=\"clock\""),
+	AGAIN("linemix_alarm_level", ALARM_DISK, ",alarm=\"disk\""),
 	COUNTER("linemix_alarms_total", ALARM_LOOP_LOSS, ",alarm=\"loop_loss\"",
 		"Times at which an alarm was raised."),
 	AGAIN("linemix_alarms_total", ALARM_REPLAY_FULL, ",alarm=\"replay_full\""),

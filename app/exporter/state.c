@@ -107,9 +107,9 @@ static json_t *down(const struct collect *one)
 static json_t *alarms(const struct collect *one)
 {
 	static const enum reading_value all[] = {
-		READING_ALARM_TOPOLOGY,    READING_ALARM_CLOCK,   READING_ALARM_LOOP_LOSS,
-		READING_ALARM_REPLAY_FULL, READING_ALARM_LOW_MTU, READING_ALARM_PADDING,
-		READING_ALARM_BOOKS,
+		READING_ALARM_TOPOLOGY,  READING_ALARM_CLOCK,       READING_ALARM_DISK,
+		READING_ALARM_LOOP_LOSS, READING_ALARM_REPLAY_FULL, READING_ALARM_LOW_MTU,
+		READING_ALARM_PADDING,   READING_ALARM_BOOKS,
 	};
 	json_t *object = json_object();
 

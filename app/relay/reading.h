@@ -82,6 +82,7 @@
 	ROW(READY, "ready")                                 \
 	ROW(ALARM_TOPOLOGY, "alarm_topology")               \
 	ROW(ALARM_CLOCK, "alarm_clock")                     \
+	ROW(ALARM_DISK, "alarm_disk")                       \
 	ROW(ALARM_LOOP_LOSS, "alarm_loop_loss")             \
 	ROW(ALARM_REPLAY_FULL, "alarm_replay_full")         \
 	ROW(ALARM_LOW_MTU, "alarm_low_mtu")                 \

@@ -60,6 +60,7 @@ struct relay {
 	int64_t clock_offset_us; /* of most neighbours against the own clock; 0: not known */
 	uint64_t clock_heard;    /* neighbours whose clocks are known, and were told of late */
 	uint64_t alarm_clock;    /* enum clock_verdict */
+	uint64_t alarm_disk;     /* 1: what must be written is not, as a disk is full */
 	uint64_t alarm_topology; /* 0: well; 1 to 3: its end is near, has come, an epoch ago */
 	uint64_t retired;        /* enum documents_place of this node */
 	uint64_t alarm_padding;  /* times at which links began to fall behind their rate */

@@ -73,6 +73,16 @@ static void forget_prepared(struct rollover *rollover)
 	rollover->prepared = NULL;
 }
 
+/* The alarm stands until the work that a full disk holds up has succeeded, or failed otherwise. */
+static void note_disk(struct run *run, enum unwritten what, int rc)
+{
+	bool full = rc == -ENOSPC || rc == -EDQUOT || rc == -EROFS;
+	unsigned *mask = &run->rollover.unwritten;
+
+	*mask = full ? *mask | what : *mask & ~(unsigned)what;
+	__atomic_store_n(&run->relay->alarm_disk, *mask != 0, __ATOMIC_RELAXED);
+}
+
 /* ---- Going over ---- */
 
 /* A view and sessions for it; NULL and a message: nothing has changed. */
@@ -147,6 +157,7 @@ static int prepare_for(struct run *run, struct documents_target target, struct l
 	if (rc == -EINTR)
 		return rc;
 	*err = aside->err;
+	note_disk(run, UNWRITTEN_KEYS, rc);
 	rollover->prepared = aside->next;
 	return rc;
 }
@@ -187,6 +198,7 @@ static void look_at_file(struct run *run, uint64_t now_s)
 	rc = aside_do(run, aside, read_document);
 	if (rc == -EINTR)
 		return;
+	note_disk(run, UNWRITTEN_DOCUMENT, rc);
 	if (rc < 0 && tell(rollover, &aside->err))
 		fprintf(stderr,
 			"linemix-relay: the last good topology, of epoch %" PRIu32
@@ -323,17 +335,28 @@ static void prepare_ahead(struct run *run, uint64_t now_s)
 		(void)tell(&run->rollover, &err);
 }
 
-/* Erases the keys of epochs that are over for sure, and publishes what has changed. */
+static bool is_due(const struct rollover *rollover, uint32_t sure)
+{
+	if (sure > rollover->sure || rollover->due)
+		return true;
+	return (rollover->unwritten & UNWRITTEN_NEW_KEYS) != 0 &&
+	       lm_clock_us() >= rollover->settle_us;
+}
+
+/* Erases the keys of epochs that are over for sure, and publishes what has changed; what a full
+ * disk held up is tried again. */
 static void settle(struct run *run, uint64_t now_s)
 {
 	int (*const work[])(struct aside * aside) = {retire, publish};
 	struct rollover *rollover = &run->rollover;
 	uint32_t sure = timing_sure(run, now_s);
+	bool told = (rollover->unwritten & UNWRITTEN_NEW_KEYS) != 0;
 
-	if (sure <= rollover->sure && !rollover->due)
+	if (!is_due(rollover, sure))
 		return;
 	rollover->sure = sure > rollover->sure ? sure : rollover->sure;
 	rollover->due = false;
+	rollover->settle_us = lm_clock_us() + RETRY_US;
 	for (unsigned i = 0; i < LM_COUNT(work); i++) {
 		struct aside *aside = aside_begin(run);
 		int rc;
@@ -345,7 +368,9 @@ static void settle(struct run *run, uint64_t now_s)
 		rc = aside_do(run, aside, work[i]);
 		if (rc == -EINTR)
 			return;
-		if (rc != 0)
+		if (work[i] == publish)
+			note_disk(run, UNWRITTEN_NEW_KEYS, rc);
+		if (rc != 0 && !told)
 			fprintf(stderr, "linemix-relay: warning: %s\n", aside->err.text);
 	}
 }

@@ -14,6 +14,13 @@
 struct run;
 struct reload;
 
+/* What a relay must be able to write: else it goes on by what it has. */
+enum unwritten {
+	UNWRITTEN_DOCUMENT = 1 << 0, /* one that is good, so it is not taken */
+	UNWRITTEN_KEYS = 1 << 1,     /* a key that comes into use, so no epoch begins */
+	UNWRITTEN_NEW_KEYS = 1 << 2, /* those of epochs to come, and the descriptor */
+};
+
 struct rollover {
 	struct reload *prepared; /* for the next change, ahead of its time; or NULL */
 	uint64_t look_us;        /* when the topology file is looked at again */
@@ -24,6 +31,8 @@ struct rollover {
 	uint32_t sure;      /* keys of epochs before the one before this one are erased */
 	bool due;           /* or something to publish has changed */
 	unsigned stage;     /* of the topology's end, that was told of last */
+	unsigned unwritten; /* enum unwritten, as mask: what a full disk holds up */
+	uint64_t settle_us; /* when what it held up is published again */
 	char told[sizeof(((struct lm_error *)0)->text)]; /* the failure that was told of last */
 };
 

@@ -100,6 +100,7 @@ static void add_topology(const struct relay *relay, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "epoch", __atomic_load_n(&relay->epoch, __ATOMIC_RELAXED));
 	add_count(data, "alarm_topology", &relay->alarm_topology);
 	add_count(data, "alarm_clock", &relay->alarm_clock);
+	add_count(data, "alarm_disk", &relay->alarm_disk);
 	add_count(data, "retired", &relay->retired);
 	add_count(data, "clock_heard", &relay->clock_heard);
 	rte_tel_data_add_dict_int(data, "clock_offset_ms", clock_offset_ms(relay));

@@ -245,9 +245,9 @@ static void draw_loops(struct screen *screen, const struct collect *relay)
 static void draw_alarms(struct screen *screen, const struct reading *now)
 {
 	static const enum reading_value all[] = {
-		READING_ALARM_TOPOLOGY,    READING_ALARM_CLOCK,   READING_ALARM_LOOP_LOSS,
-		READING_ALARM_REPLAY_FULL, READING_ALARM_LOW_MTU, READING_ALARM_PADDING,
-		READING_ALARM_BOOKS,
+		READING_ALARM_TOPOLOGY,  READING_ALARM_CLOCK,       READING_ALARM_DISK,
+		READING_ALARM_LOOP_LOSS, READING_ALARM_REPLAY_FULL, READING_ALARM_LOW_MTU,
+		READING_ALARM_PADDING,   READING_ALARM_BOOKS,
 	};
 	bool any = false;
 

@@ -97,9 +97,11 @@ class Machine(unittest.TestCase):
                     live.wait(lambda: "No space left on device" in live.said())
                     self.assertIn("the last good topology, of epoch 1, stays in force", live.said())
                     self.assertEqual(network.counted(net, 11)["epoch"], 1)
+                    live.wait(lambda: network.stats(net, 11)["alarm_disk"] == 1)
                     network.run(*inside, "rm", f"{state}/full")
                     live.wait(lambda: network.run(*inside, "test", "-e", f"{state}/document-2",
                                                   ok=False).returncode == 0)
+                    live.wait(lambda: network.stats(net, 11)["alarm_disk"] == 0)
                     live.stop()
 
     def test_a_nic_that_goes_ends_the_relay_which_starts_when_it_is_back(self):

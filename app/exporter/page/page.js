@@ -235,6 +235,7 @@ const ALARMS = {
 		"the topology has ended: the next epoch goes on by it",
 		"the topology ended an epoch ago: no key changes any more"],
 	clock: ["", "this machine's clock is off", "this machine's clock shares no epoch with the network"],
+	disk: ["", "the disk is full: documents and keys cannot be written"],
 };
 // Alarms that count: rising ones are wrong now.
 const EVENTS = {loop_loss: "own loops are lost", replay_full: "a replay set is full",
