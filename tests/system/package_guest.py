@@ -16,7 +16,8 @@ ASIDE = ["e2scrub_reap.service", "e2scrub_all.timer", "apt-daily.timer", "apt-da
 AS_EXPORTER = "setpriv --reuid linemix-exporter --regid linemix --clear-groups"
 STATS = f"{AS_EXPORTER} env RUNTIME_DIRECTORY=/run/linemix python3 /var/tmp/stats.py"
 
-# A network whose batches stay until an upgrade in a slow guest is through, and a capture that a mix of it takes at each start.
+# A network whose batches stay until a slow guest has upgraded, and a capture that a mix of it takes
+# at each start.
 NETWORK = """
 cd /var/tmp
 linemix-gen network --static-macs --min-batch 1 --interval-us 180000000 --max-wait-us 180000000 --out net
