@@ -13,9 +13,8 @@
 #include "advance.h"
 #include "notify.h"
 
-#define LOOK_MS   250 /* between two looks at the topology file */
-#define LOOKS     20  /* until it is read again, since time may have made it good */
-#define EXTEND_US 30000000
+#define LOOK_MS 250 /* between two looks at the topology file */
+#define LOOKS   20  /* until it is read again, since time may have made it good */
 
 static uint64_t wall_s(void)
 {
@@ -74,7 +73,7 @@ static void nap(struct relay *relay, uint64_t begins_s)
 	for (unsigned i = 0; i < LOOKS && wall_s() < begins_s; i++) {
 		if (documents_changed(&relay->documents))
 			break;
-		notify_extend(EXTEND_US);
+		notify_alive();
 		(void)poll(NULL, 0, LOOK_MS);
 	}
 	documents_close(&relay->documents);
@@ -126,6 +125,7 @@ int joining_load(struct relay *relay, enum relay_purpose purpose, struct lm_erro
 			return rc;
 		if (until_s > 0 && strcmp(told, err->text) != 0) {
 			fprintf(stderr, "linemix-relay: %s\n", err->text);
+			notify_waiting(err->text);
 			snprintf(told, sizeof(told), "%s", err->text);
 		}
 		rc = purpose == RELAY_RUN ? publish(relay, err) : 0;

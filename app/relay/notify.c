@@ -13,6 +13,9 @@
 
 #define KEEP_ENVIRONMENT 0
 #define STATUS_MAX       256
+#define WAITING_US       UINT64_C(600000000) /* also for all that is opened once the wait is over */
+
+static bool waiting; /* the watchdog's time is WAITING_US */
 
 void notify_init(struct notify *notify)
 {
@@ -31,6 +34,16 @@ static void say_with_status(const char *state, const char *format, va_list list)
 	(void)sd_notifyf(KEEP_ENVIRONMENT, "%s\nSTATUS=%s", state, status);
 }
 
+/* The watchdog's time is again what the unit says. */
+static void end_wait(void)
+{
+	uint64_t limit_us;
+
+	if (waiting && sd_watchdog_enabled(KEEP_ENVIRONMENT, &limit_us) > 0)
+		(void)sd_notifyf(KEEP_ENVIRONMENT, "WATCHDOG_USEC=%" PRIu64, limit_us);
+	waiting = false;
+}
+
 void notify_ready(const char *format, ...)
 {
 	va_list list;
@@ -38,6 +51,14 @@ void notify_ready(const char *format, ...)
 	va_start(list, format);
 	say_with_status("READY=1", format, list);
 	va_end(list);
+	end_wait();
+}
+
+void notify_waiting(const char *status)
+{
+	waiting = true;
+	(void)sd_notifyf(KEEP_ENVIRONMENT, "READY=1\nWATCHDOG_USEC=%" PRIu64 "\nSTATUS=%s",
+			 WAITING_US, status);
 }
 
 void notify_status(const char *format, ...)

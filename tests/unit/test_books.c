@@ -143,6 +143,13 @@ static void the_manager_is_told_each_state(void **state)
 	told("EXTEND_TIMEOUT_USEC=5000");
 	notify_alive();
 	told("WATCHDOG=1");
+	setenv("WATCHDOG_USEC", "400000", 1);
+	notify_waiting("waits to be listed");
+	told("READY=1\nWATCHDOG_USEC=600000000\nSTATUS=waits to be listed");
+	notify_ready("node %u", 7u);
+	told("READY=1\nSTATUS=node 7");
+	told("WATCHDOG_USEC=400000");
+	unsetenv("WATCHDOG_USEC");
 	unsetenv("NOTIFY_SOCKET");
 	unlink(address.sun_path);
 	close(manager);
