@@ -45,6 +45,9 @@ class Units(unittest.TestCase):
         self.assertIn("RemoveIPC=no", unit)  # it would empty /dev/shm of what is this user's
         self.assertIn("KillSignal=SIGTERM", unit)
         self.assertIn("LimitMEMLOCK=infinity", unit)
+        for path in HOST.glob("*.service"):  # by user and by group, as the last of either stops
+            if {"User=linemix", "Group=linemix"} & set(lines(path)):
+                self.assertIn("RemoveIPC=no", lines(path), path.name)
         runtime = re.search(r"^runtime: (\S+)", (HOST.parent / "linemix-relay.yaml").read_text(), re.M)
         made = [line.split()[1:5] for line in lines(HOST / "linemix.tmpfiles")]
         self.assertIn([runtime[1], "0700", "linemix", "linemix"], made)
