@@ -20,6 +20,7 @@ FLAGS = "fpu sse4_2 aes pclmulqdq"
 AVX2 = FLAGS + " avx avx2 bmi2"
 IFMA = AVX2 + " avx512f avx512dq avx512cd avx512bw avx512vl avx512ifma avx512_vbmi"
 CARD = "0000:65:00.0"
+PMDS = "usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0"
 
 # What the relay's arithmetic says, by the rate that it is asked for; every packet a second takes
 # 0.08 MiB of replay sets, as with epochs of 1200 s.
@@ -77,8 +78,8 @@ class Machines(unittest.TestCase):
             "sys/devices/system/node/node0/cpulist": "0-7\n",
             "sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages": "512\n",
         }
-        for name in ("net_i40e", "net_mlx5", "net_ena", "net_af_xdp", "net_virtio"):
-            files[f"usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0/librte_{name}.so.23"] = ""
+        for name in ("net_i40e", "net_mlx5", "net_ena", "net_af_xdp", "net_virtio", "mempool_ring"):
+            files[f"{PMDS}/librte_{name}.so.23"] = ""
         for path, text in files.items():
             self.fake.file(path, text)
         for name, text in (("linemix-relay", RELAY), ("linemix-gen", GEN)):
@@ -253,6 +254,15 @@ class Lacking(Machines):
         self.assertIn("intel_iommu=on", self.fix(report, "iommu"))
         self.assertEqual(self.missing(report), ["driver"])
         self.assertIn("DPDK needs uio_pci_generic", report["by"]["driver"][0]["text"])
+
+    def test_drivers_of_dpdk_are_to_be_installed(self):
+        self.server()
+        for driver, package in (("mempool_ring", "librte-meta-mempool"),
+                                ("net_i40e", "librte-net-i40e23 librte-meta-mempool")):
+            (self.path / PMDS / f"librte_{driver}.so.23").unlink()
+            report = self.doctor("--nic", CARD, status=1)
+            self.assertEqual(self.missing(report), ["dpdk"])
+            self.assertEqual(self.fix(report, "dpdk"), f"apt-get install {package}")
 
     def test_a_card_of_the_kernel_is_to_be_bound(self):
         self.server("i40e")

@@ -22,17 +22,20 @@ def program(machine, name):
 def programs(machine):
     return found("programs", program(machine, "linemix-relay"), "linemix-relay is there",
                  "linemix-relay is neither installed nor built here",
-                 ["apt-get install ./linemix_*.deb", "# or, in the source tree:",
+                 ["scripts/package && apt-get install ./build-package/linemix_*_amd64.deb",
+                  "# or, without a service:",
                   "scripts/setup && meson setup build && ninja -C build"])
 
 
 def dpdk(machine, family):
-    """The driver of DPDK for a family, as a file."""
+    """The drivers of DPDK that a relay needs, as files: a family's, and the one for buffers."""
     name = family.dpdk_driver.replace("mlx5_pci", "net_mlx5").replace("_em", "")
-    pattern = f"usr/lib/*/dpdk/pmds-*/librte_{name}.so*"
-    return found("dpdk", glob.glob(pattern, root_dir=machine.root),
-                 f"{family.dpdk_driver} is installed", f"DPDK's {family.dpdk_driver} is not installed",
-                 [f"apt-get install {' '.join(family.packages)}"])
+    packages = {name: family.packages, "mempool_ring": ["librte-meta-mempool"]}
+    lacks = [driver for driver in packages
+             if not glob.glob(f"usr/lib/*/dpdk/pmds-*/librte_{driver}.so*", root_dir=machine.root)]
+    return found("dpdk", not lacks, f"{family.dpdk_driver} is installed",
+                 f"DPDK's {' and '.join(lacks)} is not installed",
+                 [f"apt-get install {' '.join(sum((packages[driver] for driver in lacks), []))}"])
 
 
 def has_module(machine, name):
