@@ -20,6 +20,7 @@ STATS = f"{AS_EXPORTER} env RUNTIME_DIRECTORY=/run/linemix python3 /var/tmp/stat
 # at each start.
 NETWORK = """
 cd /var/tmp
+rm -rf net
 linemix-gen network --static-macs --min-batch 1 --interval-us 180000000 --max-wait-us 180000000 --out net
 cat >net/node-1.yaml <<END
 node: 1
@@ -116,7 +117,7 @@ class Service:
     # ---- What it lives through ----
 
     def install(self, package):
-        self.run(f"dpkg --install /var/tmp/{package.name}", seconds=600)
+        self.run(f"dpkg --install /var/tmp/{package.name}", seconds=900)
         self.expect(self.run(f"systemctl is-enabled {UNIT}") == "enabled", "it is enabled")
         self.expect(self.show("ActiveState") == "inactive", "and waits for its configuration")
         self.run(NETWORK, seconds=600)
@@ -169,7 +170,15 @@ class Service:
 
     def upgrade(self, package):
         before = self.show("MainPID")
-        self.run(f"dpkg --install /var/tmp/{package.name}", seconds=600)
+        self.run(f"dpkg --unpack /var/tmp/{package.name}", seconds=900)
+        self.expect(self.show("MainPID") == before, "it runs on while a new version is unpacked")
+        # that may have taken longer than anything is held: with new packets into the rest
+        self.run(f"systemctl stop {UNIT}; rm -r /dev/shm/linemix/* /var/lib/linemix/*", seconds=300)
+        self.run(NETWORK, seconds=600)
+        self.run(f"systemctl start {UNIT}", seconds=300)
+        self.until(held=PACKETS, ready=1)
+        before = self.show("MainPID")
+        self.run("dpkg --configure linemix", seconds=600)
         self.until(taken_over=PACKETS, drop_replay=PACKETS, ready=1)
         self.expect(self.show("MainPID") != before, "an upgrade restarts it")
         self.said(f"handed over {PACKETS} packets", least=2)
