@@ -318,7 +318,8 @@ void documents_close(struct documents *documents)
 {
 	lm_topology_free(documents->next);
 	lm_topology_free(documents->now);
-	documents->now = documents->next = NULL;
+	lm_topology_free(documents->before);
+	documents->before = documents->now = documents->next = NULL;
 }
 
 /* ---- What is in force ---- */
@@ -359,12 +360,22 @@ enum documents_place documents_place(const struct documents *documents, uint32_t
 	return now_s >= next->from_s ? DOCUMENTS_LEFT : DOCUMENTS_LEAVES;
 }
 
+const struct lm_topology *documents_parting(const struct documents *documents,
+					    const struct lm_topology *topology, uint32_t epoch)
+{
+	const struct lm_topology *before =
+		topology == documents->now ? documents->before : documents->now;
+
+	return before && epoch <= before->epoch + 1 ? before : NULL;
+}
+
 void documents_go(struct documents *documents, struct lm_topology *topology)
 {
 	if (topology == documents->now)
 		return;
 	LM_ASSERT(topology == documents->next);
-	lm_topology_free(documents->now);
+	lm_topology_free(documents->before);
+	documents->before = documents->now;
 	documents->now = topology;
 	documents->next = NULL;
 }

@@ -34,7 +34,8 @@ struct documents {
 
 	enum lm_succession last; /* why it was refused */
 
-	struct lm_topology *now;  /* in force; NULL: none was ever taken */
+	struct lm_topology *before; /* in force before; NULL: none is known */
+	struct lm_topology *now;    /* in force; NULL: none was ever taken */
 	struct lm_topology *next; /* its successor, whose time has not come or is being prepared */
 
 	/* written by control, read by telemetry */
@@ -100,7 +101,14 @@ enum documents_place {
 enum documents_place documents_place(const struct documents *documents, uint32_t node,
 				     uint64_t now_s);
 
-/* Nobody reads another topology than this one any more: it is in force, older ones are freed. */
+/*
+ * The document whose nodes part in that epoch if it goes by `topology`, which is the one in force
+ * or the next: the one before, while keys of its epoch are accepted. NULL: none.
+ */
+const struct lm_topology *documents_parting(const struct documents *documents,
+					    const struct lm_topology *topology, uint32_t epoch);
+
+/* This topology is in force. Nobody reads others any more but the one before it: they are freed. */
 void documents_go(struct documents *documents, struct lm_topology *topology);
 
 /* The earliest later time at which the target is another one, in UTC seconds; UINT64_MAX: not

@@ -14,14 +14,17 @@
 #define LINKS_MAX    65534      /* 0 is no link, and the last number means own cover (LM_MIX_OWN) */
 #define LINKS_PLACES (1u << 17) /* of the table: at most half full */
 
+struct lm_topology;
 struct sessions;
 
 struct links {
-	struct sessions *sessions;    /* NULL: links carry bare packets */
-	uint64_t views;               /* that were made with them */
-	uint32_t n;                   /* numbers 1 .. n are given */
-	uint32_t id[LINKS_MAX + 1];   /* by number */
-	uint16_t place[LINKS_PLACES]; /* a number; 0: empty */
+	struct sessions *sessions;        /* NULL: links carry bare packets */
+	uint64_t views;                   /* that were made with them */
+	const struct lm_topology *before; /* neighbours that it alone lists part (parting.h);
+					     NULL: none do */
+	uint32_t n;                       /* numbers 1 .. n are given */
+	uint32_t id[LINKS_MAX + 1];       /* by number */
+	uint16_t place[LINKS_PLACES];     /* a number; 0: empty */
 	struct source_key source_key; /* of the views' tables of sources: secret, so that nobody can
 					 choose addresses that fall together */
 };

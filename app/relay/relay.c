@@ -177,6 +177,7 @@ int relay_load(struct relay *relay, struct relay_config *config, enum relay_purp
 		rc = set_held(relay, err);
 	if (rc != 0)
 		return rc;
+	relay->links.before = documents_parting(&relay->documents, relay->topology, relay->epoch);
 	rc = relay_check_services(config, relay->node, err);
 	if (rc == 0)
 		rc = load_link(relay, purpose, err);

@@ -89,16 +89,21 @@ static void note_disk(struct run *run, enum unwritten what, int rc)
 static struct view *make_view(struct run *run, const struct reload *next, struct lm_error *err)
 {
 	struct relay *relay = run->relay;
+	const struct lm_topology *before = relay->links.before;
 	struct view *view;
 
-	if (relay_prepare_sessions(relay, next->topology, next->node, &next->config, err) != 0)
+	relay->links.before = documents_parting(&relay->documents, next->topology, next->epoch);
+	if (relay_prepare_sessions(relay, next->topology, next->node, &next->config, err) != 0) {
+		relay->links.before = before;
 		return NULL;
+	}
 	view = view_make(next->topology, next->node, &run->self, &next->keys.ring, &relay->links,
 			 run_resolver(run), &run->neighbours);
 	if (view)
 		return view;
 	if (relay->sessions)
 		sessions_abandon(relay->sessions);
+	relay->links.before = before;
 	(void)lm_error_set(err, ENOMEM, "too little memory for the table of next hops");
 	return NULL;
 }

@@ -113,12 +113,14 @@ static void warn_not_ready(const struct view *view)
 	for (uint32_t i = 0; i < view->places; i++) {
 		const struct view_peer *peer = &view->peer[i];
 
-		if (peer->id != 0 && !peer->resolved)
+		if (peer->id == 0 || peer->parts)
+			continue;
+		if (!peer->resolved)
 			fprintf(stderr,
 				"linemix-relay: no link-layer address for node %u yet: is it up, "
 				"and does the route to it leave through port.tap?\n",
 				peer->id);
-		else if (peer->id != 0 && peer->session && !lm_link_peer_sending(peer->session))
+		else if (peer->session && !lm_link_peer_sending(peer->session))
 			fprintf(stderr,
 				"linemix-relay: no session with node %u yet: is it up, has it the "
 				"link key that the topology gives it, and does it know the one of "

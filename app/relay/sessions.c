@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "parting.h"
 #include "stamps.h"
 #include "view.h"
 
@@ -382,22 +383,31 @@ static uint32_t missing_layer(const struct sessions *sessions, const struct lm_t
 	return missing;
 }
 
+/* Slots that no peer has. */
+static uint32_t room_left(const struct sessions *sessions)
+{
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < sessions->used; i++)
+		taken += !is_free(sessions, &sessions->slot[i]);
+	return sessions->slots - taken;
+}
+
 int sessions_fit(const struct sessions *sessions, const struct lm_topology *topology,
 		 const struct lm_topology_node *self, const struct lm_point *client,
 		 unsigned clients, struct lm_error *err)
 {
 	unsigned after = view_layer_after(topology, self);
 	unsigned before = view_layer_before(topology, self);
-	uint32_t missing = missing_layer(sessions, topology, after), taken = 0;
+	uint32_t missing = missing_layer(sessions, topology, after), taken;
 
 	if (before != after)
 		missing += missing_layer(sessions, topology, before);
 	for (unsigned i = 0; i < clients; i++)
 		missing += !find_key(sessions, &client[i]);
-	for (uint32_t i = 0; i < sessions->used; i++)
-		taken += !is_free(sessions, &sessions->slot[i]);
-	if (missing <= sessions->slots - taken)
+	if (missing <= room_left(sessions))
 		return 0;
+	taken = sessions->slots - room_left(sessions);
 	return lm_error_set(err, ENOSPC,
 			    "link.sessions: no room for %" PRIu32
 			    " neighbours and clients, %" PRIu32 " of them new, beside the %" PRIu32
@@ -426,6 +436,30 @@ static int want_layer(struct sessions *sessions, const struct lm_topology *topol
 	return rc;
 }
 
+/*
+ * Who parts keeps its peer, or gets one where there is room, as after a restart: nothing depends on
+ * it. A key that a neighbour or a client has now is theirs.
+ */
+static void want_parting(struct sessions *sessions, const struct lm_topology *topology,
+			 const struct lm_topology_node *self, struct links *links, bool after)
+{
+	const struct lm_topology_node *node;
+	struct lm_error err;
+	unsigned place = 0;
+
+	while ((node = parting_next(links, topology, self, after, &place)) != NULL) {
+		struct slot *slot = find_key(sessions, &node->link);
+		uint16_t number = links_number(links, node->id);
+
+		if (number == 0 || (slot && slot->wanted))
+			continue;
+		if (slot && slot->id == node->id && slot->number == number)
+			slot->wanted = true;
+		else if (room_left(sessions) > 0)
+			(void)add(sessions, number, node->id, &node->link, &err);
+	}
+}
+
 int sessions_prepare(struct sessions *sessions, const struct lm_topology *topology,
 		     const struct lm_topology_node *self, struct links *links,
 		     const struct lm_point *client, unsigned clients, struct lm_error *err)
@@ -442,6 +476,8 @@ int sessions_prepare(struct sessions *sessions, const struct lm_topology *topolo
 		rc = want_layer(sessions, topology, view_layer_before(topology, self), links, err);
 	for (unsigned i = 0; rc == 0 && i < clients; i++)
 		rc = want(sessions, 0, 0, &client[i], err);
+	for (unsigned after = 0; rc == 0 && after < 2; after++)
+		want_parting(sessions, topology, self, links, after);
 	index_slots(sessions);
 	if (rc != 0)
 		sessions_abandon(sessions);
@@ -484,6 +520,13 @@ const struct lm_link_peer *sessions_peer(const struct sessions *sessions, uint16
 	uint32_t i = link <= LINKS_MAX ? sessions->of_link[link] : 0;
 
 	return i != 0 ? peer_at(sessions, i - 1) : NULL;
+}
+
+bool sessions_stays(const struct sessions *sessions, uint16_t link)
+{
+	uint32_t i = link <= LINKS_MAX ? sessions->of_link[link] : 0;
+
+	return i != 0 && sessions->slot[i - 1].wanted;
 }
 
 /* ---- What has ended ---- */

@@ -72,10 +72,10 @@ LM_MUST_CHECK int sessions_fit(const struct sessions *sessions, const struct lm_
 
 /* A change in two steps, since views carry peers to workers. _prepare makes the peers of what is
  * new, and sessions_peer then gives those. When no worker has the old view any more, _commit ends
- * the others; _abandon ends the new ones instead. A neighbour whose link key is another than before
- * gets a new peer. A client whose key a neighbour has is left out, with a warning on stderr. -errno
- * and a message if a key is bad, two neighbours have one, or there is no room: nothing has changed
- * then. */
+ * the others; _abandon ends the new ones instead. Neighbours that part (links->before, parting.h)
+ * keep theirs. A neighbour whose link key is another than before gets a new peer. A client whose
+ * key a neighbour has is left out, with a warning on stderr. -errno and a message if a key is bad,
+ * two neighbours have one, or there is no room: nothing has changed then. */
 LM_MUST_CHECK int sessions_prepare(struct sessions *sessions, const struct lm_topology *topology,
 				   const struct lm_topology_node *self, struct links *links,
 				   const struct lm_point *client, unsigned clients,
@@ -85,6 +85,9 @@ void sessions_abandon(struct sessions *sessions);
 
 /* The peer of a link's number; NULL: none. */
 const struct lm_link_peer *sessions_peer(const struct sessions *sessions, uint16_t link);
+
+/* Whether a link has a peer that the topology of the last _prepare or _commit wants. */
+bool sessions_stays(const struct sessions *sessions, uint16_t link);
 
 /*
  * What has ended stays until no worker can look at it any more: the caller takes the mark, waits

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parting.h"
 #include "sessions.h"
 
 #define NOWHERE UINT32_MAX
@@ -67,7 +68,8 @@ unsigned view_without_session(const struct view *view)
 	for (uint32_t i = 0; i < view->places; i++) {
 		const struct view_peer *peer = &view->peer[i];
 
-		n += peer->after && peer->session && !lm_link_peer_sending(peer->session);
+		n += peer->after && !peer->parts && peer->session &&
+		     !lm_link_peer_sending(peer->session);
 	}
 	return n;
 }
@@ -202,6 +204,23 @@ static bool number(struct links *links, const struct lm_topology *topology, unsi
 	return true;
 }
 
+/* Gives those that part numbers, where there are any; room that they take in the tables. */
+static void count_parting(unsigned *peers, unsigned *addresses, const struct lm_topology *topology,
+			  const struct lm_topology_node *self, struct links *links)
+{
+	const struct lm_topology_node *node;
+
+	*peers = *addresses = 0;
+	for (unsigned after = 0; after < 2; after++) {
+		unsigned place = 0;
+
+		while ((node = parting_next(links, topology, self, after, &place)) != NULL) {
+			*peers += links_number(links, node->id) != 0;
+			*addresses += node->addresses;
+		}
+	}
+}
+
 static unsigned addresses_in(const struct lm_topology *topology, unsigned layer)
 {
 	const struct lm_topology_node *node;
@@ -227,14 +246,21 @@ static struct view *view_alloc(const struct lm_topology *topology,
 {
 	unsigned after = view_layer_after(topology, node),
 		 before = view_layer_before(topology, node);
-	uint32_t places = places_for(topology->layer_nodes[after] +
-				     (links->sessions ? topology->layer_nodes[before] : 0));
-	uint32_t source_places = places_for(addresses_in(topology, before) +
-					    (links->sessions ? addresses_in(topology, after) : 0));
+	uint32_t places, source_places;
+	unsigned peers, addresses;
 	struct view *view;
 
 	if (!number(links, topology, after) || !number(links, topology, before))
 		return NULL;
+	count_parting(&peers, &addresses, topology, node, links);
+	peers += topology->layer_nodes[after];
+	addresses += addresses_in(topology, before);
+	if (links->sessions) {
+		peers += topology->layer_nodes[before];
+		addresses += addresses_in(topology, after);
+	}
+	places = places_for(peers);
+	source_places = places_for(addresses);
 	view = calloc(1, sizeof(*view) + tables_bytes(places, source_places, links->n));
 	if (!view)
 		return NULL;
@@ -244,6 +270,18 @@ static struct view *view_alloc(const struct lm_topology *topology,
 	view->links = links->n;
 	memset(places_of_links(view), 0xff, (links->n + 1) * sizeof(uint32_t)); /* NOWHERE */
 	return view;
+}
+
+static struct view_peer *add_after(struct view *view, const struct lm_topology_node *node,
+				   struct links *links, view_resolve *resolve, void *context)
+{
+	uint16_t link = links_number(links, node->id);
+	struct view_peer *peer = add_peer(view, node, links, link, resolve, context);
+
+	peer->after = true;
+	if (links->sessions) /* it answers from there */
+		add_sources(view, node, link);
+	return peer;
 }
 
 /* A node that may send here. Who has no session with it knows it by its addresses alone. */
@@ -256,6 +294,27 @@ static void add_before(struct view *view, const struct lm_topology_node *node, s
 	view->before++;
 	if (links->sessions)
 		add_peer(view, node, links, link, resolve, context)->before = true;
+}
+
+/* After all others: addresses that are another's now are not theirs. */
+static void add_parting(struct view *view, struct links *links, bool after, view_resolve *resolve,
+			void *context)
+{
+	const struct lm_topology_node *node;
+	unsigned place = 0;
+
+	while ((node = parting_next(links, view->topology, view->node, after, &place)) != NULL) {
+		uint16_t link = links_number(links, node->id);
+
+		if (link == 0 || (links->sessions && !sessions_stays(links->sessions, link)))
+			continue;
+		if (after)
+			(void)add_after(view, node, links, resolve, context);
+		else
+			add_before(view, node, links, resolve, context);
+		if (after || links->sessions)
+			view->peer[places_of_links(view)[link]].parts = true;
+	}
 }
 
 struct view *view_make(const struct lm_topology *topology, const struct lm_topology_node *node,
@@ -275,20 +334,17 @@ struct view *view_make(const struct lm_topology *topology, const struct lm_topol
 		view->keyring = *keyring;
 	view->packet_len = lm_packet_len(topology->profile);
 	for (unsigned i = 0; (next = node_in(topology, view_layer_after(topology, node), i)); i++) {
-		struct view_peer *peer = add_peer(view, next, links, links_number(links, next->id),
-						  resolve, context);
-
-		peer->after = true;
 		view->peers++;
-		if (links->sessions) /* it answers from there */
-			add_sources(view, next, peer->link);
-		view->unresolved += !peer->resolved;
+		view->unresolved += !add_after(view, next, links, resolve, context)->resolved;
 	}
 	for (unsigned i = 0; (next = node_in(topology, view_layer_before(topology, node), i)); i++)
 		add_before(view, next, links, resolve, context);
+	for (unsigned after = 0; after < 2; after++)
+		add_parting(view, links, after, resolve, context);
 	view->all_resolved = true;
 	for (uint32_t i = 0; i < view->places; i++)
-		view->all_resolved &= view->peer[i].id == 0 || view->peer[i].resolved;
+		view->all_resolved &=
+			view->peer[i].id == 0 || view->peer[i].parts || view->peer[i].resolved;
 	return view;
 }
 

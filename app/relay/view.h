@@ -19,6 +19,7 @@ struct view_peer {
 	uint16_t link; /* its number */
 	bool resolved;
 	bool after, before;                 /* it may be sent to; it may send here */
+	bool parts;                         /* parting.h: it may be gone */
 	const struct lm_link_peer *session; /* NULL: links have no sessions */
 	struct frame_way way;               /* zero if not resolved */
 	struct frame_header header;         /* valid if resolved */
@@ -37,9 +38,9 @@ struct view {
 	struct lm_packet_keyring keyring;    /* the keys themselves are lib/epoch's */
 	struct frame_self self;
 	size_t packet_len;
-	unsigned peers, unresolved;   /* nodes that may be sent to */
+	unsigned peers, unresolved;   /* nodes that may be sent to, without those that part */
 	unsigned before;              /* nodes that may send to this one */
-	bool all_resolved;            /* these too, where links have sessions */
+	bool all_resolved;            /* these too, where links have sessions; but who parts */
 	uint32_t links;               /* numbers of peers are 1 .. links at most */
 	uint32_t places;              /* of the table of peers, a power of two */
 	uint32_t source_places;       /* of the table of sources, the same */
@@ -67,7 +68,8 @@ void view_static_mac(uint8_t mac[6], const struct lm_topology_node *node);
 
 /*
  * A new view; topology, node and the keys of the ring must outlive it. `links` gives new
- * neighbours their numbers, and their peers if links have sessions. Without a keyring there are no
+ * neighbours their numbers, and their peers if links have sessions; those that part (parting.h) are
+ * neighbours too, if they have peers. Without a keyring there are no
  * keys. NULL if memory is short, or numbers are. Free with free().
  */
 LM_MUST_CHECK struct view *view_make(const struct lm_topology *topology,
@@ -89,7 +91,7 @@ const struct view_peer *view_link(const struct view *view, uint16_t link);
 /* The same of all that links have sessions with. Packet path. */
 const struct view_peer *view_neighbour(const struct view *view, uint16_t link);
 
-/* Next hops without a session to send on; 0 where links have none. */
+/* Next hops without a session to send on, but those that part; 0 where links have none. */
 unsigned view_without_session(const struct view *view);
 
 /* The layer whose nodes may be sent to, and the one whose nodes may send here. */

@@ -11,6 +11,7 @@ import whole
 
 SECONDS = 8  # of an epoch: more than five times the longest that two intervals may hold a packet
 EPOCHS = 3
+RETIRED = (12, 22, 32)
 RATE = 300  # where machines are quick; this is about epochs, not about speed
 
 
@@ -35,13 +36,16 @@ class Networks(unittest.TestCase):
         self.assertEqual(whole.judge(report, before, net.books(), deaths), [])
         self.assertEqual(report["sent"], rate * EPOCHS * SECONDS)
         self.assertGreaterEqual(net.epoch, net.first + EPOCHS)
-        for books in net.stop().values():
+        for books in [*net.stop().values(), *(death["books"] for death in deaths)]:
             self.assertTrue(books["closed"])
         return rate, report, deaths
 
-    def test_nothing_is_lost_over_three_epochs_with_one_authority_dead(self):
-        _, report, _ = self.season(signers=2)
+    def test_nothing_is_lost_with_one_authority_dead_while_a_relay_of_each_layer_retires(self):
+        _, report, ends = self.season(signers=2, leaving=RETIRED)
         self.assertEqual(report["lost"], 0)
+        self.assertEqual(len(ends), len(RETIRED))
+        for books in (end["books"] for end in ends):
+            self.assertGreater(books["sent"], 0)
 
     @unittest.skipUnless(whole.relays_keep_documents(), "relays keep no documents over a restart")
     def test_a_relay_that_stops_costs_what_came_meanwhile(self):

@@ -15,6 +15,7 @@ import network
 
 LAYERS, PER_LAYER = 3, 3
 AHEAD = 60  # epochs that documents and keys are made for
+LEAVING_AHEAD = 8  # documents from the one on that leaves nodes out: more than a run has epochs
 SHARE = 0.8  # of the no-drop rate
 LEAD = 0.3  # of an epoch: how long before it its document comes
 STOCK = 16384  # packets that the generator builds ahead
@@ -69,6 +70,25 @@ class Whole:
             names[epoch] = name
         return names
 
+    def leave_out(self, epoch, leaving):
+        """Documents from this epoch on, which is not given out yet, are without these nodes."""
+        signed = (self.net.path / self.documents[epoch - 1]).read_bytes()
+        previous = document_hash(signed.split(b"\n\n", 1)[1].decode())
+        for number in range(epoch, epoch + LEAVING_AHEAD):
+            document = self.net.document(self.documents[number])
+            document["nodes"] = [n for n in document["nodes"] if n["id"] not in leaving]
+            text = json.dumps({**document, "previous": previous})
+            previous = document_hash(text)
+            self.net.publish(text, self.documents[number])
+        if self.epoch >= epoch:
+            raise AssertionError(f"the document of epoch {epoch} was given out before it was made")
+
+    def ends(self, leaving):
+        """Waits until these relays end by themselves; their books, as of deaths."""
+        live = {node: self.nodes.live.pop(node) for node in leaving}
+        return [{"node": node, "pid": live[node].process.pid, "books": live[node].end()}
+                for node in leaving]
+
     def starts(self, epoch):
         """When an epoch begins, in UTC."""
         return self.began + (epoch - self.first) * self.seconds
@@ -106,10 +126,11 @@ class Whole:
         return {(node, live.process.pid): self.nodes.stats(node)
                 for node, live in self.nodes.live.items()}
 
-    def run(self, rate, epochs, kill=None, every=1):
+    def run(self, rate, epochs, kill=None, every=1, leaving=()):
         """Sends over so many epochs from the beginning of the next one on; the generator's report.
         kill: a signal that one relay gets once in `every` epochs; then also what is known of each
-        death."""
+        death. leaving: nodes that documents are without from the run's second epoch on; they end
+        with it, and are among the deaths."""
         begin = self.first + int((time.time() - self.began) / self.seconds) + 1
         self.sleep_until(self.starts(begin))
         sending = subprocess.Popen(
@@ -123,6 +144,9 @@ class Whole:
                 for turn in range(-(-epochs // every)):
                     self.sleep_until(sent_from + (turn + 0.1) * every * self.seconds)
                     deaths.append(self.kill_one(turn, kill))
+            if leaving:
+                self.leave_out(begin + 1, leaving)
+                deaths += self.ends(leaving)
             out, err = sending.communicate(timeout=epochs * self.seconds + 120)
         finally:
             sending.kill()
@@ -217,10 +241,12 @@ def flat(books):
 
 
 def judge(report, before, after, deaths=()):
-    """What is wrong with a run, in words: nothing but what died with a relay may be missing."""
+    """What is wrong with a run, in words: nothing but what died with a relay may be missing. Relays
+    that are retired know when they end: they cost nothing."""
+    killed_any = any("seconds" in death for death in deaths)
     received, sent, dropped, names = flow(before, after, deaths)
     wrong = [f"{name}: {report[name]}" for name in ("duplicated", "damaged") if report[name]]
-    if deaths:  # until neighbours have heard of its end, they send to it on its old sessions
+    if killed_any:  # until neighbours have heard of its end, they send to it on its old sessions
         names.pop("link_index", None)
     if names:
         wrong.append(f"relays refused {names}")
@@ -238,7 +264,7 @@ def judge(report, before, after, deaths=()):
     missing = sum(out - into for (_, _, out), (_, into, _) in zip(places, places[1:]))
     if missing != report["lost"]:
         wrong.append(f"lost {report['lost']}, but the books tell of {missing}: {places}")
-    if not deaths and report["lost"]:
+    if not killed_any and report["lost"]:
         wrong.append(f"lost {report['lost']}")
     return wrong
 

@@ -185,6 +185,32 @@ static void one_follows_another_by_time(void **state)
 	place_remove(&place);
 }
 
+/* Its nodes part while keys of its epoch are accepted. */
+static void the_one_before_is_known_for_an_epoch(void **state)
+{
+	struct documents documents;
+	struct place place;
+
+	(void)state;
+	place_make(&place);
+	publish(&place, seventh());
+	open_good(&documents, &place, true, FROM_S);
+	assert_null(documents_parting(&documents, documents.now, 7));
+	publish(&place, document_of(8, ENDED, documents.now));
+	read_good(&documents, FROM_S + 1, 1);
+	assert_ptr_equal(documents_parting(&documents, documents.next, 8), documents.now);
+	documents_go(&documents, documents.next);
+	for (unsigned restarts = 0; restarts < 2; restarts++) {
+		assert_int_equal(documents_parting(&documents, documents.now, 8)->epoch, 7);
+		assert_null(documents_parting(&documents, documents.now, 9));
+		documents_close(&documents);
+		open_good(&documents, &place, true, ENDED + 1);
+		assert_int_equal(documents.now->epoch, 8);
+	}
+	documents_close(&documents);
+	place_remove(&place);
+}
+
 static void one_that_has_not_come_into_force_is_passed_over(void **state)
 {
 	struct documents documents;
@@ -583,6 +609,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_follows_another_by_time),
+		cmocka_unit_test(the_one_before_is_known_for_an_epoch),
 		cmocka_unit_test(one_that_has_not_come_into_force_is_passed_over),
 		cmocka_unit_test(a_laboratory_runs_at_the_documents_own_time),
 		cmocka_unit_test(a_replaced_file_is_seen),

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "counters.h"
 #include "keys.h"
+#include "loaded.h"
 #include "services.h"
 #include "sessions.h"
 #include "testing.h"
@@ -198,6 +199,57 @@ static void a_link_keeps_its_number_when_other_nodes_come_and_go(void **state)
 	assert_ptr_equal(view_link(view, 3), view_find(view, 15));
 	assert_null(view_link(view, 1));
 	assert_null(view_link(view, 2));
+	free(view);
+}
+
+/* Nodes that the document before alone lists are sent to as before, and nothing waits for them. */
+static void who_parts_is_a_next_hop_that_nothing_waits_for(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0x13, 0x88};
+	static struct links links;
+	static const uint32_t gateways[] = {0, 1}, ids[] = {1, 8, 15, 22, 5000},
+			      ids_less[] = {1, 15, 5000};
+	struct lm_topology_node node[3];
+	struct loaded before = {.id = ids}, less = {.id = ids_less};
+	struct frame_self self;
+	struct star star;
+	struct view *view;
+
+	(void)state;
+	make_star(&star, 4); /* nodes 1, 8, 15 and 22: 8 does not resolve */
+	node[0] = star.node[0];
+	node[1] = star.node[2];
+	node[2] = star.node[4];
+	node[1].address[0] = star.node[1].address[0]; /* 15 has now the address of 8 */
+	before.topology = less.topology = star.topology;
+	less.topology.nodes = 3;
+	less.topology.node = node;
+	less.topology.layer_nodes[0] = 2;
+	less.topology.layer_node[0] = gateways;
+	view_self_init(&self, &node[2], mac, 0);
+	links.before = &before.topology;
+	view = view_make(&less.topology, &node[2], &self, NULL, &links, all_but_id_8, NULL);
+	assert_int_equal(view->peers, 2);
+	assert_int_equal(view->unresolved, 0);
+	assert_true(view->all_resolved);
+	for (unsigned i = 0; i < 4; i++) {
+		const struct view_peer *peer = view_find(view, 7 * i + 1);
+
+		assert_non_null(peer);
+		assert_ptr_equal(view_link(view, peer->link), peer);
+		assert_int_equal(peer->parts, i == 1 || i == 3);
+		assert_int_equal(peer->resolved, i == 0 || i == 2);
+	}
+	struct source source = source_ipv4(node[1].address[0].ip);
+
+	assert_int_equal(view_source(view, &source), view_find(view, 15)->link);
+	source = source_ipv6(star.node[3].address[0].ip);
+	assert_int_equal(view_source(view, &source), view_find(view, 22)->link);
+	free(view);
+
+	links.before = NULL;
+	view = view_make(&less.topology, &node[2], &self, NULL, &links, all_but_id_8, NULL);
+	assert_null(view_find(view, 8));
 	free(view);
 }
 
@@ -808,6 +860,7 @@ int main(void)
 		cmocka_unit_test(services_are_found_by_command_and_dest),
 		cmocka_unit_test(view_knows_every_next_hop_and_which_are_unresolved),
 		cmocka_unit_test(a_link_keeps_its_number_when_other_nodes_come_and_go),
+		cmocka_unit_test(who_parts_is_a_next_hop_that_nothing_waits_for),
 		cmocka_unit_test(view_knows_the_addresses_of_who_may_send_and_of_no_other),
 		cmocka_unit_test(with_sessions_a_view_knows_neighbours_of_both_sides),
 		cmocka_unit_test(numbers_of_links_end_and_are_never_given_twice),

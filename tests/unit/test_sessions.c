@@ -18,6 +18,7 @@
 
 #include "link_key.h"
 #include "links.h"
+#include "loaded.h"
 #include "sessions.h"
 #include "stamps.h"
 #include "testing.h"
@@ -682,6 +683,118 @@ static void what_does_not_fit_is_told_before_it_is_taken(void **state)
 	side_close(&last);
 }
 
+/* ---- Who parts ---- */
+
+static const uint32_t first_less[] = {1}, second_less[] = {2};
+static struct lm_topology_node node_less[3];
+static uint32_t ids[4], ids_less[3];
+static struct loaded before, less; /* in both a node can be looked up */
+
+/* The topology, and one without node 2, of layer 1. */
+static void make_before_and_less(void)
+{
+	make_topology();
+	node_less[0] = node[0];
+	node_less[1] = node[1];
+	node_less[2] = node[3];
+	for (unsigned i = 0; i < 4; i++)
+		ids[i] = node[i].id;
+	for (unsigned i = 0; i < 3; i++)
+		ids_less[i] = node_less[i].id;
+	before = (struct loaded){.topology = topology, .id = ids};
+	less = (struct loaded){.topology = {.layers = 2,
+					    .nodes = 3,
+					    .node = node_less,
+					    .layer_nodes = {1, 1, 1},
+					    .layer_node = {gateways, first_less, second_less}},
+			       .id = ids_less};
+}
+
+/* The gateway goes over. */
+static int prepare_less(struct side *side, const struct lm_point *client, unsigned clients)
+{
+	struct lm_error err;
+
+	return sessions_prepare(side->sessions, &less.topology, &node_less[0], &side->links, client,
+				clients, &err);
+}
+
+/* A node that the next document is without sends and is sent to as before, while the one before
+ * counts, also over a change within that time. */
+static void who_parts_keeps_its_session_until_the_document_before_is_over(void **state)
+{
+	struct side gateway, mix;
+	uint16_t link;
+
+	(void)state;
+	make_before_and_less();
+	side_open(&gateway, 0, -1);
+	side_open(&mix, 2, -1);
+	take(&gateway, 0);
+	take(&mix, 2);
+	talk(&gateway, 0, &mix, 2);
+	link = links_number(&gateway.links, node[2].id);
+	gateway.links.before = &before.topology;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(prepare_less(&gateway, NULL, 0), 0);
+		assert_true(sessions_stays(gateway.sessions, link));
+		sessions_commit(gateway.sessions);
+		assert_true(pass(&gateway, 0, &mix, 2, i));
+		assert_true(pass(&mix, 2, &gateway, 0, i));
+	}
+	now_us += 121000000; /* the session is renewed too */
+	wall_us += 121000000;
+	talk(&gateway, 0, &mix, 2);
+	assert_true(pass(&gateway, 0, &mix, 2, 0));
+
+	gateway.links.before = NULL;
+	assert_int_equal(prepare_less(&gateway, NULL, 0), 0);
+	assert_false(sessions_stays(gateway.sessions, link));
+	sessions_commit(gateway.sessions);
+	assert_null(peer_of(&gateway, 2));
+	assert_false(pass(&mix, 2, &gateway, 0, 0));
+	side_close(&gateway);
+	side_close(&mix);
+}
+
+/* Whoever has its key now has the link, and only where there is room does it get one anew. */
+static void who_parts_takes_nothing_from_who_stays(void **state)
+{
+	struct lm_secret secrets[PEERS - 2];
+	struct lm_point client[PEERS - 2];
+	struct side gateway;
+	uint32_t peers, up;
+	uint16_t link;
+
+	(void)state;
+	make_before_and_less();
+	lm_rand(secrets, sizeof(secrets));
+	for (unsigned i = 0; i < LM_COUNT(client); i++)
+		lm_x25519_base_burst(&client[i], &secrets[i], 1);
+	side_open(&gateway, 0, -1);
+	gateway.links.before = &before.topology;
+	link = links_number(&gateway.links, node[2].id);
+	assert_int_equal(prepare_less(&gateway, client, PEERS - 2), 0); /* after a start */
+	assert_null(sessions_peer(gateway.sessions, link));
+	sessions_commit(gateway.sessions);
+	side_close(&gateway);
+
+	side_open(&gateway, 0, -1);
+	gateway.links.before = &before.topology;
+	link = links_number(&gateway.links, node[2].id);
+	assert_int_equal(prepare_less(&gateway, client, PEERS - 4), 0);
+	assert_true(sessions_stays(gateway.sessions, link));
+	sessions_commit(gateway.sessions);
+	node_less[1].link = node[2].link;
+	assert_int_equal(prepare_less(&gateway, NULL, 0), 0);
+	assert_false(sessions_stays(gateway.sessions, link));
+	assert_true(sessions_stays(gateway.sessions, links_number(&gateway.links, node[1].id)));
+	sessions_commit(gateway.sessions);
+	sessions_count(gateway.sessions, &peers, &up);
+	assert_int_equal(peers, 2);
+	side_close(&gateway);
+}
+
 /* Of root too, whom no limit stops. */
 static bool drop_rights(void)
 {
@@ -902,6 +1015,8 @@ int main(void)
 		cmocka_unit_test(a_network_grows_past_what_it_was_at_the_start),
 		cmocka_unit_test(memory_follows_what_a_table_holds),
 		cmocka_unit_test(what_does_not_fit_is_told_before_it_is_taken),
+		cmocka_unit_test(who_parts_keeps_its_session_until_the_document_before_is_over),
+		cmocka_unit_test(who_parts_takes_nothing_from_who_stays),
 		cmocka_unit_test(a_low_limit_on_locked_memory_leaves_less_room),
 		cmocka_unit_test(slots_are_used_again),
 		cmocka_unit_test(the_clock_of_a_neighbour_is_told_by_its_calls),
