@@ -6,29 +6,19 @@
 #include "feed.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <pcap/pcap.h>
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "feed_frames.h"
 #include "timed.h"
 
-#define STEP_FRAMES     (8 * LM_BURST) /* offered in a step at most */
-#define STEP_GARBAGE    (64 * LM_BURST)
-#define FRAMES_AT_FIRST 65536
-#define SAMPLES_MAX     65536 /* bursts of a worker whose stages are kept */
-#define WARM_UP         10    /* the window begins after one part in this of the feeding */
-
-struct feed_frame {
-	uint64_t offset; /* in bytes[] */
-	uint32_t len;
-	uint32_t queue;
-};
+#define STEP_FRAMES  (8 * LM_BURST) /* offered in a step at most */
+#define STEP_GARBAGE (64 * LM_BURST)
+#define SAMPLES_MAX  65536 /* bursts of a worker whose stages are kept */
+#define WARM_UP      10    /* the window begins after one part in this of the feeding */
 
 /* The relay at one moment. */
 struct snapshot {
@@ -41,10 +31,7 @@ struct feed {
 	struct relay *relay;
 	const struct lcore *lcores;
 	struct feed_options options;
-	uint8_t *bytes; /* mapped */
-	size_t bytes_room, bytes_used;
-	struct feed_frame *frame;
-	uint64_t frames, frames_room;
+	struct feed_frames frames;
 
 	uint64_t next; /* frame to offer */
 	uint64_t start_us;
@@ -62,81 +49,7 @@ struct feed {
 	uint64_t garbage, garbage_missed;
 };
 
-/* ---- Loading ---- */
-
-int feed_add(struct feed *feed, const uint8_t *frame, size_t len, uint32_t queue,
-	     struct lm_error *err)
-{
-	struct feed_frame *all;
-
-	if (feed->frames == feed->frames_room) {
-		feed->frames_room = feed->frames_room ? 2 * feed->frames_room : FRAMES_AT_FIRST;
-		all = realloc(feed->frame, feed->frames_room * sizeof(*all));
-		if (!all)
-			return lm_error_set(err, ENOMEM, "%s: too little memory",
-					    feed->options.path);
-		feed->frame = all;
-	}
-	if (len > feed->bytes_room - feed->bytes_used)
-		return lm_error_set(err, EIO, "%s: grows while it is read", feed->options.path);
-	feed->frame[feed->frames++] = (struct feed_frame){
-		.offset = feed->bytes_used,
-		.len = (uint32_t)len,
-		.queue = queue,
-	};
-	memcpy(feed->bytes + feed->bytes_used, frame, len);
-	feed->bytes_used += len;
-	return 0;
-}
-
-/* Where receive-side scaling takes the frames of a source. */
-static uint32_t queue_of_source(const struct feed *feed, const uint8_t *frame, size_t len)
-{
-	struct source source = source_read(frame, len);
-	uint64_t mixed = (source.address[0] ^ source.address[1]) * 0x9e3779b97f4a7c15u;
-
-	return (uint32_t)((mixed >> 32) * feed->relay->config->node.cpus.workers_count >> 32);
-}
-
-static uint8_t *take_memory(size_t n)
-{
-	void *memory = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return NULL;
-	(void)madvise(memory, n, MADV_HUGEPAGE);
-	return memory;
-}
-
-static int read_all(struct feed *feed, pcap_t *in, struct lm_error *err)
-{
-	struct pcap_pkthdr *header;
-	const u_char *bytes;
-	struct stat file;
-	int rc = 0, read;
-
-	if (pcap_datalink(in) != DLT_EN10MB)
-		return lm_error_set(err, EINVAL, "%s: not a capture of Ethernet frames",
-				    feed->options.path);
-	if (fstat(fileno(pcap_file(in)), &file) != 0 || !S_ISREG(file.st_mode))
-		return lm_error_set(err, EINVAL,
-				    "%s: --feed wants a file, so that its size says "
-				    "what memory to take",
-				    feed->options.path);
-	feed->bytes_room = (size_t)file.st_size;
-	feed->bytes = take_memory(feed->bytes_room);
-	if (!feed->bytes)
-		return lm_error_set(err, ENOMEM, "%s: too little memory", feed->options.path);
-	while (rc == 0 && (read = pcap_next_ex(in, &header, &bytes)) == 1)
-		rc = feed_add(feed, bytes, header->caplen,
-			      queue_of_source(feed, bytes, header->caplen), err);
-	if (rc == 0 && read != PCAP_ERROR_BREAK)
-		rc = lm_error_set(err, EIO, "%s: breaks off after %" PRIu64 " frames: %s",
-				  feed->options.path, feed->frames, pcap_geterr(in));
-	if (rc == 0 && feed->frames == 0)
-		rc = lm_error_set(err, EINVAL, "%s: holds no frames", feed->options.path);
-	return rc;
-}
+/* ---- Making ---- */
 
 static struct feed *make(struct relay *relay, const struct feed_options *options,
 			 struct feed_link *(*make_link)(struct relay *, struct lm_error *),
@@ -150,6 +63,7 @@ static struct feed *make(struct relay *relay, const struct feed_options *options
 	}
 	feed->relay = relay;
 	feed->options = *options;
+	feed->frames.path = options->path;
 	if (relay->config->node.link.mode == CONFIG_LINK_NOISE) {
 		feed->link = make_link(relay, err);
 		if (!feed->link) {
@@ -164,18 +78,9 @@ struct feed *feed_load(struct relay *relay, const struct feed_options *options,
 		       struct lm_error *err)
 {
 	struct feed *feed = make(relay, options, feed_link_make, err);
-	char text[PCAP_ERRBUF_SIZE];
-	pcap_t *in;
-	int rc;
+	unsigned workers = relay->config->node.cpus.workers_count;
 
-	if (!feed)
-		return NULL;
-	in = pcap_open_offline(options->path, text);
-	rc = in ? read_all(feed, in, err)
-		: lm_error_set(err, EINVAL, "%s: not a readable capture: %s", options->path, text);
-	if (in)
-		pcap_close(in);
-	if (rc == 0)
+	if (feed && feed_frames_read(&feed->frames, workers, err) == 0)
 		return feed;
 	feed_free(feed);
 	return NULL;
@@ -186,15 +91,16 @@ struct feed *feed_make(struct relay *relay, const struct feed_options *options, 
 {
 	struct feed *feed = make(relay, options, feed_link_make_some, err);
 
-	if (!feed)
-		return NULL;
-	feed->bytes_room = room;
-	feed->bytes = take_memory(room);
-	if (feed->bytes)
+	if (feed && feed_frames_reserve(&feed->frames, room, err) == 0)
 		return feed;
-	(void)lm_error_set(err, ENOMEM, "%s: too little memory", options->path);
 	feed_free(feed);
 	return NULL;
+}
+
+int feed_add(struct feed *feed, const uint8_t *frame, size_t len, uint32_t queue,
+	     struct lm_error *err)
+{
+	return feed_frames_add(&feed->frames, frame, len, queue, err);
 }
 
 bool feed_has(const struct feed *feed, uint32_t id)
@@ -206,26 +112,16 @@ void feed_free(struct feed *feed)
 {
 	if (!feed)
 		return;
-	if (feed->bytes)
-		munmap(feed->bytes, feed->bytes_room);
+	feed_frames_free(&feed->frames);
 	feed_link_free(feed->link);
 	for (unsigned i = 0; i < CONFIG_WORKERS; i++)
 		free(feed->samples[i]);
-	free(feed->frame);
 	free(feed);
-}
-
-/* Where receive-side scaling takes the frames of a lane, which have a port of their own. */
-static uint32_t queue_of_lane(const struct feed *feed, unsigned lane)
-{
-	return ((lane * 0x9e3779b1u) >> 16) % feed->relay->workers;
 }
 
 int feed_connect(struct feed *feed, struct lm_error *err)
 {
-	size_t room, used = 0;
 	uint8_t seed[32];
-	uint8_t *sealed;
 	int rc;
 
 	if (!feed->link)
@@ -233,38 +129,14 @@ int feed_connect(struct feed *feed, struct lm_error *err)
 	lm_rand(seed, sizeof(seed));
 	lm_prng_init(&feed->prng, seed);
 	rc = feed_link_connect(feed->link, err);
-	if (rc != 0)
-		return rc;
-	room = feed->bytes_used + feed->frames * feed_link_room(feed->link);
-	sealed = take_memory(room);
-	if (!sealed)
-		return lm_error_set(err, ENOMEM, "%s: too little memory to seal it",
-				    feed->options.path);
-	for (uint64_t i = 0; i < feed->frames; i++) {
-		struct feed_frame *frame = &feed->frame[i];
-		const uint8_t *bytes = feed->bytes + frame->offset;
-		unsigned lane;
-		size_t len = feed_link_seal(feed->link, sealed + used, &lane, bytes, frame->len,
-					    feed->relay->node->id);
-
-		if (len > 0) {
-			frame->queue = queue_of_lane(feed, lane);
-			frame->len = (uint32_t)len;
-		} else { /* no packet of a neighbour's: as it is */
-			memcpy(sealed + used, bytes, frame->len);
-		}
-		frame->offset = used;
-		used += frame->len;
-	}
-	munmap(feed->bytes, feed->bytes_room);
-	feed->bytes = sealed;
-	feed->bytes_room = room;
-	return 0;
+	return rc == 0 ? feed_frames_seal(&feed->frames, feed->link, feed->relay->node->id,
+					  feed->relay->workers, err)
+		       : rc;
 }
 
 static int prepare_worker(struct feed *feed, struct worker *worker)
 {
-	uint64_t room = feed->frames < SAMPLES_MAX ? feed->frames : SAMPLES_MAX;
+	uint64_t room = feed->frames.n < SAMPLES_MAX ? feed->frames.n : SAMPLES_MAX;
 
 	if (feed->options.pull) {
 		worker->pull = true;
@@ -383,7 +255,7 @@ static struct rte_mbuf *make_buffer(struct feed *feed, const struct feed_frame *
 
 	if (!mbuf)
 		return NULL;
-	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)frame->len), feed->bytes + frame->offset,
+	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)frame->len), feed->frames.bytes + frame->offset,
 	       frame->len);
 	return mbuf;
 }
@@ -391,7 +263,7 @@ static struct rte_mbuf *make_buffer(struct feed *feed, const struct feed_frame *
 /* Offers the next frame. False: it must wait, since none that fits may be missed. */
 static bool offer_one(struct feed *feed)
 {
-	const struct feed_frame *frame = &feed->frame[feed->next];
+	const struct feed_frame *frame = &feed->frames.frame[feed->next];
 	struct rte_ring *ring = feed->relay->rings.rx[frame->queue];
 	struct rte_mbuf *mbuf = NULL;
 	bool room = rte_ring_free_count(ring) > 0, good = fits(feed, frame);
@@ -440,13 +312,13 @@ static void offer_garbage(struct feed *feed)
 /* Frames to offer by now, of which a step does no more than STEP_FRAMES. */
 static uint64_t due(const struct feed *feed, uint64_t now_us)
 {
-	uint64_t due = feed->frames;
+	uint64_t due = feed->frames.n;
 
 	if (feed->options.rate_pps > 0)
 		due = (uint64_t)((unsigned __int128)(now_us - feed->start_us) *
 				 feed->options.rate_pps / 1000000);
-	if (due > feed->frames)
-		due = feed->frames;
+	if (due > feed->frames.n)
+		due = feed->frames.n;
 	return due < feed->next + STEP_FRAMES ? due : feed->next + STEP_FRAMES;
 }
 
@@ -463,8 +335,8 @@ static unsigned waiting(const struct feed *feed)
 /* The part of the feeding that is done, in 0 .. 1; what waits counts as done at the end alone. */
 static double progress(const struct feed *feed, uint64_t now_us)
 {
-	uint64_t left = feed->next < feed->frames ? waiting(feed) : 0;
-	double frames = ((double)feed->next - (double)left) / (double)feed->frames, time = 0;
+	uint64_t left = feed->next < feed->frames.n ? waiting(feed) : 0;
+	double frames = ((double)feed->next - (double)left) / (double)feed->frames.n, time = 0;
 
 	if (feed->options.seconds > 0)
 		time = (double)(now_us - feed->start_us) / 1e6 / feed->options.seconds;
@@ -525,15 +397,6 @@ static double seconds_of(uint64_t from_us, uint64_t to_us)
 	return (double)(to_us - from_us) / 1e6;
 }
 
-static double mean_frame(const struct feed *feed)
-{
-	double bytes = 0;
-
-	for (uint64_t i = 0; i < feed->frames; i++)
-		bytes += feed->frame[i].len;
-	return bytes / (double)feed->frames;
-}
-
 static int result_of_stages(struct feed_result *out, const struct feed *feed)
 {
 	unsigned most = (unsigned)feed->relay->config->burst;
@@ -555,14 +418,14 @@ int feed_result(struct feed_result *out, const struct feed *feed, struct lm_erro
 	*out = (struct feed_result){
 		.pull = feed->options.pull,
 		.plain = feed->options.plain,
-		.frames = feed->frames,
+		.frames = feed->frames.n,
 		.offered = feed->next,
 		.missed = feed->missed,
 		.missed_buffers = feed->missed_buffers,
 		.sent = feed->sent,
 		.garbage = feed->garbage,
 		.garbage_missed = feed->garbage_missed,
-		.frame_bytes = mean_frame(feed),
+		.frame_bytes = feed_frames_mean(&feed->frames),
 		.seconds = seconds_of(feed->start_us, b->time_us),
 		.window =
 			{
