@@ -9,9 +9,8 @@
 
 #include "micro.h"
 
-#define NODES      1000
-#define OPERATORS  100
-#define NODE_BYTES 700
+#define NODES     1000
+#define OPERATORS 100
 
 struct topology_context {
 	struct lm_topology *topology;
@@ -19,63 +18,65 @@ struct topology_context {
 	uint32_t sink;
 };
 
-static int add_key(char *text, const char *name, unsigned node, unsigned kind)
+static void add_key(FILE *to, const char *name, unsigned node, unsigned kind)
 {
-	return sprintf(text, "\"%s\":\"%08x%054x%02x\"", name, node + 1, 0, kind);
+	fprintf(to, "\"%s\":\"%08x%054x%02x\"", name, node + 1, 0, kind);
 }
 
-static int add_node(char *text, unsigned i)
+static void add_node(FILE *to, unsigned i)
 {
 	unsigned layer = i % 4;
-	int n = sprintf(text, "%s{\"id\":%u,\"role\":\"%s\",", i ? "," : "", i + 1,
-			layer ? "mix" : "gateway");
 
+	fprintf(to, "%s{\"id\":%u,\"role\":\"%s\",", i ? "," : "", i + 1,
+		layer ? "mix" : "gateway");
 	if (layer)
-		n += sprintf(text + n, "\"layer\":%u,", layer);
-	n += sprintf(text + n,
-		     "\"operator\":\"%u\",\"jurisdiction\":\"CH\",\"capacity\":%u,"
-		     "\"addresses\":[{\"ip\":\"10.0.%u.%u\",\"port\":7000}],",
-		     i / 4 % OPERATORS, 1000 + i, i >> 8, i & 0xff);
-	n += add_key(text + n, "identity", i, 1);
-	text[n++] = ',';
-	n += add_key(text + n, "link", i, 2);
-	n += sprintf(text + n, ",\"keys\":{");
+		fprintf(to, "\"layer\":%u,", layer);
+	fprintf(to,
+		"\"operator\":\"%u\",\"jurisdiction\":\"CH\",\"capacity\":%u,"
+		"\"addresses\":[{\"ip\":\"10.0.%u.%u\",\"port\":7000}],",
+		i / 4 % OPERATORS, 1000 + i, i >> 8, i & 0xff);
+	add_key(to, "identity", i, 1);
+	fputc(',', to);
+	add_key(to, "link", i, 2);
+	fprintf(to, ",\"keys\":{");
 	for (unsigned epoch = 0; epoch < LM_TOPOLOGY_KEYS; epoch++) {
 		char label[4];
 
 		snprintf(label, sizeof(label), "%u", epoch % 10);
-		n += add_key(text + n, label, i, 3 + epoch);
-		text[n++] = epoch + 1 < LM_TOPOLOGY_KEYS ? ',' : '}';
+		add_key(to, label, i, 3 + epoch);
+		fputc(epoch + 1 < LM_TOPOLOGY_KEYS ? ',' : '}', to);
 	}
-	text[n++] = '}';
-	return n;
+	fputc('}', to);
 }
 
 static struct topology_context *make(const char *choice)
 {
 	struct topology_context *c = calloc(1, sizeof(*c));
-	static char text[NODES * NODE_BYTES + 2000];
 	struct lm_error err;
-	int n;
+	char *text;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
 
-	LM_ASSERT(c);
-	n = sprintf(text,
-		    "{\"format\":\"linemix-topology-v2\",\"epoch\":0,"
-		    "\"from\":\"2026-11-25T12:00:00Z\",\"until\":\"2026-11-25T12:20:00Z\","
-		    "\"previous\":\"%064x\",\"profile\":0,"
-		    "\"mixing\":{\"strategy\":\"poisson\",\"mean_delay_us\":1},"
-		    "\"cover\":{\"loop_interval_us\":0,\"drop_interval_us\":0,"
-		    "\"link_interval_us\":0},"
-		    "\"paths\":{\"choice\":\"%s\",\"jurisdictions\":false},\"layers\":3,"
-		    "\"nodes\":[",
-		    0, choice);
+	LM_ASSERT(c && to);
+	fprintf(to,
+		"{\"format\":\"linemix-topology-v2\",\"epoch\":0,"
+		"\"from\":\"2026-11-25T12:00:00Z\",\"until\":\"2026-11-25T12:20:00Z\","
+		"\"previous\":\"%064x\",\"profile\":0,"
+		"\"mixing\":{\"strategy\":\"poisson\",\"mean_delay_us\":1},"
+		"\"cover\":{\"loop_interval_us\":0,\"drop_interval_us\":0,"
+		"\"link_interval_us\":0},"
+		"\"paths\":{\"choice\":\"%s\",\"jurisdictions\":false},\"layers\":3,"
+		"\"nodes\":[",
+		0, choice);
 	for (unsigned i = 0; i < NODES; i++)
-		n += add_node(text + n, i);
-	n += sprintf(text + n, "]}");
-	if (lm_topology_parse(&c->topology, text, (size_t)n, "bench", &err) != 0) {
+		add_node(to, i);
+	fprintf(to, "]}");
+	LM_ASSERT(fclose(to) == 0);
+	if (lm_topology_parse(&c->topology, text, len, "bench", &err) != 0) {
 		fprintf(stderr, "%s\n", err.text);
 		exit(1);
 	}
+	free(text);
 	lm_prng_init(&c->prng, (const uint8_t[32]){1});
 	return c;
 }
