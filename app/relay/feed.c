@@ -411,6 +411,12 @@ static int result_of_stages(struct feed_result *out, const struct feed *feed)
 	return rc;
 }
 
+/* Lcores go on while their counters are summed: a sum can be a few bursts behind an earlier one. */
+static uint64_t grown(uint64_t from, uint64_t to)
+{
+	return to > from ? to - from : 0;
+}
+
 int feed_result(struct feed_result *out, const struct feed *feed, struct lm_error *err)
 {
 	const struct snapshot *a = &feed->from, *b = &feed->to;
@@ -434,7 +440,7 @@ int feed_result(struct feed_result *out, const struct feed *feed, struct lm_erro
 				.offered = b->offered - a->offered,
 				.received = b->received - a->received,
 				.overload = b->overload - a->overload,
-				.good = b->good - a->good,
+				.good = grown(a->good, b->good),
 				.stages = b->stages,
 			},
 	};
