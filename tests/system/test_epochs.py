@@ -4,6 +4,7 @@
 Frames go in over a veth pair in a namespace, exactly those of a capture and exactly when a test says.
 """
 import copy
+import hashlib
 import json
 import os
 import shutil
@@ -385,21 +386,27 @@ class Relays(unittest.TestCase):
             self.assertEqual(wire.send(live, frames[40:])["drop_service"], 20)
             live.stop()
 
-    def test_what_is_held_for_a_neighbour_that_leaves_is_dropped_by_name(self):
+    def test_what_is_held_for_a_neighbour_that_leaves_is_dropped_by_name_an_epoch_later(self):
         net, wire, wall, at = self.timed("--per-layer", "2", "--max-wait-us", "8000000",
                                          interval_us=4000000)
         frames = frames_of(net)
-        without = net.document("topology-2.json")
-        without["nodes"] = [n for n in without["nodes"] if n["id"] != 22]
-        config = wire.config(extra="state: state\n")
-        with wire.start(config, **wall.environment) as live:
-            net.publish(without)
-            live.wait(lambda: (net.path / "state/document-2").exists())
-            wire.begin(frames)
-            wire.end()
-            at(2)
-            live.wait(lambda: wire.stats()["received"] == len(frames))
-            live.wait(lambda: "1 of 1 next hops resolved" in live.said())
+        previous = net.document("topology-2.json")["previous"]
+        with wire.start(wire.config(extra="state: state\n"), **wall.environment) as live:
+            for epoch in (2, 3):
+                without = net.document(f"topology-{epoch}.json")
+                without["nodes"] = [n for n in without["nodes"] if n["id"] != 22]
+                text = json.dumps({**without, "previous": previous})
+                previous = hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+                net.publish(text)
+                live.wait(lambda: (net.path / f"state/document-{epoch}").exists())
+                if epoch == 3:
+                    wire.begin(frames)
+                    wire.end()
+                    live.wait(lambda: wire.stats()["received"] == len(frames))
+                    self.assertEqual(wire.stats()["drop_next_unknown"], 0)
+                at(epoch)
+                live.wait(lambda: wire.stats()["epoch"] == epoch)
+                self.assertIn("1 of 1 next hops resolved", live.said())
             live.wait(lambda: wire.stats()["held"] == 0)
             books = live.stop()
         # the generator draws one of two first nodes, and one of two next ones
