@@ -221,7 +221,7 @@ class Service:
         left = self.run("ls -d /dev/shm/linemix /run/linemix /var/lib/linemix* /etc/linemix "
                         "/lib/systemd/system/linemix* /etc/systemd/system/*/linemix* 2>/dev/null", ok=False)
         self.expect(left == "", "a purge ends it and leaves nothing")
-        failed = self.run("systemctl --failed --no-legend --plain 'linemix*'")
+        failed = self.run("systemctl list-units --failed --no-legend --plain 'linemix*'")
         self.expect(failed == "", "nor a failed unit")
 
 
