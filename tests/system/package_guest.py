@@ -7,6 +7,7 @@ import shutil
 
 import guest_disk
 import guest_image
+import newcomer
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 PACKETS = 50
@@ -120,6 +121,11 @@ class Service:
         self.run(f"dpkg --install /var/tmp/{package.name}", seconds=900)
         self.expect(self.run(f"systemctl is-enabled {UNIT}") == "enabled", "it is enabled")
         self.expect(self.show("ActiveState") == "inactive", "and waits for its configuration")
+
+    def begin_anew(self):
+        """Leaves the network of before, with its huge pages, for NETWORK."""
+        self.run(f"systemctl stop {UNIT}; rm -rf /dev/shm/linemix/* /var/lib/linemix/* "
+                 "/var/lib/linemix-agent/*; echo 0 >/proc/sys/vm/nr_hugepages", seconds=300)
         self.run(NETWORK, seconds=600)
 
     def start(self):
@@ -173,8 +179,7 @@ class Service:
         self.run(f"dpkg --unpack /var/tmp/{package.name}", seconds=900)
         self.expect(self.show("MainPID") == before, "it runs on while a new version is unpacked")
         # that may have taken longer than anything is held: with new packets into the rest
-        self.run(f"systemctl stop {UNIT}; rm -r /dev/shm/linemix/* /var/lib/linemix/*", seconds=300)
-        self.run(NETWORK, seconds=600)
+        self.begin_anew()
         self.run(f"systemctl start {UNIT}", seconds=300)
         self.until(held=PACKETS, ready=1)
         before = self.show("MainPID")
@@ -253,6 +258,8 @@ def play(folder, base, packages, say):
     with guest_disk.boot(kernel, folder, disk, memory_mb=2048) as machine:
         service = Service(machine, say)
         service.install(packages[0])
+        newcomer.follow(service)
+        service.begin_anew()
         service.start()
         service.reload()
         service.stop_and_start()
