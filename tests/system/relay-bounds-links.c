@@ -213,6 +213,7 @@ void padded(void)
 void no_session(void)
 {
 	struct lm_mix_item dummy = {.to = 1};
+	const struct view *old = bounds.relay.shared.view;
 
 	seal_all();
 	offer(LM_BURST);
@@ -242,6 +243,7 @@ void no_session(void)
 		work();
 		mix();
 	}
+	free((void *)(uintptr_t)old);
 	CHECK(dropped(LM_DROP_NO_SESSION) == LM_BURST && all_dropped() == LM_BURST);
 	CHECK(bounds.worker->count.dummy_lost == 1);
 	offer(10); /* by sessions that have ended */
