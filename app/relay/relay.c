@@ -488,8 +488,10 @@ void relay_books(const struct relay *relay, struct counters *total, uint64_t *he
 /* Dummies that were to be sent end with the relay. */
 static void end_dummies(struct worker *worker)
 {
-	count_add(&worker->count.dummy_lost, worker->dummies_put - worker->dummies_taken);
-	worker->dummies_taken = worker->dummies_put;
+	uint64_t left = worker->dummies_put - worker->dummies_taken;
+
+	count_add(&worker->count.dummy_lost, left);
+	count_add(&worker->dummies_taken, left); /* telemetry may look */
 }
 
 static void drop_ring(struct relay *relay, struct rte_ring *ring)

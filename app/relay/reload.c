@@ -81,7 +81,7 @@ void reload_finish(struct relay *relay, struct reload *next)
 	*relay->config = next->config;
 	relay->topology = next->topology;
 	relay->node = next->node;
-	relay->epoch = next->epoch;
+	__atomic_store_n(&relay->epoch, next->epoch, __ATOMIC_RELAXED); /* for telemetry */
 	relay->keys = next->keys;
 	documents_go(&relay->documents, relay->topology);
 	free(next);

@@ -113,8 +113,10 @@ static void put_all(struct out *out)
 
 		put_unsent(out, worker);
 		put_ring(out, worker->from_mixer, true);
-		count_add(&worker->count.dummy_lost, worker->dummies_put - worker->dummies_taken);
-		worker->dummies_taken = worker->dummies_put;
+		uint64_t left = worker->dummies_put - worker->dummies_taken;
+
+		count_add(&worker->count.dummy_lost, left);
+		count_add(&worker->dummies_taken, left); /* telemetry may look */
 		put_ring(out, worker->to_mixer, false);
 		worker_publish(worker);
 	}
