@@ -36,9 +36,8 @@ struct feed_link {
 	struct end end[FEED_LINK_ENDS];
 	struct end stranger;
 	void *worker_memory;
-	struct lm_link_worker *worker; /* of the end that seals */
-	struct lm_link_table *sealing; /* its table */
-	uint8_t live[4];               /* an index that the relay has given out */
+	struct lm_link_worker *worker;
+	uint8_t live[4]; /* an index that the relay has given out */
 	struct garbage garbage[FEED_GARBAGE];
 };
 
@@ -254,17 +253,12 @@ static void make_garbage(struct feed_link *link)
 	}
 }
 
-/* The context that seals is for one table at a time. */
-static void seal_for(struct feed_link *link, const struct end *end)
+/* What seals for all ends: their tables are of one packet length. */
+static int make_worker(struct feed_link *link, struct lm_error *err)
 {
-	struct lm_error err;
-
-	if (link->sealing == end->table)
-		return;
-	link->worker = lm_link_worker_init(link->worker_memory, end->table,
-					   link->relay->config->node.symmetric, &err);
-	LM_ASSERT(link->worker != NULL); /* the relay's workers have the same backend */
-	link->sealing = end->table;
+	link->worker = lm_link_worker_init(link->worker_memory, link->end[0].table,
+					   link->relay->config->node.symmetric, err);
+	return link->worker ? 0 : -EINVAL;
 }
 
 /* Seals a dummy that goes nowhere, to see an index that the relay has given out. */
@@ -277,7 +271,6 @@ static int learn_index(struct feed_link *link, struct lm_error *err)
 	if (!frame)
 		return lm_error_set(err, ENOMEM, "too little memory");
 	seal.packet = frame + LM_LINK_HEADROOM;
-	seal_for(link, &link->end[0]);
 	LM_ASSERT(lm_link_seal(link->worker, &seal, 1) == 1);
 	memcpy(link->live, frame + 4, sizeof(link->live));
 	free(frame);
@@ -298,6 +291,8 @@ int feed_link_connect(struct feed_link *link, struct lm_error *err)
 					    end->id);
 		rc = shake_hands(link, end, err);
 	}
+	if (rc == 0)
+		rc = make_worker(link, err);
 	if (rc == 0)
 		rc = learn_index(link, err);
 	if (rc == 0)
@@ -339,7 +334,6 @@ size_t feed_link_seal(struct feed_link *link, uint8_t *out, unsigned *lane, cons
 
 	if (parsed.class != FRAME_PACKET || parsed.len != link->packet_len || !end)
 		return 0;
-	seal_for(link, end);
 	header = end->header;
 	payload = out + header.len;
 	memcpy(payload + LM_LINK_HEADROOM, frame + parsed.offset, parsed.len);

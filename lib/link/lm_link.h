@@ -98,7 +98,9 @@ LM_MUST_CHECK bool lm_link_glance(uint32_t *peer, unsigned *lane, const struct l
 struct lm_link_worker; /* one context per lcore */
 
 size_t lm_link_worker_size(void);
-/* `backend` is one of lib/symmetric's. NULL and a message on failure. Wipe the memory at the end.
+/*
+ * It opens frames of this table, and seals for sessions of any table of its packet length.
+ * `backend` is one of lib/symmetric's. NULL and a message on failure. Wipe the memory at the end.
  */
 LM_MUST_CHECK struct lm_link_worker *lm_link_worker_init(void *memory, struct lm_link_table *table,
 							 const char *backend, struct lm_error *err);
