@@ -124,6 +124,8 @@ def run(options, sections, old):
         context = Context(options, folder, out)
         try:
             measure(context, sections)
+        except KeyboardInterrupt:
+            context.report.failed("all", "what was to come", "interrupted")
         finally:
             context.progress.close()
     report = context.report
@@ -153,7 +155,7 @@ def main():
     try:
         return run(options, chosen(options.only), old)
     except KeyboardInterrupt:
-        sys.exit("scripts/bench: interrupted; nothing was written")
+        sys.exit("scripts/bench: interrupted before there was anything to write")
 
 
 if __name__ == "__main__":

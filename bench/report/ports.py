@@ -27,6 +27,7 @@ LATE = 0.01  # share of packets that the generator sent late, from which a run i
 class Effort:
     """How much is measured."""
     searches: int
+    trials: int  # of a search, at most
     trial_seconds: int
     long_seconds: int
     resolution_ppm: int
@@ -37,8 +38,8 @@ class Effort:
     burst_steps: int
 
 
-QUICK = Effort(2, 1, 1, 80000, 2, 1, (150,), 1, 3)
-WHOLE = Effort(5, 5, 60, 20000, 5, 10, (50, 80, 90, 100, 110, 120, 150, 200, 300), 5, 10)
+QUICK = Effort(1, 5, 1, 0, 150000, 1, 1, (150,), 1, 2)
+WHOLE = Effort(5, 40, 5, 60, 20000, 5, 10, (50, 80, 90, 100, 110, 120, 150, 200, 300), 5, 10)
 
 
 def effort(context):
@@ -55,9 +56,14 @@ def kinds(context):
             for profile in ("small", "large") for links in (False, True)]
 
 
+def search_seconds(one):
+    """Of the trials of a search, about."""
+    return min(6, one.trials) * (one.trial_seconds + 0.7)
+
+
 def expect(context):
     one = effort(context)
-    each = 5 + one.searches * 6 * (one.trial_seconds + 0.7) + one.long_seconds * one.searches \
+    each = 5 + one.searches * (search_seconds(one) + one.long_seconds) \
         + one.latency_rounds * len(LOADS) * (one.latency_seconds + 1.5) + len(one.loss) * 3 \
         + one.burst_searches * one.burst_steps * 1.5
     return each * len(kinds(context))
@@ -133,12 +139,11 @@ class Run:
         start = max(50, round(peel["hz"] / peel["peel"] / 4))
         for number in range(one.searches):
             with self.step(f"no-drop rate, search {number + 1} of {one.searches}",
-                           6 * (one.trial_seconds + 0.7) + one.long_seconds):
+                           search_seconds(one) + one.long_seconds):
                 searches.append(self.pair.gen(
                     "find-rate", "--rate", start, "--min-rate", 10, "--max-rate", FASTEST // 100,
                     "--seconds", one.trial_seconds, "--long-seconds", one.long_seconds,
-                    "--resolution-ppm", one.resolution_ppm, "--trials",
-                    10 if self.context.quick else 40,
+                    "--resolution-ppm", one.resolution_ppm, "--trials", one.trials,
                     "--tolerance-ppm", TOLERANCE_PPM.get(self.pair.kind, 0),
                     "--warm-up-seconds", 1 if number == 0 else 0))
             start = max(50, searches[-1]["rate_pps"]) or start

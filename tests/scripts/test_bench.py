@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What scripts/bench makes of measurements: statistics, noise, the model, comparing, progress, text,
 plots."""
+import contextlib
 import io
 import itertools
 import json
@@ -9,6 +10,7 @@ import random
 import shutil
 import sys
 import tempfile
+import types
 import unittest
 
 import tap
@@ -402,6 +404,24 @@ class CommandLine(unittest.TestCase):
                 with self.assertRaises(SystemExit) as caught:
                     main.load(path)
                 self.assertIn("x.json", str(caught.exception))
+
+
+class Interrupted(unittest.TestCase):
+    def test_what_was_measured_until_then_is_written(self):
+        def measure(context):
+            context.report.add("micro.peel", "cycles", LOWER, [30000])
+            raise KeyboardInterrupt
+        section = types.SimpleNamespace(NAME="micro", TITLE="Operations", expect=lambda context: 1,
+                                        measure=measure, show=lambda report: ("Words.\n", []))
+        with tempfile.TemporaryDirectory(prefix="linemix-test-") as folder:
+            options = main.arguments(["--quick", "--out", folder])
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                self.assertEqual(main.run(options, [section], None), 1)
+            found = json.loads(pathlib.Path(folder, "report.json").read_text())
+            self.assertIn("interrupted", pathlib.Path(folder, "report.md").read_text())
+        self.assertEqual(found["figures"][0]["name"], "micro.peel")
+        self.assertEqual(found["failures"][0]["why"], "interrupted")
+        self.assertIn("interrupted", said.getvalue())
 
 
 class Whole(unittest.TestCase):
