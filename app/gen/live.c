@@ -31,7 +31,6 @@
 #define SECOND_US        1000000
 #define NS_PER_US        1000
 #define POLLING_LCORE    1 /* eal.h: the first after control's */
-#define LEAD_LEAST_US    100000
 #define START_SLACK_US   10000
 #define NETWORK_SLACK_MS 500 /* between the last packets of a run */
 
@@ -327,35 +326,12 @@ static int attend(struct live *live, struct lm_error *err)
 	return rc == 0 ? check_threads(live, err) : rc;
 }
 
-/* From how much was built in one that was too short; half as much again, and twice at least. */
-static uint64_t longer_lead(uint64_t lead_us, const struct stock *stock)
-{
-	bool failed;
-	uint64_t built = stock_built(stock, &failed);
-	uint64_t wanted_us = built > 0 ? lead_us * stock->places / built * 3 / 2 : 0;
-
-	return wanted_us > 2 * lead_us ? wanted_us : 2 * lead_us;
-}
-
-/* As the last run's packets were built, half as long again; at first nobody knows. */
-static uint64_t first_lead(const struct live *live)
+/* What is built ahead at most. */
+static uint32_t places_of(const struct live *live)
 {
 	uint32_t count = live->builder->run.count, stock = live->options->stock;
-	double places = count < stock ? count : stock;
-	double lead_us = live->built_pps > 0 ? places / live->built_pps * 1.5 * SECOND_US : 0;
 
-	return lead_us > LEAD_LEAST_US ? (uint64_t)lead_us : LEAD_LEAST_US;
-}
-
-/* How fast the stock was filled. */
-static void note_pace(struct live *live, uint64_t began_us)
-{
-	uint64_t took_us = lm_clock_us() - began_us;
-	bool failed;
-
-	if (took_us > 0)
-		live->built_pps = (double)stock_built(&live->poller.stock, &failed) * SECOND_US /
-				  (double)took_us;
+	return count < stock ? count : stock;
 }
 
 /* Builds packets ahead until the stock is full, and waits for the start. */
@@ -363,22 +339,25 @@ static int fill_stock(struct live *live, struct start *start, struct lm_error *e
 {
 	const struct stock *stock = &live->poller.stock;
 	uint64_t began_us = lm_clock_us();
+	uint32_t places = places_of(live);
 	struct progress progress;
 	bool failed, full = false;
 	int rc;
 
-	start->lead_us = first_lead(live);
+	start->lead_us = lead_first_us(&live->lead, places);
 	rc = start_stock(live, start, err);
 	progress_start(&progress, "building packets ahead");
 	while (rc == 0 && !(full && lm_clock_wall_us() + START_SLACK_US >= start->at_us)) {
 		if (!full && stock_full(stock)) {
 			full = true;
-			note_pace(live, began_us);
+			lead_note(&live->lead, stock_built(stock, &failed), places,
+				  lm_clock_us() - began_us);
 		}
 		progress_show(&progress, stock_built(stock, &failed), stock->places);
 		rc = attend(live, err);
 		if (rc == 0 && !full && lm_clock_wall_us() + START_SLACK_US >= start->at_us) {
-			start->lead_us = longer_lead(start->lead_us, stock);
+			start->lead_us =
+				lead_longer_us(start->lead_us, stock_built(stock, &failed), places);
 			began_us = lm_clock_us();
 			rc = start_stock(live, start, err);
 		}

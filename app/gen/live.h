@@ -10,6 +10,7 @@
 #include "certain.h"
 #include "eal.h"
 #include "follow.h"
+#include "lead.h"
 #include "linking.h"
 #include "neighbours.h"
 #include "poller.h"
@@ -60,7 +61,7 @@ struct live {
 	struct poller poller;
 	struct prepared prepared;
 	bool launched;    /* to be undone */
-	double built_pps; /* how fast packets were built for the last run; 0: not known */
+	struct lead lead;
 	int signals;
 };
 

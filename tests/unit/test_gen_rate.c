@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "certain.h"
+#include "lead.h"
 #include "rate.h"
 #include "testing.h"
 
@@ -322,6 +323,42 @@ static void losses_are_certain_once_a_packet_can_no_longer_come(void **state)
 	assert_in_range(certain_lost(&certain, 0), sent - 20, sent);
 }
 
+/* ---- How far ahead a run starts ---- */
+
+static void starts_are_as_far_ahead_as_building_takes(void **state)
+{
+	struct lead lead = {0};
+
+	(void)state;
+	assert_int_equal(lead_first_us(&lead, 16384), LEAD_LEAST_US);
+	lead_note(&lead, 16384, 16384, 2000000);
+	assert_int_equal(lead_first_us(&lead, 16384), 3000000);
+	assert_int_equal(lead_first_us(&lead, 8192), 1500000);
+	assert_int_equal(lead_first_us(&lead, 1), LEAD_LEAST_US);
+}
+
+/* A few packets in a long time, as the builder waits for a document: the next start is no later. */
+static void pace_of_a_builder_that_waits_is_no_pace(void **state)
+{
+	struct lead lead = {0};
+
+	(void)state;
+	lead_note(&lead, 5, 16384, 100000);
+	assert_int_equal(lead_first_us(&lead, 16384), LEAD_LEAST_US);
+	lead_note(&lead, 16384, 16384, 2000000);
+	lead_note(&lead, 5, 16384, 100000);
+	assert_int_equal(lead_first_us(&lead, 16384), 3000000);
+}
+
+static void a_start_that_came_too_early_is_not_put_off_for_ever(void **state)
+{
+	(void)state;
+	assert_int_equal(lead_longer_us(100000, 4096, 16384), 600000);
+	assert_int_equal(lead_longer_us(100000, 16000, 16384), 200000);
+	assert_int_equal(lead_longer_us(100000, 1, 16384), 800000);
+	assert_int_equal(lead_longer_us(100000, 0, 16384), 800000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +374,9 @@ int main(void)
 		cmocka_unit_test(network_that_is_not_monotone_ends),
 		cmocka_unit_test(trial_is_judged_by_what_is_missing_and_by_the_pace),
 		cmocka_unit_test(losses_are_certain_once_a_packet_can_no_longer_come),
+		cmocka_unit_test(starts_are_as_far_ahead_as_building_takes),
+		cmocka_unit_test(pace_of_a_builder_that_waits_is_no_pace),
+		cmocka_unit_test(a_start_that_came_too_early_is_not_put_off_for_ever),
 	};
 
 	return RUN_TESTS(tests);
