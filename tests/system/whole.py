@@ -109,12 +109,12 @@ class Whole:
         return self.over.wait(max(0, when - time.time()))
 
     def find_rate(self, *options):
-        return self.nodes.gen("find-rate", "--rate", 200, *options, seconds=1200)
+        return self.nodes.gen("find-rate", "--stock", STOCK // 4, *options, seconds=1200)
 
     def most_share(self):
         """SHARE of the no-drop rate, which is looked for; 0 if there is none."""
-        report = self.find_rate("--seconds", 4, "--long-seconds", 20, "--trials", 20, "--late-ms", 500,
-                                "--resolution-ppm", 100000)
+        report = self.find_rate("--rate", 400, "--seconds", 4, "--long-seconds", 20, "--trials", 12,
+                                "--late-ms", 500, "--resolution-ppm", 100000)
         print(f"no-drop rate: {report['rate_pps']} packets a second, by {len(report['trials'])} "
               f"trials; limited by {report['limit']}", flush=True)
         return int(report["rate_pps"] * SHARE)
