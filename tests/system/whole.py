@@ -179,7 +179,7 @@ class Whole:
         self.nodes.start(node)
         self.nodes.live[node].wait(lambda: self.nodes.stats(node)["ready"] == 1)
         return {"node": node, "seconds": time.monotonic() - stopped, "books": books,
-                "pid": live.process.pid}
+                "pid": live.process.pid, "said": self.nodes.live[node].said()}
 
     def close(self, before, report, deaths, least, most_lost):
         """What is wrong with a run, in words, of which so many packets at least must have been sent and
