@@ -60,7 +60,7 @@ struct live {
 	struct framing framing;
 	struct poller poller;
 	struct prepared prepared;
-	bool launched;    /* to be undone */
+	bool launched; /* to be undone */
 	struct lead lead;
 	int signals;
 };

@@ -22,9 +22,9 @@ void notify_init(struct notify *notify);
 void notify_ready(const char *format, ...) LM_PRINTF(1, 2);
 
 /*
- * READY=1 as well, with a line for people: there is nothing to run yet, and who starts services must
- * not wait as long as this one does for others. Signs of life are asked for in minutes then, until
- * notify_ready.
+ * READY=1 as well, with a line for people: there is nothing to run yet, and who starts services
+ * must not wait as long as this one does for others. Signs of life are asked for in minutes then,
+ * until notify_ready.
  */
 void notify_waiting(const char *status);
 
