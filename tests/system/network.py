@@ -2,6 +2,7 @@
 """A network in a folder, for tests: topology, keys and configurations, and the programs run on them.
 
 Programs are found through BUILD, the build directory."""
+import contextlib
 import itertools
 import json
 import os
@@ -175,6 +176,19 @@ def counted(net, node):
     raise AssertionError(f"the relay of node {node} does not answer")
 
 
+def stands_at(pid):
+    """Where the threads of a process are, in the kernel and, where there is gdb, outside of it."""
+    found = []
+    for task in sorted(pathlib.Path(f"/proc/{pid}/task").glob("*")):
+        with contextlib.suppress(OSError):
+            stack = (task / "stack").read_text().replace("[<0>] ", "").split()
+            found.append(f"{(task / 'comm').read_text().strip()}: {' < '.join(stack[:8])}")
+    if shutil.which("gdb"):
+        done = run("gdb", "-p", pid, "-batch", "-ex", "thread apply all bt 12", ok=False)
+        found += [line for line in done.stdout.splitlines() if line.startswith(("#", "Thread"))]
+    return "\n".join(found)
+
+
 class Live:
     """A relay that runs on its port until stop(); what it prints is kept."""
 
@@ -209,7 +223,8 @@ class Live:
         limit = time.monotonic() + seconds
         while not holds():
             if self.process.poll() is not None or time.monotonic() > limit:
-                raise AssertionError(f"the relay does not get there:\n{self.said()}")
+                raise AssertionError(f"the relay does not get there:\n{self.said()}\n"
+                                     f"{stands_at(self.process.pid)}")
             time.sleep(0.02)
 
     def stop(self, number=signal.SIGINT):
