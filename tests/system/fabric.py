@@ -63,7 +63,7 @@ class Fabric:
             self.live[node] = self.closing.enter_context(network.Live(
                 self.net.path / f"node-{node}.yaml", inside=self.hosts.nodes[node].inside([])))
 
-    def wait_until_they_poll(self, *nodes, seconds=60):
+    def wait_until_they_poll(self, *nodes, seconds=120):
         for node in nodes or self.mixes:
             live = self.live[node]
             live.wait(lambda live=live: "next hops resolved" in live.said(), seconds)

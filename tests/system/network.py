@@ -211,7 +211,7 @@ class Live:
         self.output.seek(0)
         return self.output.read()
 
-    def wait(self, what, seconds=60):
+    def wait(self, what, seconds=120):
         """Waits until what() is true; the relay must not end before. A counter that is missing, as the
         relay does not answer just now, is waited for."""
         def holds():
