@@ -314,7 +314,7 @@ def loss_table(found):
 
 def draw(name, label, detail):
     drawn, slug = [], name.replace(".", "-")
-    if detail.get("loss"):
+    if len(detail.get("loss", ())) > 1:  # --quick: one load is no curve
         drawn.append(plots.Lines(f"{slug}-loss", f"Frame loss: {label}", "packets a second offered",
                                  "lost, %", [plots.Series("lost", [(offered, lost) for _, offered, lost
                                                                    in detail["loss"]])]))
