@@ -90,7 +90,12 @@ class Wire:
     def start(self, config, **environment):
         """A relay that polls its port."""
         live = Live(config, inside=self.namespace.inside([]), **environment)
-        live.wait(lambda: self.answer().get("ready") == 1)
+        try:
+            live.wait(lambda: self.answer().get("ready") == 1)
+        except BaseException:
+            live.process.kill()
+            live.process.wait()
+            raise
         return live
 
     def answer(self):
