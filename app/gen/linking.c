@@ -8,20 +8,20 @@
 #include <rte_malloc.h>
 
 #include "link_key.h"
+#include "rounds.h"
 
 static void begin_quiet(void *context)
 {
 	struct linking *linking = context;
 
-	linking->begun = __atomic_load_n(linking->rounds, __ATOMIC_ACQUIRE);
+	linking->quiet_round = rounds_after(linking->rounds);
 }
 
-/* The round that was under way when it began has ended, and one more. */
 static bool quiet_passed(void *context)
 {
 	const struct linking *linking = context;
 
-	return __atomic_load_n(linking->rounds, __ATOMIC_ACQUIRE) >= linking->begun + 2;
+	return rounds_passed(linking->rounds, linking->quiet_round);
 }
 
 int linking_add(struct linking *linking, struct gen_setup *setup,

@@ -13,7 +13,7 @@ struct linking {
 	struct lm_secret *secret; /* NULL: links carry bare packets */
 	struct handshakes handshakes;
 	const uint64_t *rounds; /* of the poller; atomic */
-	uint64_t begun;
+	uint64_t quiet_round;
 };
 
 /* Loads the key, and makes peers and rings; views that are made after this carry the peers. */

@@ -4,6 +4,8 @@
  */
 #include "rolling.h"
 
+#include "rounds.h"
+
 static int retire(struct rolling *rolling, struct lm_error *err)
 {
 	rolling->retiring = false;
@@ -31,14 +33,11 @@ int rolling_turn(struct rolling *rolling, uint64_t now_us, struct lm_error *err)
 	bool rolled;
 	int rc;
 
-	if (rolling->retiring) {
-		uint64_t begun = __atomic_load_n(rolling->rounds, __ATOMIC_ACQUIRE);
-
-		return begun < rolling->retire_round ? 0 : retire(rolling, err);
-	}
+	if (rolling->retiring)
+		return rounds_passed(rolling->rounds, rolling->retire_round) ? retire(rolling, err)
+									     : 0;
 	rc = gen_setup_roll(&rolled, rolling->setup, now_us, err);
 	rolling->retiring = rc == 0 && rolled;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* with the poller's, as it begins a round */
-	rolling->retire_round = __atomic_load_n(rolling->rounds, __ATOMIC_RELAXED) + 1;
+	rolling->retire_round = rounds_after(rolling->rounds);
 	return rc;
 }
