@@ -334,6 +334,15 @@ class Lacking(Machines):
         self.assertEqual(self.state(report, "governor"), ["advice"])
         self.assertIn("1024 next hops", report["by"]["neighbours"][0]["text"])
 
+    def test_sessions_that_are_groups_of_the_scheduler(self):
+        self.server()
+        self.fake.file("proc/sys/kernel/sched_autogroup_enabled", "1\n")
+        report = self.doctor(status=0)
+        self.assertEqual(self.state(report, "groups"), ["advice"])
+        self.assertIn("90-linemix.conf", self.fix(report, "groups"))
+        self.fake.file("proc/sys/kernel/sched_autogroup_enabled", "0\n")
+        self.assertEqual(self.state(self.doctor(status=0), "groups"), ["ok"])
+
     def test_no_card_at_all(self):
         report = self.doctor(status=1)
         self.assertEqual((self.missing(report), report["config"]), (["nic"], ""))

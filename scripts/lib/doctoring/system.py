@@ -94,6 +94,16 @@ def neighbours(machine):
                  ADVICE)
 
 
+def groups(machine):
+    """Whether each session, and so each service, is a group of the scheduler."""
+    return found("groups", machine.read("/proc/sys/kernel/sched_autogroup_enabled") in (None, "0"),
+                 "sessions are no groups of the scheduler",
+                 "sessions are groups of the scheduler: Linux 6.18 may then keep others for minutes "
+                 "off a CPU that a busy lcore shares, a relay that starts among them",
+                 ["cp drivers-config/host/90-linemix.conf /etc/sysctl.d/", "sysctl --system"],
+                 ADVICE)
+
+
 def rights(machine):
     if not machine.unseen:
         return []
