@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Compares the figures of two reports: ratios, and what got worse by more than noise explains.
 
-A figure got worse where the ratio of the medians is past what counts as a difference at all, and the
-two intervals do not touch. Where the medians differ and the intervals touch, or one of the two is
+A figure got worse where the ratio of the two is past what counts as a difference at all, and the
+two intervals do not touch. Where the figures differ and the intervals touch, or one of the two is
 doubtful, nobody can tell without more trials.
 """
 import dataclasses
@@ -37,7 +37,7 @@ def apart(old, new):
 
 
 def judge(old, new):
-    ratio = new.median / old.median
+    ratio = new.value / old.value
     doubts = [*(f"before: {text}" for text in old.doubts), *(f"now: {text}" for text in new.doubts)]
     if abs(ratio - 1) < LEAST or new.better not in (HIGHER, LOWER):
         verdict = SAME if abs(ratio - 1) < LEAST else UNCLEAR
@@ -45,7 +45,7 @@ def judge(old, new):
         verdict = UNCLEAR
     else:
         verdict = BETTER if (ratio > 1) == (new.better == HIGHER) else WORSE
-    return Change(new.name, new.unit, old.median, new.median, ratio, verdict, doubts)
+    return Change(new.name, new.unit, old.value, new.value, ratio, verdict, doubts)
 
 
 @dataclasses.dataclass
@@ -77,6 +77,6 @@ def compare(old, new):
     if old["quick"] != new["quick"]:
         differ.append("one of the two is --quick: shorter trials")
     return Comparison([judge(before[name], after[name]) for name in both
-                       if before[name].median and after[name].unit == before[name].unit],
+                       if before[name].value and after[name].unit == before[name].unit],
                       [name for name in before if name not in after],
                       [name for name in after if name not in before], differ)

@@ -7,7 +7,7 @@ import pathlib
 import machine
 import noise
 import relay
-from figures import Figure
+from figures import MEDIAN, Figure
 from progress import Progress
 from relay import PROFILES, feeding
 
@@ -24,11 +24,11 @@ class Report:
         self.missing = []  # (section, what, why)
         self.failures = []  # (section, what, why)
 
-    def add(self, name, unit, better, samples, watched=None, doubts=()):
+    def add(self, name, unit, better, samples, watched=None, doubts=(), counts=MEDIAN):
         """Adds a figure, and why it may be wrong. None of no samples."""
         if not samples:
             return None
-        figure = Figure(name, unit, better, list(samples))
+        figure = Figure(name, unit, better, list(samples), counts=counts)
         figure.doubts = [*(noise.doubts_of(figure, watched) if watched else []), *doubts]
         self.figures[name] = figure
         return figure
@@ -36,8 +36,8 @@ class Report:
     def get(self, name):
         return self.figures.get(name)
 
-    def median(self, name):
-        return self.figures[name].median if name in self.figures else None
+    def value(self, name):
+        return self.figures[name].value if name in self.figures else None
 
     def lack(self, section, what, why):
         self.missing.append((section, what, why))

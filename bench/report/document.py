@@ -26,7 +26,8 @@ def head(found):
 
 
 READING = f"""\
-A figure is the median of its trials; an interval holds that median with the confidence beside it,
+A figure is the median of its trials; a ratio of two costs is that of the least of either, as others on
+a machine can only add to a cost. An interval holds the trials' median with the confidence beside it,
 which a few trials cannot make 95 %. {text.DOUBT} marks a figure that the machine's noise makes
 doubtful; below each table stands why. report.json has every trial (`bench/report/FORMAT.md`).
 """
@@ -109,7 +110,7 @@ def summary(found, comparison):
             figure = by_name.get(name.format(profile))
             if figure:
                 doubt = f"  {text.DOUBT}" if figure["doubts"] else ""
-                lines.append(f"{short(figure['median'], '%'):>7} %  {words.format(profile)}{doubt}")
+                lines.append(f"{short(figure['value'], '%'):>7} %  {words.format(profile)}{doubt}")
     doubtful = sum(bool(figure["doubts"]) for figure in found["figures"])
     if doubtful:
         lines.append(f"{text.DOUBT} {doubtful} of {len(found['figures'])} figures are doubtful: "

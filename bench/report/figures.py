@@ -12,6 +12,9 @@ import statistics
 
 WANTED_CONFIDENCE = 0.95
 HIGHER, LOWER, NEITHER = "higher", "lower", "neither"  # which is better
+# Which of the trials a figure is: of a ratio of two costs the best one, as what others do only adds to
+# a cost; of all else the median.
+MEDIAN, BEST = "median", "best"
 
 
 def median(samples):
@@ -54,10 +57,12 @@ class Figure:
     better: str
     samples: list
     doubts: list = dataclasses.field(default_factory=list)  # why it may be wrong, in words
+    counts: str = MEDIAN
 
     @property
-    def median(self):
-        return median(self.samples)
+    def value(self):
+        """What the figure is said to be."""
+        return self.best if self.counts == BEST else median(self.samples)
 
     @property
     def interval(self):
@@ -75,14 +80,14 @@ class Figure:
     def to_json(self):
         low, high, confidence = self.interval
         return {"name": self.name, "unit": self.unit, "better": self.better,
-                "median": self.median, "low": low, "high": high,
+                "value": self.value, "counts": self.counts, "low": low, "high": high,
                 "confidence": round(confidence, 4), "best": self.best, "trials": len(self.samples),
                 "samples": list(self.samples), "doubts": list(self.doubts)}
 
     @classmethod
     def from_json(cls, found):
         return cls(found["name"], found["unit"], found["better"], list(found["samples"]),
-                   list(found["doubts"]))
+                   list(found["doubts"]), found.get("counts", MEDIAN))
 
 
 def short(value, unit=""):

@@ -4,7 +4,7 @@ size and the number of neighbours; and what the model (model.py) makes of that f
 Gb/s."""
 import dataclasses
 
-from figures import NEITHER, short
+from figures import BEST, LOWER, short
 import model
 import noise
 import plots
@@ -21,22 +21,22 @@ AXES = {
     "neighbours": "neighbours that send",
 }
 COSTS = ("cycles", "worker_cycles")
-QUICK = {"held": (8192,), "replay": (1 << 24,), "neighbours": (256,)}
 WHOLE = {"held": (4096, 16384, 65536), "replay": (1 << 17, 1 << 23, 1 << 25, 1 << 27),
          "neighbours": (1, 8, 256, 1024)}
 BASE = Setting()
 
 
 def settings(context):
-    """Along each axis from the usual setting, which takes turns with all."""
+    """Along each axis from the usual setting, which takes turns with all; none with --quick."""
+    if context.quick:
+        return []
     found = [BASE]
-    for axis, values in (QUICK if context.quick else WHOLE).items():
+    for axis, values in WHOLE.items():
         found += [dataclasses.replace(BASE, **{axis: value}) for value in values]
-    if not context.quick:  # with sessions each neighbour has keys and counters of its own
-        found.append(dataclasses.replace(BASE, links=True))
-        found += [dataclasses.replace(BASE, links=True, neighbours=value)
-                  for value in WHOLE["neighbours"]]
-    return found
+    # with sessions each neighbour has keys and counters of its own
+    found.append(dataclasses.replace(BASE, links=True))
+    return found + [dataclasses.replace(BASE, links=True, neighbours=value)
+                    for value in WHOLE["neighbours"]]
 
 
 def more_workers(context):
@@ -49,22 +49,26 @@ def more_workers(context):
 
 
 def rounds(context):
-    return context.options.rounds or (2 if context.quick else 7)
+    return context.options.rounds or (4 if context.quick else 7)
 
 
 def expect(context):
     count = len(settings(context)) + len(more_workers(context))
-    building = 4 * relay.Trials(context).packets["small"] * 1.2e-4
+    building = 0 if context.quick else 4 * relay.Trials(context).packets["small"] * 1.2e-4
     return count * rounds(context) * relay.TRIAL_SECONDS + building
 
 
 def measure(context):
+    if context.quick:
+        context.report.lack(NAME, "the cost by packets held, replay set and neighbours",
+                            "left out with --quick")
     before = noise.now()
     trials = context.trials().rounds(settings(context) + more_workers(context), rounds(context), NAME)
     watched = noise.between(before, noise.now())
     for setting, found in trials.items():
         if found:
-            without_wire.add_figures(context.report, setting, found, watched, NAME)
+            without_wire.add_figures(context.report, setting, found, context.trials().peel, watched,
+                                     NAME)
     add_ratios(context.report, trials, watched)
     context.report.details[NAME] = {
         "settings": {setting.name: without_wire.vars_of(setting)
@@ -77,9 +81,9 @@ def add_ratios(report, trials, watched):
         usual = trials.get(dataclasses.replace(BASE, links=setting.links))
         if not usual or setting in (BASE, dataclasses.replace(BASE, links=True)) or setting.workers > 1:
             continue
-        # of rates over peeling alone, right before: both trials' own moments
-        ratios = [one["of_peel"] / other["of_peel"] for one, other in zip(usual, found)]
-        report.add(f"{NAME}.{setting.name}.dearer", "ratio", NEITHER, ratios, watched)
+        least = min(trial["cycles"] for trial in usual)
+        report.add(f"{NAME}.{setting.name}.dearer", "ratio", LOWER,
+                   [trial["cycles"] / least for trial in found], watched, counts=BEST)
 
 
 # ---- The model ----
@@ -94,7 +98,7 @@ def worker_costs(report, profile, kind):
             usual = all(f".{axis}" not in name for axis in AXES)
             if name.startswith(f"{profile}.{kind}.") and values["burst"] == 64 and usual:
                 costs = [report.get(f"{section}.{name}.{what}") for what in COSTS]
-                found.setdefault(values["workers"], min(costs, key=lambda figure: figure.median))
+                found.setdefault(values["workers"], min(costs, key=lambda figure: figure.value))
     return found
 
 
@@ -106,13 +110,13 @@ def lines(report, hz):
             costs = worker_costs(report, profile, kind)
             if 1 not in costs:
                 continue
-            contention = model.fit_contention({count: figure.median for count, figure in costs.items()})
+            contention = model.fit_contention({count: figure.value for count, figure in costs.items()})
             low, high, _ = costs[1].interval
             mixer = report.get(f"relay.{profile}.{kind}.workers1.burst64.mixer_cycles")
             frame_len = Setting(profile, kind == "links").frame_len
             for gbit in model.LINES_GBIT:
                 found.append((profile, kind, contention, max(costs), model.need(
-                    gbit, frame_len, costs[1].median, mixer.median, hz, contention,
+                    gbit, frame_len, costs[1].value, mixer.value, hz, contention,
                     max(costs), (low, high))))
     return found
 
@@ -160,11 +164,11 @@ def basis(report, found, hz):
                     f"worker adds {more}; {hz / 1e9:.2f} GHz.")
         for count, figure in sorted(costs.items()):
             if count > 2 and 2 in costs:
-                slope = model.fit_contention({1: costs[1].median, 2: costs[2].median})
-                foretold = costs[1].median * (1 + slope * (count - 1))
+                slope = model.fit_contention({1: costs[1].value, 2: costs[2].value})
+                foretold = costs[1].value * (1 + slope * (count - 1))
                 said.append(f"  - {count} workers: foretold from one and two {short(foretold)} "
                             f"cycles, measured {text.value(figure)}: off by "
-                            f"{figure.median / foretold - 1:+.1%}.")
+                            f"{figure.value / foretold - 1:+.1%}.")
         points = burst_points(report, profile, kind)
         if len(points) > 2:
             fit = model.fit_bursts(points)
@@ -174,7 +178,7 @@ def basis(report, found, hz):
 
 
 def burst_points(report, profile, kind):
-    return {values["burst"]: report.median(f"relay.{name}.cycles")
+    return {values["burst"]: report.value(f"relay.{name}.cycles")
             for name, values in report.details["relay"]["settings"].items()
             if name.startswith(f"{profile}.{kind}.workers1.burst")}
 
@@ -198,8 +202,7 @@ def show(report):
     if rows:
         parts.append("Bursts of 64 of the small profile, one worker; what else is usual: nothing "
                      f"held, room for {BASE.replay:,} tags, {BASE.neighbours} neighbours. *dearer* "
-                     "is the cost over that of the usual setting, each in parts of peeling alone "
-                     "right before.")
+                     "is the least cost over that of the usual setting.")
         parts.append(text.table(["", "", "cycles", "mixer's cycles", "dearer", "interval"], rows))
     said, pictures = model_text(report)
     parts.append(said)
@@ -231,7 +234,7 @@ def axis_plots(report, settings_found):
             if f".{axis}" in name and figure:
                 low, high, _ = figure.interval
                 series.setdefault("links" if values["links"] else "bare", []).append(
-                    (values[axis], figure.median, low or figure.median, high or figure.median))
+                    (values[axis], figure.value, low or figure.value, high or figure.value))
         if any(len(points) > 1 for points in series.values()):
             drawn.append(plots.Lines(f"scaling-{axis}", f"Cost of a packet by {words}", words,
                                      "cost over the usual setting",

@@ -25,10 +25,10 @@ def table(head, rows, right=True):
 
 
 def value(figure):
-    """The median of a figure, and a mark if it is doubtful; - where there is none."""
+    """A figure, and a mark if it is doubtful; - where there is none."""
     if figure is None:
         return "-"
-    return short(figure.median, figure.unit) + (f" {DOUBT}" if figure.doubts else "")
+    return short(figure.value, figure.unit) + (f" {DOUBT}" if figure.doubts else "")
 
 
 def between(figure):

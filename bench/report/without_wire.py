@@ -3,7 +3,7 @@
 and with link frames, beside plain forwarding; and where the cycles go (relay.py has the trials)."""
 import statistics
 
-from figures import HIGHER, LOWER, NEITHER, short, spread
+from figures import BEST, HIGHER, LOWER, NEITHER, short, spread
 import noise
 import plots
 import relay
@@ -32,7 +32,7 @@ def settings(context):
 
 
 def rounds(context):
-    return context.options.rounds or (3 if context.quick else 9)
+    return context.options.rounds or (4 if context.quick else 9)
 
 
 def expect(context):
@@ -41,11 +41,16 @@ def expect(context):
         2 * relay.Trials(context).packets["small"] * 1.2e-4
 
 
-def add_figures(report, setting, trials, watched, section=NAME):
-    """The figures of one setting."""
-    def add(what, unit, better, key, factor=1.0, more=()):
+def add_figures(report, setting, trials, peel, watched, section=NAME):
+    """The figures of one setting. peel: what bench/micro took meanwhile."""
+    def add(what, unit, better, key, more=()):
         return report.add(f"{section}.{setting.name}.{what}", unit, better,
-                          [trial[key] * factor for trial in trials], watched, [*clock, *more])
+                          [trial[key] for trial in trials], watched, [*clock, *more])
+
+    def add_rate(what, unit, cost, key):
+        return report.add(f"{section}.{setting.name}.{what}", unit, HIGHER,
+                          [cost / trial[key] for trial in trials], watched, [*clock, *waited],
+                          counts=BEST)
 
     clock = noise.clock_doubts(spread([trial["sodium"] for trial in trials]))
     waited = waiting(trials)
@@ -53,9 +58,10 @@ def add_figures(report, setting, trials, watched, section=NAME):
     add("per_cpu", "packets/s", HIGHER, "per_cpu", more=waited)
     add("pps", "packets/s", HIGHER, "pps", more=waited)
     if not setting.forward:
-        add("of_peel", "%", HIGHER, "of_peel", 100, waited)
-        add("of_sodium", "ratio", HIGHER, "of_sodium", more=waited)
-        add("worker_of_peel", "%", HIGHER, "worker_of_peel", 100, waited)
+        least = peel.least[setting.profile]
+        add_rate("of_peel", "%", 100 * least, "cycles")
+        add_rate("of_sodium", "ratio", peel.least_sodium, "cycles")
+        add_rate("worker_of_peel", "%", 100 * least, "worker")
     for stage in trials[0]["stages"]:
         cycles = [trial["stages"][stage] for trial in trials]
         if any(cycles):
@@ -83,7 +89,7 @@ def measure(context):
     watched = noise.between(before, noise.now())
     for setting, found in trials.items():
         if found:
-            add_figures(context.report, setting, found, watched)
+            add_figures(context.report, setting, found, context.trials().peel, watched)
     context.report.add("machine.sodium_cycles", "cycles", NEITHER,
                        [trial["sodium"] for found in trials.values() for trial in found])
     context.report.details[NAME] = {
@@ -101,7 +107,7 @@ def vars_of(setting):
 INTRO = """\
 A feeder offers prepared packets from memory through rings in place of a NIC. *Cycles* are of the
 worker's CPU time for a packet, *of peel* is its rate over that of `bench/micro` peeling bursts of
-64 right before on the same CPU, *at most* what that can be: if peeling, link frames and replay set
+64 on the same CPU in turns with it, *at most* what that can be: if peeling, link frames and replay set
 took what they take alone and all else nothing, *stages* the same by the median burst of each of its
 stages, which other programs do not disturb, *of libsodium* its rate over that of one X25519 of
 libsodium's, of which each packet needs one. Gb/s count what frames take on a wire (with 24 bytes
@@ -119,7 +125,7 @@ def rate_rows(report, names):
         per_cpu = report.get(f"{base}.per_cpu")
         rows.append([
             words(setting), text.value(report.get(f"{base}.cycles")), text.value(per_cpu),
-            short(relay.gbit(setting, per_cpu.median)), text.value(report.get(f"{base}.of_peel")),
+            short(relay.gbit(setting, per_cpu.value)), text.value(report.get(f"{base}.of_peel")),
             short(at_most(report, setting)),
             text.value(report.get(f"{base}.worker_of_peel")),
             text.value(report.get(f"{base}.of_sodium")), text.value(report.get(f"{base}.pps"))])
@@ -129,10 +135,10 @@ def rate_rows(report, names):
 def at_most(report, setting):
     """The most percent of the peel rate that the floors under a worker's stages allow; None: unknown."""
     names = filter(None, (micro_of(stage, vars(setting)) for stage in relay.WORKER_STAGES))
-    floors = [report.median(name) for name in names]
+    floors = [report.value(name) for name in names]
     if setting.forward or setting.burst != 64 or None in floors:
         return None
-    return 100 * report.median(micro_of("peel", vars(setting))) / sum(floors)
+    return 100 * report.value(micro_of("peel", vars(setting))) / sum(floors)
 
 
 def words(setting):
@@ -153,8 +159,8 @@ def stage_rows(report, name):
         figure = report.get(f"{NAME}.{name}.stage.{stage}")
         if not figure:
             continue
-        floor = report.median(micro_of(stage, setting))
-        total += figure.median
+        floor = report.value(micro_of(stage, setting))
+        total += figure.value
         floors.append(floor or (None if micro_of(stage, setting) else 0))
         rows.append([stage, text.value(figure), text.between(figure), short(floor)])
     if rows:
@@ -197,9 +203,9 @@ def two_workers(report):
         one = name.replace("workers2", "workers1")
         if "workers2" not in name or not report.get(f"{NAME}.{one}.pps"):
             continue
-        pps = report.median(f"{NAME}.{name}.pps") / report.median(f"{NAME}.{one}.pps")
-        cost = report.median(f"{NAME}.{name}.worker_cycles") / \
-            report.median(f"{NAME}.{one}.worker_cycles")
+        pps = report.value(f"{NAME}.{name}.pps") / report.value(f"{NAME}.{one}.pps")
+        cost = report.value(f"{NAME}.{name}.worker_cycles") / \
+            report.value(f"{NAME}.{one}.worker_cycles")
         lines.append(f"- {one.split('.workers')[0].replace('.', ', ')}: two workers make {pps:.2f} "
                      f"times the packets of one by the clock; a packet costs {cost:.3f} times as "
                      "much.")
@@ -217,8 +223,8 @@ def draw(report, names):
             if name.startswith(f"{profile}.{kind}.workers1.burst"):
                 figure = report.get(f"{NAME}.{name}.cycles")
                 low, high, _ = figure.interval
-                points.append((setting["burst"], figure.median, low or figure.median,
-                               high or figure.median))
+                points.append((setting["burst"], figure.value, low or figure.value,
+                               high or figure.value))
         if len(points) > 1:
             series.append(plots.Series(f"{profile}, {kind}", sorted(points)))
     if series:
@@ -235,7 +241,7 @@ SMALL = 0.01  # stages that take less of every packet are drawn as one
 def stage_plot(report, names):
     rows, marks = [], []
     shown = [name for name in names if name.endswith("workers1.burst64") and "forward" not in name]
-    cycles = {name: {stage: report.median(f"{NAME}.{name}.stage.{stage}") or 0
+    cycles = {name: {stage: report.value(f"{NAME}.{name}.stage.{stage}") or 0
                      for stage in (*relay.WORKER_STAGES, *relay.MIXER_STAGES)} for name in shown}
     large = [stage for stage in (*relay.WORKER_STAGES, *relay.MIXER_STAGES)
              if any(found[stage] > SMALL * sum(found.values()) for found in cycles.values())]
@@ -244,7 +250,7 @@ def stage_plot(report, names):
         parts = [found[stage] for stage in large]
         rows.append((name.split(".workers")[0].replace(".", ", "),
                      [*parts, sum(found.values()) - sum(parts)]))
-        floors = [report.median(micro_of(stage, setting)) for stage, cycles in found.items()
+        floors = [report.value(micro_of(stage, setting)) for stage, cycles in found.items()
                   if cycles and micro_of(stage, setting)]
         if None not in floors:
             marks.append((row, sum(floors), "floor"))

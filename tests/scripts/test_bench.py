@@ -302,13 +302,10 @@ class Trials(unittest.TestCase):
     def test_a_trial_is_read(self):
         trial = self.read(medians={"peel": 36000}, peel=99_000_000, rx=100_000, mix_take=200_000)
         self.assertAlmostEqual(trial["cycles"], 40000)
-        self.assertAlmostEqual(trial["of_peel"], 0.9)
-        self.assertAlmostEqual(trial["of_sodium"], 2.7)
         self.assertAlmostEqual(trial["stages"]["peel"], 36000)
         # the counter went on for twice as long as the worker ran
         self.assertAlmostEqual(trial["stages"]["rx"], 50)
         self.assertAlmostEqual(trial["worker"], 36050)
-        self.assertAlmostEqual(trial["worker_of_peel"], 36000 / 36050)
         self.assertAlmostEqual(trial["mixer"], 100)
 
     def test_a_worker_that_shares_its_cpu_counts_by_its_stages(self):
@@ -426,18 +423,21 @@ class Interrupted(unittest.TestCase):
 
 class Whole(unittest.TestCase):
     """A report of made-up trials, from figures to Markdown."""
+    PEEL = types.SimpleNamespace(least={"small": 27000}, least_sodium=81000)
 
-    def report(self):
+    def report(self, once=1):
+        """once: one trial of three took so much longer."""
         report, hz = Report(quick=True), 2.5e9
         found = {}
         for setting in (relay.Setting(), relay.Setting(workers=2), relay.Setting(burst=8)):
             cycles = {(1, 64): 30000, (2, 64): 30300, (1, 8): 32000}[setting.workers, setting.burst]
-            trial = {"cycles": cycles, "per_cpu": hz / cycles, "pps": hz / cycles, "of_peel": 0.93,
-                     "of_sodium": 2.7, "worker_of_peel": 0.95, "sodium": 80000, "hz": hz, "stages": {
+            trial = {"cycles": cycles, "per_cpu": hz / cycles, "pps": hz / cycles, "sodium": 80000, "hz": hz, "stages": {
                          **dict.fromkeys((*relay.WORKER_STAGES, *relay.MIXER_STAGES), 0),
                          "peel": cycles - 500, "rx": 500},
                      "worker": cycles, "mixer": 150}
-            main.without_wire.add_figures(report, setting, [trial, trial, trial], noise.Watched())
+            slow = {**trial, "cycles": once * cycles}
+            main.without_wire.add_figures(report, setting, [trial, slow, trial], self.PEEL,
+                                          noise.Watched())
             found[setting.name] = main.without_wire.vars_of(setting)
         report.details["relay"] = {"settings": found, "hz": hz}
         return report
@@ -447,6 +447,26 @@ class Whole(unittest.TestCase):
         self.assertIn("83,333", said)  # packets a second
         self.assertIn("a packet costs 1.010 times as much", said)
         self.assertEqual([plot.name for plot in drawn], ["bursts", "stages"])
+
+    def test_a_ratio_of_costs_is_that_of_the_least_of_either(self):
+        report, name = self.report(once=2), relay.Setting().name
+        self.assertAlmostEqual(report.value(f"relay.{name}.of_peel"), 90)
+        self.assertAlmostEqual(report.value(f"relay.{name}.worker_of_peel"), 90)
+        self.assertAlmostEqual(report.value(f"relay.{name}.of_sodium"), 2.7)
+        one = report.to_json()["figures"]
+        peel = next(figure for figure in one if figure["name"] == f"relay.{name}.of_peel")
+        self.assertEqual((peel["counts"], peel["low"]), ("best", 45))
+        again = compare.Figure.from_json(peel)
+        self.assertAlmostEqual(again.value, 90)
+
+    def test_peeling_alone_counts_by_the_least_of_all_trials(self):
+        lines = iter([40000, 36000, 39000])
+        said = types.SimpleNamespace(run_micro=lambda *words, samples: [
+            {"tsc_hz": 2e9}, {"n": 64, "cycles_per_item": next(lines), "ratio": 2.0, "backend": "x"}])
+        peel = relay.Peel(said)
+        for _ in range(3):
+            peel.measure("small")
+        self.assertEqual((peel.least, peel.least_sodium), ({"small": 36000}, 72000))
 
     def test_beside_the_share_of_the_peel_rate_stands_what_it_can_be(self):
         report, links = self.report(), relay.Setting("large", True)
