@@ -244,7 +244,7 @@ int poller_main(void *argument)
 		if (moved > 0)
 			empty_rounds = 0;
 		else
-			polling_rest(poller->spin, empty_rounds++);
+			polling_rest(poller->spin && phase != POLLER_WAIT, empty_rounds++);
 	}
 	rte_pktmbuf_free_bulk(poller->unsent, poller->unsent_n);
 	polling_return(&poller->returned);

@@ -20,6 +20,7 @@
 #include "stock.h"
 
 enum poller_phase {
+	POLLER_WAIT,   /* nothing is under way: receive only, and leave the CPU to who builds */
 	POLLER_LISTEN, /* receive only */
 	POLLER_SEND,   /* stock and start_ns are set */
 	POLLER_STOP,
