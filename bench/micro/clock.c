@@ -155,10 +155,10 @@ struct figure measure(double *ratio, const struct benchmark *benchmark, void *co
 		repeat = (unsigned)(SAMPLE_CYCLES / once) + 1;
 	for (unsigned i = 0; i < samples; i++) {
 		taken[i] = time_operation(benchmark, context, n, repeat);
-		taken[samples + i] = time_other(benchmark, other, n) / taken[i];
+		taken[samples + i] = time_other(benchmark, other, n);
 	}
 	operation = middle(taken, samples);
-	*ratio = middle(taken + samples, samples).median;
+	*ratio = middle(taken + samples, samples).least / operation.least;
 	free(taken);
 	return operation;
 }

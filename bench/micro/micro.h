@@ -62,7 +62,7 @@ struct figure {
 /*
  * Runs a benchmark on n items and its baseline in turns, after a warm-up; `other` is the context of
  * the baseline where that is one of aead_baseline. *ratio is items a second over the baseline's,
- * the median of the turns.
+ * by the least that either took: what others do on the machine only adds.
  */
 struct figure measure(double *ratio, const struct benchmark *benchmark, void *context, void *other,
 		      unsigned n, unsigned samples);

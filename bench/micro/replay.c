@@ -137,7 +137,7 @@ static void run(const struct benchmark *benchmark, uint64_t from, bool json, uns
 		operation = time_slices(&c, from, burst_sizes[i], samples);
 		baseline = measure_baseline(benchmark->baseline, samples);
 		report(json, benchmark, "aesni", burst_sizes[i], operation,
-		       baseline.median / operation.median, tsc);
+		       baseline.least / operation.least, tsc);
 	}
 	report_verdicts(json, benchmark->name, &c);
 	munmap(c.set, mapped);

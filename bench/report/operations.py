@@ -56,9 +56,9 @@ def measure(context):
         base = f"{NAME}.{name}.burst{burst}"
         context.report.add(base, "cycles", LOWER, [line["cycles_per_item"] for line in lines], watched)
         if name.startswith(COMPARED):
-            other = min(line["ratio"] * line["cycles_per_item"] for line in lines)
+            other = min(line["ratio"] * line["cycles_per_item_least"] for line in lines)
             context.report.add(f"{base}.ratio", "ratio", HIGHER,
-                               [other / line["cycles_per_item"] for line in lines], watched,
+                               [other / line["cycles_per_item_least"] for line in lines], watched,
                                counts=BEST)
     context.report.details[NAME] = {
         "backends": {name: lines[0]["backend"] for (name, _), lines in found.items()}}

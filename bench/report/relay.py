@@ -72,8 +72,9 @@ class Peel:
 
     def __init__(self, context):
         self.context, self.backend = context, None
-        self.least = {}  # by profile: cycles of all measurements so far
-        self.least_sodium = float("inf")
+        # By profile, of all measurements so far: the least of their medians, and of all samples.
+        self.least, self.sample = {}, {}
+        self.least_sodium = float("inf")  # of all samples
 
     def measure(self, profile):
         found = self.context.run_micro("--filter", f"peel.profile{PROFILES[profile]}", "--burst", 64,
@@ -82,23 +83,24 @@ class Peel:
         lines = [line for line in found[1:] if line["n"] == 64]
         best = min(lines, key=lambda line: line["cycles_per_item"])
         self.backend = best["backend"]
-        peel, sodium = best["cycles_per_item"], best["cycles_per_item"] * best["ratio"]
-        self.least[profile] = min(peel, self.least.get(profile, peel))
-        self.least_sodium = min(sodium, self.least_sodium)
+        for kept, key in ((self.least, "cycles_per_item"), (self.sample, "cycles_per_item_least")):
+            kept[profile] = min(best[key], kept.get(profile, best[key]))
+        self.least_sodium = min(best["ratio"] * best["cycles_per_item_least"], self.least_sodium)
         return {"hz": found[0]["tsc_hz"], "peel": best["cycles_per_item"], "ratio": best["ratio"]}
 
 
-def stage_cycles(feed, ran):
+def stage_cycles(feed, ran, of_bursts="median"):
     """Cycles of each stage for a packet: of the workers' the median over full bursts, which leaves out
-    what other programs did meanwhile; where there were none, and of the mixer's, the whole. There the
-    counter goes on while an lcore does not run: `ran` is the part of the time in which it did."""
+    what other programs did meanwhile, or the least; where there were none, and of the mixer's, the
+    whole. There the counter goes on while an lcore does not run: `ran` is the part of the time in
+    which it did."""
     times, found = feed["stages"], {}
     packets = times["peel_packets"] or times["tx_packets"]
     if not packets:
         raise feeding.MeasurementError("no packet went through the stages")
     for stage in (*WORKER_STAGES, *MIXER_STAGES):
         full = feed["cycles_per_packet"].get(stage)
-        found[stage] = full["median"] if full and full["bursts"] > 0 else \
+        found[stage] = full[of_bursts] if full and full["bursts"] > 0 else \
             times[f"{stage}_cycles"] * ran / packets
     return found
 
@@ -112,12 +114,13 @@ def read_trial(setting, shared, feed, peel):
         raise feeding.MeasurementError(
             "nothing went through the relay in the trial's window: its workers had "
             f"{feed['window_cpu_seconds']:.3f} s of the CPU in {feed['window_seconds']:.3f} s")
-    stages = stage_cycles(feed, min(1.0, feed["goodput_pps"] / each / setting.workers))
+    ran = min(1.0, feed["goodput_pps"] / each / setting.workers)
+    stages, least = (stage_cycles(feed, ran, of_bursts) for of_bursts in ("median", "least"))
     worker = sum(stages[stage] for stage in WORKER_STAGES)
     cycles = worker if shared or setting.forward else peel["hz"] / each
     return {"cycles": cycles, "pps": feed["goodput_pps"], "per_cpu": peel["hz"] / cycles,
             "sodium": peel["peel"] * peel["ratio"], "hz": peel["hz"], "stages": stages,
-            "worker": worker, "mixer": sum(stages[stage] for stage in MIXER_STAGES)}
+            "worker": worker, "worker_least": sum(least[stage] for stage in WORKER_STAGES), "mixer": sum(stages[stage] for stage in MIXER_STAGES)}
 
 
 def balanced(sources, workers):

@@ -58,10 +58,9 @@ def add_figures(report, setting, trials, peel, watched, section=NAME):
     add("per_cpu", "packets/s", HIGHER, "per_cpu", more=waited)
     add("pps", "packets/s", HIGHER, "pps", more=waited)
     if not setting.forward:
-        least = peel.least[setting.profile]
-        add_rate("of_peel", "%", 100 * least, "cycles")
+        add_rate("of_peel", "%", 100 * peel.least[setting.profile], "cycles")
         add_rate("of_sodium", "ratio", peel.least_sodium, "cycles")
-        add_rate("worker_of_peel", "%", 100 * least, "worker")
+        add_rate("worker_of_peel", "%", 100 * peel.sample[setting.profile], "worker_least")
     for stage in trials[0]["stages"]:
         cycles = [trial["stages"][stage] for trial in trials]
         if any(cycles):
@@ -108,7 +107,7 @@ INTRO = """\
 A feeder offers prepared packets from memory through rings in place of a NIC. *Cycles* are of the
 worker's CPU time for a packet, *of peel* is its rate over that of `bench/micro` peeling bursts of
 64 on the same CPU in turns with it, *at most* what that can be: if peeling, link frames and replay set
-took what they take alone and all else nothing, *stages* the same by the median burst of each of its
+took what they take alone and all else nothing, *stages* the same by the least burst of each of its
 stages, which other programs do not disturb, *of libsodium* its rate over that of one X25519 of
 libsodium's, of which each packet needs one. Gb/s count what frames take on a wire (with 24 bytes
 between two). What a CPU carries holds where one is free for the worker; *measured* is by the clock,
