@@ -33,7 +33,7 @@ struct feed_link {
 	struct lm_point public; /* the relay's */
 	size_t packet_len;
 	unsigned n, turn;
-	struct end end[FEED_LINK_ENDS];
+	struct end *end; /* n, with room for one of each node */
 	struct end stranger;
 	void *worker_memory;
 	struct lm_link_worker *worker;
@@ -99,7 +99,7 @@ static bool is_wanted(const struct relay *relay, const struct lm_topology_node *
 {
 	bool after = lm_topology_may_follow(relay->topology, relay->node, node);
 
-	return is_neighbour(relay, node) && (!some || side[after]++ < FEED_LINK_ENDS / 2);
+	return is_neighbour(relay, node) && (!some || side[after]++ < FEED_LINK_SIDE);
 }
 
 static int make_ends(struct feed_link *link, bool some, struct lm_error *err)
@@ -114,11 +114,6 @@ static int make_ends(struct feed_link *link, bool some, struct lm_error *err)
 
 		if (!is_wanted(relay, node, some, side))
 			continue;
-		if (link->n == FEED_LINK_ENDS)
-			return lm_error_set(err, E2BIG,
-					    "links: no more than %u neighbours with sessions; set "
-					    "link.mode to none, or take a smaller network",
-					    FEED_LINK_ENDS);
 		link->end[link->n].id = node->id;
 		rc = make_end(&link->end[link->n++], link, &node->link, err);
 	}
@@ -129,8 +124,11 @@ static struct feed_link *make(struct relay *relay, bool some, struct lm_error *e
 {
 	struct feed_link *link = calloc(1, sizeof(*link));
 
-	if (!link) {
+	if (link)
+		link->end = calloc(relay->topology->nodes, sizeof(*link->end));
+	if (!link || !link->end) {
 		(void)lm_error_set(err, ENOMEM, "too little memory");
+		free(link);
 		return NULL;
 	}
 	link->relay = relay;
@@ -173,6 +171,7 @@ void feed_link_free(struct feed_link *link)
 	for (unsigned i = 0; i < link->n; i++)
 		free_end(&link->end[i]);
 	free_end(&link->stranger);
+	free(link->end);
 	lm_secret_free(link->worker_memory);
 	free(link);
 }

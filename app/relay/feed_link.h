@@ -15,7 +15,7 @@
 
 #include "relay.h"
 
-#define FEED_LINK_ENDS 64 /* neighbours at most */
+#define FEED_LINK_SIDE 32 /* neighbours of feed_link_make_some before the relay, and after it */
 
 enum feed_garbage {
 	FEED_UNKNOWN,
@@ -34,8 +34,8 @@ struct feed_link;
 LM_MUST_CHECK struct feed_link *feed_link_make(struct relay *relay, struct lm_error *err);
 void feed_link_free(struct feed_link *link); /* NULL is allowed */
 
-/* The same with no more than half of FEED_LINK_ENDS neighbours before the relay and after it each;
- * the others have no sessions. */
+/* The same with no more than FEED_LINK_SIDE neighbours before the relay and after it each; the
+ * others have no sessions. */
 LM_MUST_CHECK struct feed_link *feed_link_make_some(struct relay *relay, struct lm_error *err);
 
 /* Whether it is the end of this node. */

@@ -60,9 +60,9 @@ class Stages(unittest.TestCase):
             told = spent(stages) + stages["lcore_rest_cycles"] + stages["lcore_other_cycles"]
             self.assertAlmostEqual(told / stages["lcore_cycles"], 1, delta=0.02)  # a round is under way
 
-    def feed(self, net, *options, count=1000, burst=64, links=False):
+    def feed(self, net, *options, count=1000, burst=64, links=False, node=11):
         capture = net.make("in.pcap", count=count)
-        config = net.config(11, links=links)
+        config = net.config(node, links=links)
         config.write_text(config.read_text().replace("limits: {", f"limits: {{burst: {burst}, "))
         done = network.run(network.RELAY, "--config", config, "--feed", capture, "--json", *options)
         feed, books = map(json.loads, done.stdout.splitlines())
@@ -85,6 +85,12 @@ class Stages(unittest.TestCase):
                 self.assertLessEqual(each["peel"]["least"], each["peel"]["median"])
                 self.assertAlmostEqual(each["sum"]["least"],
                                        sum(each[stage]["least"] for stage in WORKER), delta=1)
+
+    def test_a_feed_has_a_session_with_each_of_many_neighbours(self):
+        with Network("--gateways", 70, *LEAVES) as net:
+            mix = next(node["id"] for node in net.topology["nodes"] if node["role"] == "mix")
+            _, books = self.feed(net, "--feed-pull", links=True, node=mix)
+            self.assertEqual((books["sent"], set(books["drops"].values())), (1000, {0}))
 
     def test_plain_forwarding_sends_what_comes_and_peels_nothing(self):
         with Network(*LEAVES) as net:
