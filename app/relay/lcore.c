@@ -76,6 +76,7 @@ int lcore_main(void *argument)
 		if (moved == 0)
 			rest(lcore, empty_rounds++, timed);
 	}
+	count_cycles(lcore, &last, rte_rdtsc(), moved > 0, timed); /* the last round counts too */
 	rte_rcu_qsbr_thread_offline(lcore->qsbr, lcore->index);
 	polling_return(&lcore->returned);
 	return 0;

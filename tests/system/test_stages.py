@@ -58,7 +58,7 @@ class Stages(unittest.TestCase):
             self.assertEqual(stages["tx_packets"], books["sent"])
             self.assertGreater(stages["feed_packets"], 0)
             told = spent(stages) + stages["lcore_rest_cycles"] + stages["lcore_other_cycles"]
-            self.assertAlmostEqual(told / stages["lcore_cycles"], 1, delta=0.02)  # a round is under way
+            self.assertAlmostEqual(told / stages["lcore_cycles"], 1, delta=0.02)
 
     def feed(self, net, *options, count=1000, burst=64, links=False, node=11):
         capture = net.make("in.pcap", count=count)
