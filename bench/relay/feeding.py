@@ -2,7 +2,8 @@
 """A relay without a wire (linemix-relay --feed), for the measurements here and for bench/report: a
 network in a folder, configurations, captures of what gateways send, and the runs themselves.
 
-What a program prints on stderr stays in a log; where it fails, the error names what failed and the log.
+What a program prints on stderr stays in a log; where it fails, the error names what failed and the
+log.
 """
 import concurrent.futures
 import ipaddress
@@ -52,9 +53,9 @@ class Network:
 
     def __init__(self, build, folder, name, *options, run_under=(), static_macs=True,
                  log=None):
-        """options: of linemix-gen network. run_under: the command to start relays with. static_macs:
-        link-layer addresses stand in the topology; else kernels find them out. log: the file that keeps
-        what programs print on stderr; else one in the folder."""
+        """options: of linemix-gen network. run_under: the command to start relays with.
+        static_macs: link-layer addresses stand in the topology; else kernels find them out. log:
+        the file that keeps what programs print on stderr; else one in the folder."""
         self.build, self.folder = pathlib.Path(build).resolve(), pathlib.Path(folder)
         self.prefix = f"linemix-{name}-{os.getpid()}"
         self.run_under = list(run_under)
@@ -104,8 +105,8 @@ class Network:
     def configure(self, node, workers=(0,), mixer=1, control=None, links=False, device="net_null0",
                   descriptors=4096, megabytes=2048, held=131072, ring=4096, replay=8388608,
                   burst=None, idle="spin", extra=""):
-        """Writes a node's configuration and gives its path. links: whether they have sessions. burst:
-        packets that a relay peels together at most; a generator's has no such key."""
+        """Writes a node's configuration and gives its path. links: whether they have sessions.
+        burst: packets that a relay peels together at most; a generator's has no such key."""
         path = self.config(node)
         path.write_text(CONFIG.format(
             node=node, prefix=self.prefix, workers=list(workers), mixer=mixer, idle=idle,
@@ -134,8 +135,8 @@ class Network:
         """rate: packets a second, 0: as the relay takes them. seconds: at most; 0: the capture."""
         pace = ["--feed-rate", round(rate)] if rate else []
         limit = ["--feed-seconds", seconds] if seconds else []
-        return [*self.run_under, self.relay, "--config", self.config(node), "--feed", capture, *pace,
-                *limit, "--json", *options]
+        return [*self.run_under, self.relay, "--config", self.config(node), "--feed", capture,
+                *pace, *limit, "--json", *options]
 
     def feed(self, node, capture, *options, rate=0, seconds=0.0):
         """What the feed says, and the relay's books, which must close."""
@@ -150,7 +151,8 @@ class Network:
             raise MeasurementError(f"linemix-relay --feed gave no figures; {self.last_words()}") \
                 from None
         if not books["closed"]:
-            raise MeasurementError(f"the relay's books do not close, so nothing is measured: {books}")
+            raise MeasurementError("the relay's books do not close, so nothing is measured: "
+                                   f"{books}")
         return feed, books
 
     def ask_bounds(self, node, capture, what):
@@ -170,8 +172,8 @@ def records(path):
 
 
 def with_random_key(record):
-    """The same packet with a random ephemeral key and no checksum: it costs a peel that finds that it
-    is none."""
+    """The same packet with a random ephemeral key and no checksum: it costs a peel that finds that
+    it is none."""
     epk = bytearray(os.urandom(32))
     epk[31] &= 0x3f
     at = RECORD + 42  # behind the headers of Ethernet, IPv4 and UDP

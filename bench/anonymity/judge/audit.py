@@ -2,8 +2,9 @@
 """Whether each mix does what its strategy promises, packet by packet, with the truth in hand.
 
 Each test has a p-value, exact or asymptotically, if the mix is sound; a record is said to have a
-weakness if the least of the n p-values of a detector is below FALSE_ALARM / n (Bonferroni), so a sound
-record has each detector alarmed with probability FALSE_ALARM at most. README.md lists them."""
+weakness if the least of the n p-values of a detector is below FALSE_ALARM / n (Bonferroni), so a
+sound record has each detector alarmed with probability FALSE_ALARM at most. README.md lists
+them."""
 import bisect
 import math
 
@@ -19,15 +20,16 @@ LEAST = 50  # packets; a test of fewer is not made
 
 
 class Stays:
-    """Packets that came to one node, from where (`stream`), and when they left it; `rank` is the order
-    in which they did. NEVER: it is held to the end."""
+    """Packets that came to one node, from where (`stream`), and when they left it; `rank` is the
+    order in which they did. NEVER: it is held to the end."""
 
     def __init__(self, node, came, left, rank, stream):
         self.node, self.came, self.left, self.rank, self.stream = node, came, left, rank, stream
 
 
 def matched(seen, truth):
-    """(flight in, flight out) of each packet at each node; out is -1 where it is held to the end."""
+    """(flight in, flight out) of each packet at each node; out is -1 where it is held to the
+    end."""
     real = numpy.flatnonzero(truth.packet != truth_module.NONE)
     order = real[numpy.lexsort((truth.hop[real], truth.packet[real]))]
     packet = truth.packet[order]
@@ -41,7 +43,8 @@ def matched(seen, truth):
 
 
 def stays(seen, truth):
-    """Stays of each node. What gateways take from clients leaves at once under poisson: left out."""
+    """Stays of each node. What gateways take from clients leaves at once under poisson: left
+    out."""
     into, out = matched(seen, truth)
     if seen.strategy == "poisson":
         mixed = seen.src[into] < seen.nodes
@@ -55,8 +58,8 @@ def stays(seen, truth):
 
 
 def closes(seen, stay):
-    """For each packet, the last moment at which one that it left with may have come: of a batch, just
-    before it began to leave."""
+    """For each packet, the last moment at which one that it left with may have come: of a batch,
+    just before it began to leave."""
     if seen.strategy != "batch":
         return stay.left
     left = seen.left[seen.src == stay.node]

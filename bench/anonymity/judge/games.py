@@ -22,8 +22,8 @@ def figure(triple):
 # ---- Entropy ----
 
 def own_entries(trace, truth, group, entries):
-    """The row of `entries` that each message of the group truly is, -1: none of them. A relay's loop
-    enters after it has left the last layer: that is not where it came from."""
+    """The row of `entries` that each message of the group truly is, -1: none of them. A relay's
+    loop enters after it has left the last layer: that is not where it came from."""
     row = {int(truth.packet[entry]): i for i, entry in enumerate(entries)}
     rows = [row.get(int(truth.packet[flight]), -1) for flight in group]
     return [at if at >= 0 and truth.hop[entries[at]] < truth.hop[flight] else -1
@@ -72,7 +72,8 @@ def gap_game(trace, truth, generator):
         return None
     epsilon, one_sided, advantage = gap.likelihood_differences(trace, tasks)
     return {"challenges": len(tasks), "epsilon": figure(intervals.mean(epsilon)),
-            "infinite": intervals.mean(one_sided)[0], "advantage": figure(intervals.mean(advantage))}
+            "infinite": intervals.mean(one_sided)[0],
+            "advantage": figure(intervals.mean(advantage))}
 
 
 # ---- Flow matching ----

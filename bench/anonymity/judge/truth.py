@@ -21,12 +21,13 @@ def read(folder, name, title, dtype):
 
 
 class Truth:
-    """By flight, in the order of the Seen: `packet` (NONE: a dummy), `kind`, `hop`; and by the number of
-    a packet: `sender`, `recipient`, `end`, `packet_kind`."""
+    """By flight, in the order of the Seen: `packet` (NONE: a dummy), `kind`, `hop`; and by the
+    number of a packet: `sender`, `recipient`, `end`, `packet_kind`."""
 
     def __init__(self, seen, flights, packets):
         if len(flights) != len(seen.line):
-            raise RecordError(f"truth.bin has {len(flights)} records and flights.bin {len(seen.line)}")
+            raise RecordError(f"truth.bin has {len(flights)} records and flights.bin "
+                              f"{len(seen.line)}")
         self.packet = flights["packet"][seen.line].astype(numpy.int64)
         self.kind = flights["kind"][seen.line]
         self.hop = flights["hop"][seen.line].astype(numpy.int64)

@@ -15,7 +15,8 @@ ALIKE = 0.005  # between the fits of phases of which none is better
 
 
 class Grid:
-    """Batch b begins at phase + b * interval; `fit` is the share of leavings that stand in place."""
+    """Batch b begins at phase + b * interval; `fit` is the share of leavings that stand in
+    place."""
 
     def __init__(self, left, interval_us, phase, margin):
         self.interval_us, self.phase, self.margin = interval_us, phase, margin
@@ -56,8 +57,9 @@ def candidates(left, interval_us):
 
 
 def find_grid(left, interval_us):
-    """The Grid that fits best. `left` is sorted and not empty. Phases that are less than the tolerance
-    apart fit alike: of equals, the one counts by which most stand exactly, then the narrowest."""
+    """The Grid that fits best. `left` is sorted and not empty. Phases that are less than the
+    tolerance apart fit alike: of equals, the one counts by which most stand exactly, then the
+    narrowest."""
     part = left[:SAMPLE]
     grids = [Grid(part, interval_us, phase, margin) for margin in (0, tolerance_us(interval_us))
              for phase in candidates(part, interval_us)]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How long a packet takes from its gateway's door to the other gateway's, as the topology and the seen
-latencies of links foretell: a distribution over bins of time."""
+"""How long a packet takes from its gateway's door to the other gateway's, as the topology and the
+seen latencies of links foretell: a distribution over bins of time."""
 import numpy
 
 from . import entropy
@@ -61,8 +61,8 @@ def link_us(seen):
 
 
 def network(seen, bin_us):
-    """Probabilities by bin of the time from a packet's coming to its first gateway to its leaving the
-    last one. Under poisson the first gateway keeps nothing back."""
+    """Probabilities by bin of the time from a packet's coming to its first gateway to its leaving
+    the last one. Under poisson the first gateway keeps nothing back."""
     mixes = seen.layers + (1 if seen.strategy == "poisson" else 2)
     bins = int(12 * mean_us(seen) / bin_us) + 2
     one = hop(seen, bin_us, bins)

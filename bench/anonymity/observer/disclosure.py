@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Statistical disclosure (Danezis 2003), for mixes that hold packets back (Mathewson & Dingledine 2004,
-section 4): for each packet of the target, who got packets, weighted by the probability that the delay
-would be such; the mean of that, less what everybody gets all the time, points at the partners."""
+"""Statistical disclosure (Danezis 2003), for mixes that hold packets back (Mathewson & Dingledine
+2004, section 4): for each packet of the target, who got packets, weighted by the probability that
+the delay would be such; the mean of that, less what everybody gets all the time, points at the
+partners."""
 import numpy
 
 from . import flows as flow_module

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The entropy of a message over the packets that entered, which it could be (Serjantov & Danezis 2002;
-Diaz, Seys, Claessens & Preneel 2002)."""
+"""The entropy of a message over the packets that entered, which it could be (Serjantov & Danezis
+2002; Diaz, Seys, Claessens & Preneel 2002)."""
 import numpy
 
 SETTLE = 6  # mean stays a layer before the first message that is measured

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Flow matching: does what leaves for this client look like what that client sent?
 
-`counts`: packets in windows, shifted by the mean delay, and their correlation (Levine, Reiter, Wang &
-Wright 2004). `template`: what the client sent, spread by the distribution of the network's delay, is
-what leaves for its partner in the mean; its correlation with what left (the matched filter of Danezis
-2004, in windows)."""
+`counts`: packets in windows, shifted by the mean delay, and their correlation (Levine, Reiter, Wang
+& Wright 2004). `template`: what the client sent, spread by the distribution of the network's delay,
+is what leaves for its partner in the mean; its correlation with what left (the matched filter of
+Danezis 2004, in windows)."""
 import numpy
 
 from . import delays
@@ -29,8 +29,9 @@ class Flows:
         self.bin_us = max(1, round(spread / WINDOWS), -(-int(end - begin) // BINS))
         self.bins = int((end - begin) // self.bin_us) + 1
         if self.bins * len(self.client) > CELLS or len(self.client) ** 2 > CELLS:
-            raise TooMany(f"{len(self.client)} clients in {self.bins} windows of time are too many to "
-                          f"compare; {CELLS} of both together at most, and {int(CELLS ** 0.5)} clients")
+            raise TooMany(f"{len(self.client)} clients in {self.bins} windows of time are too many "
+                          f"to compare; {CELLS} of both together at most, and "
+                          f"{int(CELLS ** 0.5)} clients")
         self.kernel = delays.network(seen, self.bin_us)
         entry, leaving = seen.src >= seen.nodes, seen.dst >= seen.nodes
         self.begin = begin

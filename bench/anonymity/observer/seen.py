@@ -81,7 +81,8 @@ def check_public(layer, strategy, mixing, cover):
 
 
 def read_public(folder):
-    """The part of run.json that the topology tells everybody: (layers by node, strategy, mixing, cover)."""
+    """The part of run.json that the topology tells everybody: (layers by node, strategy, mixing,
+    cover)."""
     path = pathlib.Path(folder) / "run.json"
     try:
         run = json.loads(path.read_text())

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who may be whom: a posterior over what came to a mix for each packet that leaves it, taken through
-all layers in both directions.
+"""Who may be whom: a posterior over what came to a mix for each packet that leaves it, taken
+through all layers in both directions.
 
 In every strategy those that are held are exchangeable: which of them leaves next is drawn uniformly
 (poisson: equal memoryless delays). So of n that are held after one has come, the packet that leaves
-later is that one with probability 1/n if it is none that came afterwards. With h[i] = n after coming i
+later is that one with probability 1/n if it is none that came afterwards. With h[i] = n after
+coming i
 
     P(leaving j is coming i) = 1/h[i] * product over comings k, i < k before j, of (1 - 1/h[k])
 
@@ -17,8 +18,8 @@ NEGLIGIBLE = 1e-9  # probability that is left where tracing back ends
 
 
 class Mix:
-    """One mix: `coming` and `leaving` are flights, each by time; `held` is h, by coming; `before` is
-    the number of comings that each leaving may be one of, -1 where it is none that was seen."""
+    """One mix: `coming` and `leaving` are flights, each by time; `held` is h, by coming; `before`
+    is the number of comings that each leaving may be one of, -1 where it is none that was seen."""
 
     def __init__(self, node, coming, leaving, held, before):
         self.node, self.coming, self.leaving = node, coming, leaving
@@ -27,7 +28,8 @@ class Mix:
         self.source = []
 
     def join(self, layer, src, before):
-        """Notes for each coming which mix it left, and its `before` there; None: it entered here."""
+        """Notes for each coming which mix it left, and its `before` there; None: it entered
+        here."""
         inner = layer[self.coming] > 0
         self.source = [(node, at) if inside else (None, -1) for inside, node, at in
                        zip(inner.tolist(), src[self.coming].tolist(), before[self.coming].tolist())]
@@ -114,8 +116,8 @@ class Trace:
         return carried
 
     def backward(self, exits):
-        """For these exits, a lane each: (entries, probabilities: entries x lanes). What is missing to
-        1 in a lane came from where nothing was seen."""
+        """For these exits, a lane each: (entries, probabilities: entries x lanes). What is missing
+        to 1 in a lane came from where nothing was seen."""
         found, shares = [], []
         lane = numpy.eye(len(exits))
         masses = {}  # by mix: (before, probabilities) of what left it

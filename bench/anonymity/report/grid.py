@@ -101,7 +101,8 @@ def over(reports, pick):
 
 def pooled(reports, name):
     """True positives of all runs together: pairs of different runs are independent."""
-    found = [report["flows"][name] for report in reports if report["flows"] and report["flows"][name]]
+    found = [report["flows"][name] for report in reports
+             if report["flows"] and report["flows"][name]]
     if not found:
         return None
     value, lower, upper = intervals.share(sum(roc["hits"] for roc in found),

@@ -50,8 +50,8 @@ def flow_rows(report):
         if roc is not None:
             yield (f"flow matching by {name}, true positives, %",
                    interval(roc["true_positives"], 1, 100),
-                   f"at 1 % false ones; {roc['true_pairs']} true pairs, {roc['false_pairs']} false; "
-                   f"area {number(roc['auc'])}")
+                   f"at 1 % false ones; {roc['true_pairs']} true pairs, "
+                   f"{roc['false_pairs']} false; area {number(roc['auc'])}")
 
 
 def disclosure_table(disclosure):
@@ -94,7 +94,8 @@ AXES = {"delay_ms": ("Delay", "mean stay in a mix, ms"),
 
 
 def epsilon(row):
-    """Infinite where it is that for more than one packet in a hundred: the mean of the others misleads."""
+    """Infinite where it is that for more than one packet in a hundred: the mean of the others
+    misleads."""
     if row["infinite"] is not None and row["infinite"] > 0.01:
         return f"infinite for {100 * row['infinite']:.0f} %"
     return interval(row["epsilon"], 2)
@@ -122,11 +123,11 @@ def of_study(study):
     base = study["base_point"]
     text = ["# Anonymity of mixing strategies",
             f"{study['repeats']} runs a point of {study['seconds']:g} s virtual time, seeds "
-            f"{study['seed']} to {study['seed'] + study['repeats'] - 1}. Three layers of three mixes, "
-            "two gateways; each client writes to one other, one message a second in the mean. Where "
-            f"nothing else is said: a mean stay of {base['delay_ms']} ms in each mix, "
-            f"{base['cover']:g} cover packets a message, {base['clients']} clients. Intervals are of "
-            "95 %. `bench/anonymity/README.md` says what each figure means and does not say.",
+            f"{study['seed']} to {study['seed'] + study['repeats'] - 1}. Three layers of three "
+            "mixes, two gateways; each client writes to one other, one message a second in the "
+            f"mean. Where nothing else is said: a mean stay of {base['delay_ms']} ms in each mix, "
+            f"{base['cover']:g} cover packets a message, {base['clients']} clients. Intervals are "
+            "of 95 %. `bench/anonymity/README.md` says what each figure means and does not say.",
             audit_line(study)]
     for axis, (title, _) in AXES.items():
         text += [f"## {title}", axis_table(study, axis),

@@ -17,8 +17,9 @@ def draw(folder, name, body, size=SIZE):
     script = "\n".join(
         f"reset\nset terminal {terminal} size {width},{height} {font}\n"
         f"set output '{name}.{ending}'\n{STYLE}{body}\nunset output\n"
-        for terminal, ending, font in (("svg", "svg", "dynamic font 'sans,13' background '#ffffff'"),
-                                       ("pngcairo", "png", "font 'sans,10' background '#ffffff'")))
+        for terminal, ending, font in (
+            ("svg", "svg", "dynamic font 'sans,13' background '#ffffff'"),
+            ("pngcairo", "png", "font 'sans,10' background '#ffffff'")))
     (folder / f"{name}.gp").write_text(script)
     try:
         done = subprocess.run(["gnuplot", f"{name}.gp"], cwd=folder, capture_output=True, text=True)
@@ -29,8 +30,9 @@ def draw(folder, name, body, size=SIZE):
 
 
 # The first are wider, so that one shows under another.
-STYLE = "".join(f"set linetype {i} lc rgb '{colour}' lw {max(1.5, 4.5 - i)} pt {(7, 5, 9)[i % 3 - 1]} "
-                f"ps {max(0.6, 1.1 - 0.2 * i)}\n" for i, colour in enumerate(COLOURS, 1))
+STYLE = "".join(f"set linetype {i} lc rgb '{colour}' lw {max(1.5, 4.5 - i)} "
+                f"pt {(7, 5, 9)[i % 3 - 1]} ps {max(0.6, 1.1 - 0.2 * i)}\n"
+                for i, colour in enumerate(COLOURS, 1))
 STYLE += "set grid lc rgb '#dddddd'\nset border 3\nset tics nomirror\nset bars small\n"
 
 
@@ -51,8 +53,8 @@ def point(x, figure, scale=1):
 
 
 def lines(curves, setup, name="d", beside=""):
-    """One plot of named curves of (x, value, lower, upper), with what is set for it; `name` is of its
-    data, other than any other's in the script; `beside` is plotted with them."""
+    """One plot of named curves of (x, value, lower, upper), with what is set for it; `name` is of
+    its data, other than any other's in the script; `beside` is plotted with them."""
     data, parts = "", []
     for i, (title, rows) in enumerate(curves, 1):
         text, any_row = block(f"{name}{i}", rows)
@@ -127,7 +129,8 @@ def axis_panels(study, axis):
     margin = (0.8 * min(values), 1.25 * max(values)) if "logscale" in AXES[axis] else (
         min(values) - 0.05 * max(values), 1.05 * max(values))
     x = AXES[axis] + f"\nset xrange [{margin[0]:g}:{margin[1]:g}]\n"
-    return [(x + "set ylabel 'entropy, bits'\nset yrange [0:*]", curves(lambda row: row["entropy"])),
+    return [(x + "set ylabel 'entropy, bits'\nset yrange [0:*]",
+             curves(lambda row: row["entropy"])),
             (x + "set ylabel 'likelihood difference, epsilon'\nset yrange [0:*]",
              curves(lambda row: row["epsilon"] if (row["infinite"] or 0) <= 0.01 else None)),
             (x + "set ylabel 'advantage in telling two senders'\nset yrange [0:1]",
