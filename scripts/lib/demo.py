@@ -143,8 +143,8 @@ class Demo:
     def start_directory(self):
         say("waiting for the relays' descriptors")
         self.wait_for(MIXES, lambda node: self.directory.descriptor(node).exists())
-        say(f"starting etcd, {directory.AUTHORITIES} authorities, each an agent and a signer, and an "
-            "agent for every node")
+        say(f"starting etcd, {directory.AUTHORITIES} authorities, each an agent and a signer, and "
+            "an agent for every node")
         self.directory.start(GATEWAY)
         self.directory.wait()
 
@@ -257,7 +257,8 @@ class Demo:
 
 
 def runtime_folder(tags):
-    """A folder in memory for keys in use; None, with a line that says so, where there can be none."""
+    """A folder in memory for keys in use; None, with a line that says so, where there can be
+    none."""
     why = None
     if len(SWAPS.read_text(encoding="utf-8").splitlines()) > 1:
         why = "this machine has swap"

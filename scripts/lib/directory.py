@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The directory of the demo network: etcd, three authorities, and an agent beside every node, all in
-a network namespace of their own with nothing but loopback. Nodes know of it what stands in their
+"""The directory of the demo network: etcd, three authorities, and an agent beside every node, all
+in a network namespace of their own with nothing but loopback. Nodes know of it what stands in their
 topology files.
 """
 import datetime

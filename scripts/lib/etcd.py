@@ -2,7 +2,8 @@
 """Debian's etcd-server on loopback, in a folder of its own; and a network's directory on it: agents
 and signers as an operator would start them.
 
-Every process started here is killed with us, and nothing is left but the folders that we were given.
+Every process started here is killed with us, and nothing is left but the folders that we were
+given.
 """
 import base64
 import json

@@ -77,8 +77,9 @@ def parts(lines):
             seen = True
         elif not line.startswith(" " * 20):
             (after if seen else before).append(line)
-    return tuple([" ".join(block.split()) for block in "\n".join(side).split("\n\n") if block.strip()
-                  and not block.strip().startswith(MANDATORY)] for side in (before, after))
+    return tuple([" ".join(block.split()) for block in "\n".join(side).split("\n\n")
+                  if block.strip() and not block.strip().startswith(MANDATORY)]
+                 for side in (before, after))
 
 
 class Program:
@@ -109,7 +110,8 @@ class Program:
         usage = re.sub(r"^Usage: \S+ ", "", lines[0]).removeprefix(name).replace("[OPTION...]", "")
         before, after = parts(lines)
         yield f".Ss {name}"
-        yield f".Bd -ragged -offset indent\n.Nm Cm {name} Oo Ar option ... Oc{self.arguments(usage)}\n.Ed"
+        yield (f".Bd -ragged -offset indent\n.Nm Cm {name} Oo Ar option ... "
+               f"Oc{self.arguments(usage)}\n.Ed")
         yield ".Pp"
         yield from self.paragraphs(before)
         yield from options_section(lines)

@@ -29,7 +29,8 @@ class Telemetry:
         return self.ask(STATS)
 
     def ask(self, command):
-        """What the relay answers to a command (a parameter after a comma), or None while it does not."""
+        """What the relay answers to a command (a parameter after a comma), or None while it does
+        not."""
         try:
             if not self.socket:
                 self.connect()

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs a command while sessions are no groups of the scheduler (autogroup), where this user may say so.
+"""Runs a command while sessions are no groups of the scheduler (autogroup), where this user may say
+so.
 
     scripts/lib/ungrouped.py COMMAND [ARGUMENT...]
 
-Linux 6.18 may starve every other group on a CPU, kernel threads included, while one group has a busy
-and a mostly sleeping thread there and another thread elsewhere: a relay and the test beside it in a
-session of its own, say, which then takes a minute to start.
+Linux 6.18 may starve every other group on a CPU, kernel threads included, while one group has a
+busy and a mostly sleeping thread there and another thread elsewhere: a relay and the test beside it
+in a session of its own, say, which then takes a minute to start.
 """
 import contextlib
 import pathlib

@@ -34,8 +34,8 @@ def huge_pages(machine, node, needed_mb):
                  f"{have} MiB of huge pages are free on {at}, and {needed_mb} are needed",
                  [f"echo {pages} >{path}",
                   f"# at each boot: LINEMIX_HUGE_PAGES={pages} LINEMIX_NODE={max(node, 0)} in "
-                  "/etc/default/linemix-host for drivers-config/host/linemix-host.service; if memory "
-                  "is in pieces by then, hugepages= on the kernel's command line"])
+                  "/etc/default/linemix-host for drivers-config/host/linemix-host.service; if "
+                  "memory is in pieces by then, hugepages= on the kernel's command line"])
 
 
 def swap(machine):

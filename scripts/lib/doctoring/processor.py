@@ -58,7 +58,8 @@ def sharing(machine):
         findings.append(found(
             "steal", percent < STEAL_PERCENT, f"{percent:.1f} % of the CPUs' time went elsewhere",
             f"{percent:.1f} % of the CPUs' time since the boot was given to other machines: "
-            "packets wait, and slots of padding come late", ["# CPUs of its own from the host"], ADVICE))
+            "packets wait, and slots of padding come late",
+            ["# CPUs of its own from the host"], ADVICE))
     if machine.read("/sys/devices/system/cpu/smt/active") == "1":
         findings.append(Finding(
             "smt", ADVICE, "two threads share each core: what runs beside an lcore slows it, and "
@@ -84,8 +85,9 @@ def isolation(machine, wanted):
         if isolated and not isolated <= cpu_list(line.get(name, "")):
             findings.append(Finding(
                 name, ADVICE, f"isolated CPUs are not in {name}: the kernel's ticks and callbacks "
-                "interrupt them", [f"# {name}={cpu_text(isolated)} on the kernel's command line, as "
-                                   "in drivers-config/host/grub-linemix.cfg"]))
+                "interrupt them",
+                [f"# {name}={cpu_text(isolated)} on the kernel's command line, as in "
+                 "drivers-config/host/grub-linemix.cfg"]))
     return findings + interrupts(machine, isolated)
 
 

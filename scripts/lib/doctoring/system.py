@@ -76,7 +76,8 @@ def clock(machine):
     good = machine.exists("/run/systemd/timesync/synchronized") or (said or "").strip() == "yes"
     if not good and said is None:
         return Finding("clock", UNSEEN, "timedatectl does not answer; a relay whose clock is off "
-                       "by an epoch refuses to join", ["# see that chrony or systemd-timesyncd runs"])
+                       "by an epoch refuses to join",
+                       ["# see that chrony or systemd-timesyncd runs"])
     return found("clock", good, "kept by the network's time",
                  "not kept by the network's time: epochs begin by it, and a relay that is off by "
                  "one refuses to join", ["apt-get install systemd-timesyncd",
@@ -98,8 +99,8 @@ def groups(machine):
     """Whether each session, and so each service, is a group of the scheduler."""
     return found("groups", machine.read("/proc/sys/kernel/sched_autogroup_enabled") in (None, "0"),
                  "sessions are no groups of the scheduler",
-                 "sessions are groups of the scheduler: Linux 6.18 may then keep others for minutes "
-                 "off a CPU that a busy lcore shares, a relay that starts among them",
+                 "sessions are groups of the scheduler: Linux 6.18 may then keep others for "
+                 "minutes off a CPU that a busy lcore shares, a relay that starts among them",
                  ["cp drivers-config/host/90-linemix.conf /etc/sysctl.d/", "sysctl --system"],
                  ADVICE)
 
@@ -118,5 +119,6 @@ def kernel(machine):
         return Finding("kernel", UNSEEN, "/proc does not say which it is")
     numbers = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())
     return found("kernel", numbers >= (5, 11), release,
-                 f"{release} is older than what this was made for", ["apt-get install linux-image-amd64", "reboot"],
+                 f"{release} is older than what this was made for",
+                 ["apt-get install linux-image-amd64", "reboot"],
                  ADVICE if numbers >= (4, 18) else MISSING)
