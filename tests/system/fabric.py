@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A whole network on kernel interfaces: each relay, and the generator, in a namespace of its own."""
+"""A whole network on kernel interfaces: each relay, and the generator, in a namespace of its
+own."""
 import contextlib
 import json
 import os

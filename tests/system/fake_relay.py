@@ -23,14 +23,16 @@ def good_answers(received=1000, uptime_us=2_000_000, epoch_from_s=1000):
     """What a mix of layer 2 would say, as Python values by command."""
     stats = {name: 0 for name in value_names()}
     stats |= {f"drop_{name}": 0 for name in drop_names()}
-    stats |= {"received": received, "sent": received - 100, "held": 90, "dropped": 10, "drop_mac": 10,
-              "uptime_us": uptime_us, "ready": 1, "loop_verdict": "ok", "clock_offset_ms": 3,
-              "epoch": 7, "links": 4, "links_up": 4, "loops_back": 5}
-    node = {"version": "0.1.0", "role": "mix", "strategy": "poisson", "node": 21, "layer": 2, "layers": 3,
-            "held_room": 4096, "epoch_from_s": epoch_from_s, "epoch_until_s": epoch_from_s + 1200}
+    stats |= {"received": received, "sent": received - 100, "held": 90, "dropped": 10,
+              "drop_mac": 10, "uptime_us": uptime_us, "ready": 1, "loop_verdict": "ok",
+              "clock_offset_ms": 3, "epoch": 7, "links": 4, "links_up": 4, "loops_back": 5}
+    node = {"version": "0.1.0", "role": "mix", "strategy": "poisson", "node": 21, "layer": 2,
+            "layers": 3, "held_room": 4096, "epoch_from_s": epoch_from_s,
+            "epoch_until_s": epoch_from_s + 1200}
     for layer in range(4):
         links = 2 if layer in (1, 3) else 0
-        node |= {f"layer_{layer}_nodes": 2, f"layer_{layer}_links": links, f"layer_{layer}_up": links}
+        node |= {f"layer_{layer}_nodes": 2, f"layer_{layer}_links": links,
+                 f"layer_{layer}_up": links}
     return {
         "/linemix/stats": stats,
         "/linemix/node": node,

@@ -4,9 +4,9 @@
     with guest.Guest(kernel, initrd) as machine:
         print(machine.run("ip link").stdout)
 
-In the guest a shell, AGENT, reads commands from the second serial port, which an initramfs starts as
-its last act (initramfs() below) and a Debian system as a service (guest_disk.py). Nothing else of
-the guest is used, and it needs no network. A guest ends with the process that started it.
+In the guest a shell, AGENT, reads commands from the second serial port, which an initramfs starts
+as its last act (initramfs() below) and a Debian system as a service (guest_disk.py). Nothing else
+of the guest is used, and it needs no network. A guest ends with the process that started it.
 """
 import base64
 import itertools

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a guest boots: Debian's cloud kernel, unpacked and not installed, and an initramfs that is put
-together from files of this machine. No privileges and no tools beyond apt-get, dpkg-deb and depmod.
+"""What a guest boots: Debian's cloud kernel, unpacked and not installed, and an initramfs that is
+put together from files of this machine. No privileges and no tools beyond apt-get, dpkg-deb and
+depmod.
 
     kernel = guest_image.kernel(folder)
     image = guest_image.Initramfs(kernel)
@@ -24,8 +25,8 @@ class GuestError(Exception):
 
 
 def output(*command, **options):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
-                          **options)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          check=False, **options)
     if done.returncode != 0:
         raise GuestError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout}")
     return done.stdout
@@ -132,7 +133,8 @@ class Initramfs:
             self.link(path, real)
             path = self.place(real)
         self.parents(path)
-        self.entries[path] = (stat.S_IFREG | stat.S_IMODE(os.stat(real).st_mode), pathlib.Path(real))
+        self.entries[path] = (stat.S_IFREG | stat.S_IMODE(os.stat(real).st_mode),
+                              pathlib.Path(real))
 
     def program(self, source, path=None):
         """A program, or a library that programs open by name, with all libraries that it needs."""
@@ -174,8 +176,8 @@ class Initramfs:
 
 
 def record(out, number, name, mode, data, time=0):
-    """One record of a cpio archive (newc): everything is root's. Times are kept, since Python looks at
-    them before it takes what it compiled."""
+    """One record of a cpio archive (newc): everything is root's. Times are kept, since Python looks
+    at them before it takes what it compiled."""
     encoded = name.encode() + b"\0"
     fields = (number, mode, 0, 0, 1, int(time), len(data), 0, 0, 0, 0, len(encoded), 0)
     head = b"070701" + b"".join(b"%08x" % field for field in fields) + encoded

@@ -82,7 +82,8 @@ class Relays:
                     break
                 if ended.returncode == 0 or time.monotonic() > limit:
                     raise guest_image.GuestError(f"the relay of node {node} does not say "
-                                                 f"\"{what}\":\n{said}\n{self.machine.log()[-800:]}")
+                                                 f"\"{what}\":\n{said}\n"
+                                                 f"{self.machine.log()[-800:]}")
                 time.sleep(0.3)
 
     def stop(self):
@@ -101,7 +102,8 @@ class Relays:
 
 
 class Wires:
-    """A bridge in a namespace, on which TAPs of a guest's cards meet a generator on this machine."""
+    """A bridge in a namespace, on which TAPs of a guest's cards meet a generator on this
+    machine."""
 
     def __init__(self, net, taps):
         self.net = net
@@ -123,10 +125,11 @@ class Wires:
 
 
 def generate(net, inside, *options, tries=6):
-    """A guest on a busy machine answers late: the generator is tried again when it has not begun."""
+    """A guest on a busy machine answers late: the generator is tried again when it has not
+    begun."""
     for _ in range(tries):
-        done = network.run(*inside, network.GEN, "run", "--config", net.path / "node-1.yaml", "--json",
-                           *options, ok=False)
+        done = network.run(*inside, network.GEN, "run", "--config", net.path / "node-1.yaml",
+                           "--json", *options, ok=False)
         if done.stdout:
             return json.loads(done.stdout)
     raise guest_image.GuestError(f"the generator: {done.stderr}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the data path leaves to see, measured through the relay itself on the virtual clock: pairs of
-arrival and departure, and the statistics of them. Tests and the long run share these."""
+"""What the data path leaves to see, measured through the relay itself on the virtual clock: pairs
+of arrival and departure, and the statistics of them. Tests and the long run share these."""
 import math
 import pathlib
 

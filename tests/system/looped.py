@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""linemix-gen replay over a loop, lo in a namespace of its own, with dumpcap beside it: when each frame was
-sent and came by the generator's own clock, and when by the kernel's."""
+"""linemix-gen replay over a loop, lo in a namespace of its own, with dumpcap beside it: when each
+frame was sent and came by the generator's own clock, and when by the kernel's."""
 import csv
 import os
 import subprocess

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The way of the README's "As a service" in a guest, command by command as it stands there, to a relay
-that runs and tells metrics. For tests/long/package."""
+"""The way of the README's "As a service" in a guest, command by command as it stands there, to a
+relay that runs and tells metrics. For tests/long/package."""
 import pathlib
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -8,9 +8,9 @@ DONE = ("scripts/package", "apt install", "man ")  # before, or by no machine
 
 # What stands in <...>, and no card: a guest of this test has none.
 FILL = """
-sed -i -e 's/<id of this node.*/11/' -e 's/<64 hex.*>/'$(cat /var/tmp/authority)/ -e 's/<how many.*/1/' \\
-    -e 's/<address:port.*>/192.0.2.11:7000/' -e 's/<PCI.*>.*/net_null0/' -e 's/<prefix length.*/24/' \\
-    -e 's/<CPU>/1/' -e 's/<rate>/1000/' /etc/linemix/relay.yaml
+sed -i -e 's/<id of this node.*/11/' -e 's/<64 hex.*>/'$(cat /var/tmp/authority)/ \\
+    -e 's/<how many.*/1/' -e 's/<address:port.*>/192.0.2.11:7000/' -e 's/<PCI.*>.*/net_null0/' \\
+    -e 's/<prefix length.*/24/' -e 's/<CPU>/1/' -e 's/<rate>/1000/' /etc/linemix/relay.yaml
 """
 
 # The rest of the network: an authority that lists the relay by what it has published.
@@ -43,7 +43,8 @@ mv /var/lib/linemix-agent/topology.json.new /var/lib/linemix-agent/topology.json
 def commands():
     """Of the README's block, without what they are for."""
     text = (TREE / "README.md").read_text().split("\n## As a service\n")[1].split("\n## ")[0]
-    lines = [line[4:].split("  #")[0].strip() for line in text.splitlines() if line.startswith("    ")]
+    lines = [line[4:].split("  #")[0].strip() for line in text.splitlines()
+             if line.startswith("    ")]
     return [line for line in lines if not line.startswith(DONE)]
 
 
@@ -75,5 +76,7 @@ def listed(service):
     service.expect("waits to be listed" in service.show("StatusText"), "it waits to be listed")
     service.run("linemix-directory check /var/lib/linemix/descriptor")
     service.run(NETWORK, seconds=300)
-    service.machine.wait(f"systemctl show --property StatusText linemix-relay | grep -q 'next hops'", 300)
-    service.machine.wait("journalctl --unit linemix-exporter --output cat | grep -q 'relay answers'", 300)
+    service.machine.wait(
+        "systemctl show --property StatusText linemix-relay | grep -q 'next hops'", 300)
+    service.machine.wait(
+        "journalctl --unit linemix-exporter --output cat | grep -q 'relay answers'", 300)

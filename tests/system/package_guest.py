@@ -22,7 +22,8 @@ STATS = f"{AS_EXPORTER} env RUNTIME_DIRECTORY=/run/linemix python3 /var/tmp/stat
 NETWORK = """
 cd /var/tmp
 rm -rf net
-linemix-gen network --static-macs --min-batch 1 --interval-us 180000000 --max-wait-us 180000000 --out net
+linemix-gen network --static-macs --min-batch 1 --interval-us 180000000 --max-wait-us 180000000 \\
+    --out net
 cat >net/node-1.yaml <<END
 node: 1
 topology: topology.json
@@ -60,8 +61,9 @@ cat net/authorities.yaml >>/etc/linemix/relay.yaml
 # An authority beside the relay, with a plan of its own; etcd does not answer.
 AUTHORITY = """
 cd /var/tmp/net
-member() { echo "{\\"id\\": $1, $2, \\"operator\\": \\"$3\\", \\"jurisdiction\\": \\"CH\\", \\"identity\\":
-    \\"$(linemix-directory keys identity plan-$1.key)\\", \\"prefixes\\": [\\"192.0.2.$1/32\\"]}"; }
+member() { echo "{\\"id\\": $1, $2, \\"operator\\": \\"$3\\", \\"jurisdiction\\": \\"CH\\",
+    \\"identity\\": \\"$(linemix-directory keys identity plan-$1.key)\\",
+    \\"prefixes\\": [\\"192.0.2.$1/32\\"]}"; }
 cat >/etc/linemix/plan.json <<END
 {"format": "linemix-plan-v1", "start": "$(date -u +%Y-%m-%dT%H:00:00Z)", "epoch_seconds": 1200,
  "profile": 0, "mixing": {"strategy": "poisson", "mean_delay_us": 200000},
@@ -98,8 +100,8 @@ class Service:
 
     def said(self, text, least=1, seconds=300):
         """Waits until the service has said this so many times."""
-        self.machine.wait(f"[ $(journalctl --unit {UNIT} --output cat | grep -c '{text}') -ge {least} ]",
-                          seconds)
+        self.machine.wait(f"[ $(journalctl --unit {UNIT} --output cat | grep -c '{text}') "
+                          f"-ge {least} ]", seconds)
 
     def stats(self):
         return json.loads(self.run(STATS))
@@ -145,7 +147,8 @@ class Service:
                "print(r.urlopen(\"http://127.0.0.1:9471/%s\").read().decode())")
         self.machine.wait(f"python3 -c '{ask % 'ready'}'", 300)
         sent = f"linemix_packets_sent_total{{relay=\"relay\"}} {PACKETS}"
-        self.expect(sent in self.run(f"python3 -c '{ask % 'metrics'}'"), "the exporter tells metrics")
+        self.expect(sent in self.run(f"python3 -c '{ask % 'metrics'}'"),
+                    "the exporter tells metrics")
         self.expect("<html" in self.run(f"python3 -c '{ask % ''}'"), "and serves its page")
         said = self.run("journalctl --unit linemix-exporter --output cat")
         self.expect("Failed" not in said, "and has never failed")
@@ -191,8 +194,8 @@ class Service:
         self.until(sent=PACKETS, held=0, seconds=900)
         now = self.stats()
         self.expect(now["received"] + now["cover"] + now["taken_over"] ==
-                    now["sent"] + now["delivered"] + now["held"] + now["dropped"] + now["drop_cover"]
-                    and now["alarm_books"] == 0,
+                    now["sent"] + now["delivered"] + now["held"] + now["dropped"]
+                    + now["drop_cover"] and now["alarm_books"] == 0,
                     f"what was held has left, {now['sent']} packets; the books close; "
                     f"away for {now['away_us'] / 1e6:.1f} s")
         self.expect(self.run(f"systemctl show --value --property Result {UNIT}") == "success",
@@ -224,7 +227,8 @@ class Service:
         self.machine.wait("! pgrep -x linemix-relay", 300)
         self.run("dpkg --purge linemix", seconds=600)
         left = self.run("ls -d /dev/shm/linemix /run/linemix /var/lib/linemix* /etc/linemix "
-                        "/lib/systemd/system/linemix* /etc/systemd/system/*/linemix* 2>/dev/null", ok=False)
+                        "/lib/systemd/system/linemix* /etc/systemd/system/*/linemix* 2>/dev/null",
+                        ok=False)
         self.expect(left == "", "a purge ends it and leaves nothing")
         failed = self.run("systemctl list-units --failed --no-legend --plain 'linemix*'")
         self.expect(failed == "", "nor a failed unit")

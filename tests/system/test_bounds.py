@@ -113,8 +113,8 @@ class ByHand(unittest.TestCase):
 class Fed(unittest.TestCase):
     def feed(self, net, *options, count=4000, **config):
         capture = net.make("in.pcap", count=count)
-        done = network.run(network.RELAY, "--config", configure(net, 11, **config), "--feed", capture,
-                           "--json", *options)
+        done = network.run(network.RELAY, "--config", configure(net, 11, **config), "--feed",
+                           capture, "--json", *options)
         feed, books = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertTrue(books["closed"])
         self.assertEqual(books["held"], 0)

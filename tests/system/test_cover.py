@@ -102,7 +102,8 @@ class TwoRelays(unittest.TestCase):
 
 
 class Attacks(unittest.TestCase):
-    """On the virtual clock, where no loop ever comes back: whoever sends the capture blocks them."""
+    """On the virtual clock, where no loop ever comes back: whoever sends the capture blocks
+    them."""
 
     # the window is full after about 80 ms, and a loop is lost 0.2 s after it was sent
     JUDGE = "cover: {{window: 16, warn_percent: 20, pause_percent: {pause}, retry_us: 0, " \
@@ -233,7 +234,8 @@ class FourRelays(unittest.TestCase):
         for node, relay in relays.items():
             relay.wait(lambda: stats(net, node).get("loops_back", 0) > 64 and
                        stats(net, node)["loop_verdict"] == "ok")
-        # one after the other, the rest loses what is on its way to them: the books close all the same
+        # one after the other, the rest loses what is on its way to them: the books close all the
+        # same
         for relay in relays.values():
             self.assertTrue(relay.stop()["closed"])
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Own cover in builds that accept --seed: replays repeat, and so loops find back into a second one."""
+"""Own cover in builds that accept --seed: replays repeat, and so loops find back into a second
+one."""
 import unittest
 
 import tap
@@ -31,8 +32,8 @@ class Loops(unittest.TestCase):
 
     def half_a_second(self, net):
         """What the generator sends, what then comes round the network, and how many loops that is.
-        Only node 11 sends loops: those of others would still come when node 11, which the second time
-        sends on while its loops return, misses the last ones that it sent, and pauses."""
+        Only node 11 sends loops: those of others would still come when node 11, which the second
+        time sends on while its loops return, misses the last ones that it sent, and pauses."""
         self.loop_every(net, LOOP_US)
         capture = net.make("in.pcap", count=300, rate=600)
         books, out = self.replay(net, 11, capture, "out.pcap")

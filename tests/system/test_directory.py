@@ -307,7 +307,8 @@ class Signatures(unittest.TestCase):
                     self.assertIn(message, done.stderr)
                     self.assertFalse((net.path / "signed.json").exists())
             for words in (("--key", "identity-11.key"), ("--key", "plan.json")):
-                done = net.directory("sign", *words, "--out", "signed.json", "second.json", ok=False)
+                done = net.directory("sign", *words, "--out", "signed.json", "second.json",
+                                     ok=False)
                 self.assertEqual(done.returncode, 1)
 
     def test_the_document_before_needs_its_signatures(self):
@@ -393,7 +394,8 @@ class Check(unittest.TestCase):
         with Authorities() as net:
             net.first()
             done = net.directory("check", "plan.json", "descriptors/11", "topology.json")
-            self.assertEqual(done.stdout, "plan.json: ok, a plan\ndescriptors/11: ok, a descriptor\n"
+            self.assertEqual(done.stdout, "plan.json: ok, a plan\n"
+                                          "descriptors/11: ok, a descriptor\n"
                                           "topology.json: ok, a topology\n")
             done = net.directory("check", "plan.json", "missing", ok=False)
             self.assertEqual(done.returncode, 1)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Keys and replay sets of relays that run: what survives what, and what a SIGHUP changes.
 
-Frames go in over a veth pair in a namespace, exactly those of a capture and exactly when a test says.
+Frames go in over a veth pair in a namespace, exactly those of a capture and exactly when a test
+says.
 """
 import copy
 import hashlib
@@ -25,7 +26,8 @@ HEADERS = 42  # Ethernet, IPv4, UDP
 KID = HEADERS + 2
 DEST = "5e" * 32
 
-# Sends the frames that come on stdin, each behind its length, a little apart; a line for each batch.
+# Sends the frames that come on stdin, each behind its length, a little apart; a line for each
+# batch.
 SENDER = """\
 import socket, struct, sys, time
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -127,8 +129,8 @@ class Wire:
 
 
 def judged(stats):
-    """Packets that were sent, delivered or dropped. None held is no sign of it: counters of lcores are
-    read one after the other."""
+    """Packets that were sent, delivered or dropped. None held is no sign of it: counters of lcores
+    are read one after the other."""
     drops = sum(value for name, value in stats.items() if name.startswith("drop_"))
     return stats["sent"] + stats["delivered"] + drops
 
@@ -265,7 +267,8 @@ class Relays(unittest.TestCase):
                     ("runtime: cannot change", lambda c, t: (c.replace("/11\n", "/12\n"), t)),
                     ("not: is no key of this file", lambda c, t: (c + "not: 1\n", t)),
                     ("authorities: cannot change",
-                     lambda c, t: (c.replace("authorities:\n", f"authorities:\n- {'0' * 64}\n"), t)),
+                     lambda c, t: (c.replace("authorities:\n", f"authorities:\n- {'0' * 64}\n"),
+                                   t)),
                     ("not JSON", lambda c, t: (c, json.dumps(t)[:-20])),
                     ("is older than that of epoch 2, which was taken", lambda c, t: (c, over)),
                     ("the authorities have signed two", lambda c, t: (c, {**t, "mixing": {
@@ -572,8 +575,8 @@ class Machines(unittest.TestCase):
         with Network() as net:
             config = net.config(11)
             self.refused(net, config, f"mount -t tmpfs -o size=1m tmpfs {net.memory.name}",
-                         "no memory for 4 replay sets of 65536 tags", "0.4 MiB each", "1.0 MiB free",
-                         "lower limits.max_packets_per_second")
+                         "no memory for 4 replay sets of 65536 tags", "0.4 MiB each",
+                         "1.0 MiB free", "lower limits.max_packets_per_second")
             self.refused(net, config, "ulimit -l 1024", "does not lock 4 replay sets",
                          "LimitMEMLOCK=")
             config.write_text(config.read_text().replace(

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The directory over Debian's etcd-server: descriptors under leases, passwords and certificates, and a
-fleet of a thousand."""
+"""The directory over Debian's etcd-server: descriptors under leases, passwords and certificates,
+and a fleet of a thousand."""
 import shutil
 import subprocess
 import time

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Documents that authorities agree on over Debian's etcd-server, epoch after epoch, and what happens
-when parts of it fail."""
+"""Documents that authorities agree on over Debian's etcd-server, epoch after epoch, and what
+happens when parts of it fail."""
 import shutil
 import threading
 import time
@@ -73,8 +73,8 @@ class Documents(WithEtcd):
 
     def becomes(self, nodes, seconds=60):
         """A document of so many nodes comes; gives its epoch."""
-        wait(lambda: len((fleet.content(self.topology) or {"nodes": ()})["nodes"]) == nodes, seconds,
-             self.everything_said)
+        wait(lambda: len((fleet.content(self.topology) or {"nodes": ()})["nodes"]) == nodes,
+             seconds, self.everything_said)
         return fleet.epoch(self.topology)
 
     def now(self):

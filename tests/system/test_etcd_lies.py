@@ -265,7 +265,8 @@ class Lies(unittest.TestCase):
 
 
 class Descriptors(unittest.TestCase):
-    """An authority's agent hands in what members have signed, and nothing that others have put there."""
+    """An authority's agent hands in what members have signed, and nothing that others have put
+    there."""
     SPAN_S, LEAD_S = 20, 15  # an attempt in a third of the lead
     JUNK = 32000  # bytes: as large as a descriptor may be, nearly
 

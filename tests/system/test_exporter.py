@@ -82,7 +82,8 @@ class Exporter:
 
 
 def promtool(*arguments, **options):
-    return subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, **options)
+    return subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True,
+                          **options)
 
 
 def metric_names(text):
@@ -118,18 +119,21 @@ class Relay(Fakes):
         text = exporter.ask("/metrics")[2]
         checked = promtool("check", "metrics", input=text)
         self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))
-        known = set(re.findall(r'ROW\(\w+, "(\w+)"\)', (SOURCE / "app/relay/reading.h").read_text()))
+        known = set(re.findall(r'ROW\(\w+, "(\w+)"\)',
+                               (SOURCE / "app/relay/reading.h").read_text()))
         told = {name for name in asked.stats() if not name.startswith("drop_")}
         self.assertEqual(told - known, {"clock_offset_ms", "loop_verdict"})
         stages = {name.removesuffix("_empty_cycles") for name in asked.ask("/linemix/stages")
                   if name.endswith("_empty_cycles")}
-        self.assertEqual(set(re.findall(r'linemix_stage_cycles_total\{relay="mix",stage="(\w+)"', text)),
-                         stages)
-        self.assertRegex(text, r'linemix_lcore_busy_seconds_total\{relay="mix",cpu="0"\} [1-9\d]*\.\d+')
+        self.assertEqual(
+            set(re.findall(r'linemix_stage_cycles_total\{relay="mix",stage="(\w+)"', text)), stages)
+        self.assertRegex(
+            text, r'linemix_lcore_busy_seconds_total\{relay="mix",cpu="0"\} [1-9\d]*\.\d+')
         metrics = exporter.metrics()
         self.assertIn('linemix_layer_links_up{relay="mix",layer="2"}', metrics)
         self.assertEqual(metrics['linemix_replay_set_limit{relay="mix",epoch="current"}'], 65536)
-        self.assertGreater(metrics['linemix_epoch_end_timestamp_seconds{relay="mix"}'], time.time() - 3600)
+        self.assertGreater(metrics['linemix_epoch_end_timestamp_seconds{relay="mix"}'],
+                           time.time() - 3600)
         self.assertRegex(text, r'linemix_build_info\{relay="mix",version="[\d.]+",dpdk="DPDK ')
         self.assertEqual(exporter.ask("/ready/mix")[0], 200)
         if os.getuid() == 0:
@@ -173,7 +177,8 @@ class Asking(Fakes):
             "other_answer": {"answer": lambda *_: b'{"/info": {}}'},
             "too_long": {"answer": lambda *_: b"[" * 100_000},
             "deep": {"answer": lambda *_: b"[" * 60_000},
-            "negative": {"answer": lambda command, _: json.dumps({command: {"received": -1}}).encode()},
+            "negative": {"answer": lambda command, _:
+                         json.dumps({command: {"received": -1}}).encode()},
             "hangs_up": {"answer": lambda *_: ""},
             "no_relay": {"answer": lambda command, _: json.dumps({command: None}).encode()},
             "half": {"answer": lambda command, number: FakeRelay.well(command, number)
@@ -267,8 +272,8 @@ class Clients(Fakes):
         status, headers, _ = self.server.ask("/metrics", method="POST")
         self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD"))
         self.assertEqual(self.server.ask("/metrics", method="HEAD")[2], "")
-        for path in ("/../etc/passwd", "/%2e%2e/etc/passwd", "/metrics/", "//", "/ready/b", "/page.html",
-                     "/ready/" + "a" * 2000):
+        for path in ("/../etc/passwd", "/%2e%2e/etc/passwd", "/metrics/", "//", "/ready/b",
+                     "/page.html", "/ready/" + "a" * 2000):
             self.assertEqual(self.server.ask(path)[0], 404, path)
 
     def test_requests_without_end(self):
@@ -276,7 +281,8 @@ class Clients(Fakes):
         for request in (b"GET /" + big + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
                         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + big + b"\r\n\r\n",
                         b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 30_000 + b"\r\n",
-                        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n" + big,
+                        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"
+                        + big,
                         bytes(range(256)) * 100, b"\0" * 5000, b"\r\n" * 50_000):
             answer = self.raw(request)
             self.assertFalse(answer.startswith(b"HTTP/1.1 200"), (request[:60], answer[:60]))
@@ -336,7 +342,8 @@ class Page(Fakes):
     def test_its_history_grows(self):
         self.fake("a")
         exporter = self.exporter("a")
-        points = wait(lambda: len(json.loads(exporter.ask("/history.json")[2])["relays"]["a"]["held"]) > 1)
+        points = wait(lambda: len(json.loads(exporter.ask("/history.json")[2])
+                                  ["relays"]["a"]["held"]) > 1)
         self.assertTrue(points)
 
 
@@ -373,7 +380,8 @@ class Watchers(Fakes):
         rules = re.sub(r"^#.*$", "", (PROMETHEUS / "linemix.rules.yaml").read_text(), flags=re.M)
         self.assertLessEqual(metric_names(rules), there)
         dashboard = json.loads((SOURCE / "drivers-config/grafana/linemix.json").read_text())
-        asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+        asked = [target["expr"] for panel in dashboard["panels"]
+                 for target in panel.get("targets", [])]
         asked += [variable["query"]["query"] for variable in dashboard["templating"]["list"]
                   if variable["type"] == "query"]
         self.assertGreater(len(asked), 15)

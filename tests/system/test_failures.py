@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What goes wrong around a relay, as the operator's guide promises: the message with its remedy, and how
-the relay goes on. What wrong clocks, kill -9 and restarts do is in tests of their own."""
+"""What goes wrong around a relay, as the operator's guide promises: the message with its remedy,
+and how the relay goes on. What wrong clocks, kill -9 and restarts do is in tests of their own."""
 import contextlib
 import pathlib
 import re
@@ -21,7 +21,8 @@ def small_disk(path):
     """Words that run a program where this folder is a disk of 64 KiB."""
     path.mkdir(mode=0o700)
     mount = f"mount -t tmpfs -o size=64k,mode=700 tmpfs {path} && echo && exec sleep 600"
-    with subprocess.Popen(["unshare", "--mount", "sh", "-c", mount], stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(["unshare", "--mount", "sh", "-c", mount],
+                          stdout=subprocess.PIPE) as holder:
         try:
             holder.stdout.readline()
             yield ["nsenter", f"--target={holder.pid}", "--mount"]
@@ -44,7 +45,8 @@ class Rights(unittest.TestCase):
             state.mkdir(mode=0o700)
             for path, mode, message in (
                     (net.path / "link-11.key", 0o644, "others may read this key; run: chmod 600"),
-                    (net.path / "keys-11.json", 0o640, "others may read this key file; do: chmod 600"),
+                    (net.path / "keys-11.json", 0o640,
+                     "others may read this key file; do: chmod 600"),
                     (state, 0o777, "others may write here; make it this user's alone: chmod 700")):
                 before = path.stat().st_mode & 0o777
                 path.chmod(mode)
@@ -65,7 +67,8 @@ class Memory(unittest.TestCase):
     def test_without_huge_pages_the_remedy_is_named(self):
         with Network() as net:
             config = net.config(11)
-            config.write_text(re.sub("(?m)^memory:.*", "memory: {huge_pages: true}", config.read_text()))
+            config.write_text(re.sub("(?m)^memory:.*", "memory: {huge_pages: true}",
+                                     config.read_text()))
             self.assertIn("are huge pages reserved?", refused(config))
 
 
@@ -137,7 +140,8 @@ class Machine(unittest.TestCase):
                 live.wait(lambda: network.stats(net, 11).get("uptime_us", 0) > 0)
                 done = network.run(*wire.namespace.inside([RELAY, "--config", second]), ok=False)
                 self.assertEqual(done.returncode, 1)
-                self.assertRegex(done.stderr, "port.tap: cannot make the interface tap0: .* a name that is free")
+                self.assertRegex(done.stderr, "port.tap: cannot make the interface tap0: "
+                                              ".* a name that is free")
                 live.stop()
 
 

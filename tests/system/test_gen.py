@@ -118,7 +118,8 @@ class Check(unittest.TestCase):
         with Arrived(count=2000, options=("--interval-us", "50000")) as arrived:
             report = arrived.check(arrived.frames, ok=True)
             latency = report["latency_us"]
-            # a DROP does not say when its run began: those before the first other one have no latency
+            # a DROP does not say when its run began: those before the first other one have no
+            # latency
             self.assertIn(latency["count"], range(1980, 2001))
             # at most two intervals a mix; all in all at least one
             self.assertGreater(latency["min"], 50000)

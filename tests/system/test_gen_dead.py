@@ -34,8 +34,8 @@ class Dead(unittest.TestCase):
         report = json.loads(done.stdout)
         self.assertEqual((report["verdict"], report["sent"]), ("fault", 320))
         self.assertEqual([mix["id"] for mix in report["mixes"] if mix["lossy"]], [DEAD])
-        report = nodes.gen("run", "--count", 200, "--rate", 400, "--without-dead", "--wait-ms", 1000,
-                           ok=False)
+        report = nodes.gen("run", "--count", 200, "--rate", 400, "--without-dead",
+                           "--wait-ms", 1000, ok=False)
         self.assertEqual(report["sent"], 200)
         self.assertGreater(report["sending"]["without_session"], 0)
         self.assertEqual(report["lost"], report["sending"]["without_session"])

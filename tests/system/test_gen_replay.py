@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""linemix-gen replay: frames of captures sent as they are, when they are due, and what is said of it."""
+"""linemix-gen replay: frames of captures sent as they are, when they are due, and what is said of
+it."""
 import json
 import os
 import pathlib
@@ -32,7 +33,8 @@ class Replayed(unittest.TestCase):
                            "--file-prefix", f"linemix-test-{os.getpid()}-replay", *options, capture,
                            ok=ok)
         report = json.loads(done.stdout) if done.stdout else None
-        return report, [frame for _, frame in network.read_capture(out)] if out.exists() else [], done
+        frames = [frame for _, frame in network.read_capture(out)] if out.exists() else []
+        return report, frames, done
 
     def capture_nothing(self):
         return network.write_capture(self.folder / "nothing.pcap", [])

@@ -70,7 +70,8 @@ class Truth(unittest.TestCase):
                 for node in report["captured"]:
                     if node["id"] > 10:
                         self.assertEqual(node["came"], node["forwarded"])
-                        self.assertEqual((node["made"], node["missing"], node["unknown"]), (0, 0, 0))
+                        self.assertEqual((node["made"], node["missing"], node["unknown"]),
+                                         (0, 0, 0))
                 self.assertEqual(sum(node["came"] for node in report["captured"]), 4 * 120)
 
     def test_what_is_taken_out_or_broken_on_the_way_ends_there(self):
@@ -124,7 +125,8 @@ class Truth(unittest.TestCase):
             self.assertEqual(made, {mix: net.books[mix]["cover"] for mix in made})
             self.assertGreater(min(made.values()), 0)
             packets = report["packets"]
-            self.assertEqual((packets["message"]["made"], packets["client_drop"]["made"]), (150, 50))
+            self.assertEqual((packets["message"]["made"], packets["client_drop"]["made"]),
+                             (150, 50))
             self.assertEqual(packets["relay_loop"]["made"] + packets["relay_drop"]["made"],
                              sum(made.values()))
             # drop packets end at a gateway; what a loop does behind it nobody has captured
@@ -145,7 +147,8 @@ class Truth(unittest.TestCase):
             struct.pack_into(">H", frame, 38, len(frame) - 34)
             other = network.write_capture(net.net.path / "other.pcap", [(1, bytes(frame))])
             report, _ = net.ways({11: [other]})
-            self.assertEqual([node["other"] for node in report["captured"] if node["id"] == 11], [1])
+            self.assertEqual([node["other"] for node in report["captured"] if node["id"] == 11],
+                             [1])
 
 
 if __name__ == "__main__":

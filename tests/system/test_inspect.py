@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""linemix-gen inspect, and what tshark shows with its keys: the way of every packet through a relay."""
+"""linemix-gen inspect, and what tshark shows with its keys: the way of every packet through a
+relay."""
 import pathlib
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ class Inspect(unittest.TestCase):
     def shown(self, capture, keys, *names):
         """A row for each frame of a capture, with the values of these fields."""
         wanted = [word for name in names for word in ("-e", f"linemix.{name}")]
-        done = network.run("tshark", "-X", f"lua_script:{SCRIPT}", "-o", f"linemix.keys:{keys}", "-r",
-                           capture, "-T", "fields", "-E", "separator=|", *wanted)
+        done = network.run("tshark", "-X", f"lua_script:{SCRIPT}", "-o", f"linemix.keys:{keys}",
+                           "-r", capture, "-T", "fields", "-E", "separator=|", *wanted)
         return [line.split("|") for line in done.stdout.splitlines()]
 
     def inspect(self, net, capture, out):
@@ -61,7 +62,8 @@ class Inspect(unittest.TestCase):
                                ok=False)
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertIn(told, done.stderr)
-        for missing in (("--config", "x", "y"), ("--keys", "x", "y"), ("--config", "x", "--keys", "y")):
+        for missing in (("--config", "x", "y"), ("--keys", "x", "y"),
+                        ("--config", "x", "--keys", "y")):
             self.assertNotEqual(subprocess.run([GEN, "inspect", *missing],
                                                capture_output=True).returncode, 0)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How relays start, stop and start again: what is held, exact books, the service manager, rights."""
+"""How relays start, stop and start again: what is held, exact books, the service manager,
+rights."""
 import contextlib
 import copy
 import ctypes
@@ -117,7 +118,8 @@ class HandOver(unittest.TestCase):
             second = write_capture(net.path / "second.pcap", frames[120:])
             relay.hold(first, 120)
             books, _ = relay.hold(second, 200)
-            self.assertEqual((books["received"], books["taken_over"], books["held"]), (80, 120, 200))
+            self.assertEqual((books["received"], books["taken_over"], books["held"]),
+                             (80, 120, 200))
             relay.let_go()
             with relay.start() as live:
                 live.wait(lambda: relay.stats().get("sent") == 200)
@@ -219,7 +221,8 @@ class HandOver(unittest.TestCase):
                 net.publish({**net.document("topology-2.json"),
                              "mixing": net.topology["mixing"], "from": utc(end_s),
                              "until": utc(end_s + 60),
-                             "previous": hashlib.blake2b(text.encode(), digest_size=32).hexdigest()})
+                             "previous": hashlib.blake2b(text.encode(),
+                                                         digest_size=32).hexdigest()})
                 live.wait(lambda: relay.stats().get("held") == 0)
                 books = live.stop()
             self.assertEqual((books["sent"], books["drops"]["unresolved"]), (50, 0))

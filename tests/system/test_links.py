@@ -38,7 +38,8 @@ class Mesh:
             self.configure(node)
 
     def without_macs(self, name, change=lambda document: None):
-        """Publishes the document in this file as the topology, for nodes that the kernel resolves."""
+        """Publishes the document in this file as the topology, for nodes that the kernel
+        resolves."""
         document = self.net.document(name)
         for node in document["nodes"]:
             del node["mac"]
@@ -186,8 +187,8 @@ class Refused(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         said = re.search(r"links: (\d+) neighbours and clients, with 4 sessions of 32 lanes each: "
                          r"([\d.]+) MiB of locked memory\n"
-                         r"links: room for (\d+), (\d+) KiB more for each as they come; the limit on "
-                         r"locked memory must allow (\d+) MiB", done.stdout)
+                         r"links: room for (\d+), (\d+) KiB more for each as they come; "
+                         r"the limit on locked memory must allow (\d+) MiB", done.stdout)
         self.assertIsNotNone(said, done.stdout)
         peers, now, room, each, all_of_it = map(float, said.groups())
         self.assertEqual(peers, 3)
@@ -205,7 +206,8 @@ class Refused(unittest.TestCase):
                  "is not the key that the topology gives node 11"),
                 (lambda text: text.replace("link-11.key}", "link-11.key, sessions: 6}"),
                  "no multiple of 4"),
-                (lambda text: text.replace("link-11.key}", f"link-11.key, clients: [{'5e' * 32}]}}"),
+                (lambda text: text.replace("link-11.key}",
+                                           f"link-11.key, clients: [{'5e' * 32}]}}"),
                  "only a gateway has them"),
                 (lambda text: text.replace("link-11.key}", "link-11.key, clients: [5e]}"),
                  "link.clients[0]: not 64 hexadecimal digits"),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Relays on kernel interfaces in network namespaces: af_packet and af_xdp, next hops from the kernel."""
+"""Relays on kernel interfaces in network namespaces: af_packet and af_xdp, next hops from the
+kernel."""
 import json
 import os
 import pathlib

@@ -42,7 +42,8 @@ class World(unittest.TestCase):
     """A relay, node 11, whose next hop is the generator, node 1, on a bridge."""
 
     def make(self, *options, addresses=None, nodes=(1, 11), vlans=(0, 0), ipv6=False, links=False):
-        """`addresses`: of nodes, by id, in place of the made-up ones; `vlans`: of `nodes`, which run."""
+        """`addresses`: of nodes, by id, in place of the made-up ones; `vlans`: of `nodes`, which
+        run."""
         self.early = self.unresolved = 0  # packets sent to warm up; those that did not come back
         self.net = self.enterContext(Network("--layers", len(nodes) - 1, "--interval-us", "2000",
                                              *options))
@@ -118,9 +119,9 @@ class World(unittest.TestCase):
             time.sleep(0.02)
 
     def books(self, live, count):
-        """Stops the relay: it has received so many packets besides those that warmed it up, and sent
-        all but what of those came too early; what the other kernels say to nobody in particular is
-        foreign. How many came too early."""
+        """Stops the relay: it has received so many packets besides those that warmed it up, and
+        sent all but what of those came too early; what the other kernels say to nobody in
+        particular is foreign. How many came too early."""
         books = live.stop()
         foreign, unresolved = (books["drops"].pop(name) for name in ("foreign", "unresolved"))
         count += self.early
@@ -153,8 +154,8 @@ class Addresses(World):
             self.books(live, 300)
 
     def fails(self, live, stop, go_on):
-        """The first address of the next hop stops to work, and works again later: (node, ip(8)'s line)
-        each. Seconds until each is followed."""
+        """The first address of the next hop stops to work, and works again later: (node, ip(8)'s
+        line) each. Seconds until each is followed."""
         self.warm()
         sending = self.generator(30 * RATE)
         self.flows(live, sending)
@@ -181,8 +182,8 @@ class Addresses(World):
             away, back = self.fails(live, (11, f"route del 10.77.0.0/24 dev {TAP}"),
                                     (11, f"route add 10.77.0.0/24 dev {TAP} src 10.77.0.11"))
         self.assertGreater(back, 9)  # not at once: it might come and go
-        print(f"# a route is deleted: next address {1000 * away:.0f} ms after ip(8) was started; back "
-              f"{back:.1f} s after the route is")
+        print(f"# a route is deleted: next address {1000 * away:.0f} ms after ip(8) was started; "
+              f"back {back:.1f} s after the route is")
 
     def test_when_the_neighbour_answers_no_more_the_next_address_is_taken(self):
         """The generator's kernel gives its first address up, and takes it again."""
@@ -190,8 +191,8 @@ class Addresses(World):
         with self.relay() as live:
             away, back = self.fails(live, (1, f"addr del 10.77.0.1/24 dev {TAP}"),
                                     (1, f"addr add 10.77.0.1/24 dev {TAP}"))
-        print(f"# a neighbour answers ARP no more: next address after {away:.1f} s; back {back:.1f} s "
-              "after it answers again")
+        print(f"# a neighbour answers ARP no more: next address after {away:.1f} s; back "
+              f"{back:.1f} s after it answers again")
 
 
     def test_a_neighbour_that_is_silent_for_a_moment_costs_nothing(self):
@@ -216,7 +217,8 @@ class Addresses(World):
         self.assertGreater(report["lost"], 0)
 
     def test_where_no_session_comes_about_the_next_address_is_tried(self):
-        """Two relays, each of which is told a first port of the other at which it does not listen."""
+        """Two relays, each of which is told a first port of the other at which it does not
+        listen."""
         real = {1: [("10.77.0.1", 7001)], 11: [("10.77.0.11", 7011)], 21: [("10.77.0.21", 7021)]}
         wrong = {11: ("10.77.0.11", 9011), 21: ("10.77.0.21", 9021)}
         self.make(nodes=(1, 11, 21), vlans=(0, 0, 0), links=True, addresses=real)
@@ -230,8 +232,8 @@ class Addresses(World):
         began = time.monotonic()
         for node, other in ((11, 21), (21, 11)):
             live = relays[node]
-            live.wait(lambda: f"node {other} is sent to at 10.77.0.{other}:70{other} from now on, not "
-                              f"at 10.77.0.{other}:90{other}" in live.said(), seconds=40)
+            live.wait(lambda: f"node {other} is sent to at 10.77.0.{other}:70{other} from now on, "
+                              f"not at 10.77.0.{other}:90{other}" in live.said(), seconds=40)
         after = time.monotonic() - began
         for node, other in ((11, 21), (21, 11)):
             relays[node].wait(lambda: link(self.net, node, other)["session"] == 1)
@@ -303,8 +305,8 @@ class Routed(World):
         self.wait_tap(1)
         self.ip(1, f"route add 10.77.0.0/24 via {self.BACK} dev {TAP}")
         # the router need not ask: its next hops are not what is looked at
-        self.router.ip(f"neigh replace {self.GENERATOR} lladdr {self.mac(self.hosts.nodes[1], TAP)} "
-                       "nud permanent dev ra")
+        self.router.ip(f"neigh replace {self.GENERATOR} "
+                       f"lladdr {self.mac(self.hosts.nodes[1], TAP)} nud permanent dev ra")
         return process
 
     @staticmethod
@@ -314,7 +316,8 @@ class Routed(World):
     def send(self, port, frame):
         """Sends a frame from a port of the router."""
         self.router.run(sys.executable, "-c", "import socket; s = socket.socket(socket.AF_PACKET, "
-                        f"socket.SOCK_RAW); s.bind(('{port}', 0)); s.send(bytes.fromhex('{frame.hex()}'))")
+                        f"socket.SOCK_RAW); s.bind(('{port}', 0)); "
+                        f"s.send(bytes.fromhex('{frame.hex()}'))")
 
     def sniff(self):
         process = self.router.start([sys.executable, SNIFF, 7000], stdin=subprocess.PIPE,
@@ -375,10 +378,11 @@ class Follows(Routed):
         """The router's address goes to its other port, which announces it by a gratuitous ARP."""
         gateway, mac = socket.inet_aton(self.GATEWAYS[0]), self.mac(self.router, "rb")
         mac = bytes.fromhex(mac.replace(":", ""))
-        self.router.ip(f"addr del {self.GATEWAYS[0]}/24 dev ra", f"addr add {self.GATEWAYS[0]}/24 dev rb")
+        self.router.ip(f"addr del {self.GATEWAYS[0]}/24 dev ra",
+                       f"addr add {self.GATEWAYS[0]}/24 dev rb")
         before = time.monotonic()
-        self.send("rb", b"\xff" * 6 + mac + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) +
-                  mac + gateway + bytes(6) + gateway)
+        self.send("rb", b"\xff" * 6 + mac + b"\x08\x06"
+                  + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + gateway + bytes(6) + gateway)
         return before
 
     def test_while_there_is_no_route_packets_are_dropped_by_name_and_no_others(self):

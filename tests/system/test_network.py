@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Nine relays over three epochs of a few seconds, at most of the rate that they carry. The long form
-of this, with epochs of 20 seconds, is tests/long/network."""
+"""Nine relays over three epochs of a few seconds, at most of the rate that they carry. The long
+form of this, with epochs of 20 seconds, is tests/long/network."""
 import signal
 import unittest
 
@@ -22,8 +22,9 @@ def why_not():
 @unittest.skipIf(why_not(), why_not())
 class Networks(unittest.TestCase):
     def rate(self, net):
-        report = net.find_rate("--rate", 200, "--seconds", 1, "--long-seconds", 2, "--max-rate", RATE,
-                               "--trials", 6, "--resolution-ppm", 200000, "--late-ms", 500)
+        report = net.find_rate("--rate", 200, "--seconds", 1, "--long-seconds", 2,
+                               "--max-rate", RATE, "--trials", 6, "--resolution-ppm", 200000,
+                               "--late-ms", 500)
         self.assertGreater(report["rate_pps"], 0, report)
         return int(report["rate_pps"] * whole.SHARE)
 

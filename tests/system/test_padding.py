@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Padding on links with sessions: three relays and a generator in network namespaces, and what somebody
-sees who watches the wire between two of them."""
+"""Padding on links with sessions: three relays and a generator in network namespaces, and what
+somebody sees who watches the wire between two of them."""
 import pathlib
 import subprocess
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Relays that begin with nothing but identities: they publish themselves, wait to be listed, start by
-the first document, and make their own keys for every further one, epoch after epoch."""
+"""Relays that begin with nothing but identities: they publish themselves, wait to be listed, start
+by the first document, and make their own keys for every further one, epoch after epoch."""
 import json
 import os
 import pathlib
@@ -88,8 +88,8 @@ class Founders:
             "members": members}))
 
     def publish(self, epoch, follows):
-        """What authorities do: the document of an epoch from what relays publish, signed; `follows`:
-        whether it has one before it."""
+        """What authorities do: the document of an epoch from what relays publish, signed;
+        `follows`: whether it has one before it."""
         previous = ["--previous", "topology.json"] if follows else []
         self.directory("build", "--plan", "plan.json", "--epoch", epoch, *previous, "--out",
                        "next.json", *[f"state-{node}/descriptor" for node in NODES])
@@ -120,9 +120,9 @@ class Founders:
 
 
 class Authority(threading.Thread):
-    """Makes the document of each next epoch, as soon as the network's clock is in the one before and
-    relays have described themselves for it. On a slow machine some epochs go without one; so the
-    network goes on, however late anybody is."""
+    """Makes the document of each next epoch, as soon as the network's clock is in the one before
+    and relays have described themselves for it. On a slow machine some epochs go without one; so
+    the network goes on, however late anybody is."""
 
     def __init__(self, net):
         super().__init__(daemon=True)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The signer of an authority, with an agent that is hostile: it signs one document an epoch, which it
-has built itself, and nothing that its folder holds makes it read or write elsewhere."""
+"""The signer of an authority, with an agent that is hostile: it signs one document an epoch, which
+it has built itself, and nothing that its folder holds makes it read or write elsewhere."""
 import hashlib
 import os
 import shutil

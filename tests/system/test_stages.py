@@ -17,7 +17,8 @@ LEAVES = ("--layers", "1", "--static-macs", "--interval-us", "10000")
 
 
 def spent(stages, names=WORKER + MIXER + ("feed",)):
-    return sum(stages[f"{name}_{figure}"] for name in names for figure in ("cycles", "empty_cycles"))
+    return sum(stages[f"{name}_{figure}"] for name in names
+               for figure in ("cycles", "empty_cycles"))
 
 
 class Stages(unittest.TestCase):
@@ -30,7 +31,8 @@ class Stages(unittest.TestCase):
         with Network(*LEAVES) as net:
             capture = net.make("in.pcap", count=200)
             plain, _ = net.replay(net.config(11, workers=(0, 0)), capture, "plain.pcap")
-            timed, out = net.replay(net.config(11, workers=(0, 0)), capture, "timed.pcap", "--stages")
+            timed, out = net.replay(net.config(11, workers=(0, 0)), capture, "timed.pcap",
+                                    "--stages")
             net.replay_check(net.config(11), capture, out)
             stages = timed.pop("stages")
             self.assertEqual(plain, timed)
@@ -125,7 +127,8 @@ class Stages(unittest.TestCase):
             after = stages()
             self.assertEqual(after["workers"], 2)
             self.complete({key: after[key] for key in after.keys() - {"timed", "workers"}})
-            shrunk = [key for key in after if after[key] < before[key] and key != "lcore_other_cycles"]
+            shrunk = [key for key in after
+                      if after[key] < before[key] and key != "lcore_other_cycles"]
             self.assertEqual(shrunk, [])
             one = stages(",1")
             self.assertGreater(one["rx_packets"], 0)

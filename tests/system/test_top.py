@@ -45,7 +45,8 @@ class Terminal:
         while select.select([self.master], [], [], 0)[0]:
             self.all += os.read(self.master, 65536).decode()
         frames = self.all.split("\033[H")
-        done = [frame for frame in frames[1:] if "\033[J" in frame or frame.count("\n") >= self.height - 1]
+        done = [frame for frame in frames[1:]
+                if "\033[J" in frame or frame.count("\n") >= self.height - 1]
         if done:
             self.screen = re.split(r"\r+\n", re.sub(r"\033\[\??\d*[a-zA-Z]", "", done[-1]))
         return self.screen
@@ -121,7 +122,8 @@ class Top(unittest.TestCase):
 
     def test_without_colour(self):
         self.fake("linemix-a")
-        for environment, coloured in (({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({}, True)):
+        for environment, coloured in (({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False),
+                                      ({}, True)):
             terminal = self.terminal(**environment)
             terminal.wait("CPU 2")
             self.assertEqual(bool(re.search(r"\033\[3\dm", terminal.all)), coloured)
@@ -152,7 +154,8 @@ class Top(unittest.TestCase):
 
     def test_lines_where_no_terminal_is(self):
         self.fake("linemix-a")
-        process = subprocess.Popen([RELAY, "--top", "--top-folder", self.folder, "linemix-a", "linemix-b"],
+        process = subprocess.Popen([RELAY, "--top", "--top-folder", self.folder,
+                                    "linemix-a", "linemix-b"],
                                    stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)

@@ -77,8 +77,8 @@ class Faults(unittest.TestCase):
         report = nodes.gen("trace", "--all", "--rounds", 40, "--rate", 200, "--late-ms", 500)
         self.assertEqual((report["verdict"], report["lost"]), ("no fault", 0))
         nodes.stop(22)
-        report = nodes.gen("trace", "--path", "12,22,32", "--rounds", 100, "--rate", 200, "--wait-ms",
-                           500, ok=False)
+        report = nodes.gen("trace", "--path", "12,22,32", "--rounds", 100, "--rate", 200,
+                           "--wait-ms", 500, ok=False)
         self.assertEqual(self.named(report, "lossy"), [22])
         states = {mix["id"]: mix["state"] for mix in report["mixes"]}
         self.assertEqual(states, {12: "judged", 22: "judged", 32: "too few"})

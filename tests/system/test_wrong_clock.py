@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Relays whose clock is wrong: what neighbours say of it, what it may cost, and when one refuses."""
+"""Relays whose clock is wrong: what neighbours say of it, what it may cost, and when one
+refuses."""
 import json
 import unittest
 
@@ -15,7 +16,8 @@ HOUR = 3600
 
 
 class Star(Mesh):
-    """A mix with three gateways as neighbours, which are relays too; the mix has a clock of its own."""
+    """A mix with three gateways as neighbours, which are relays too; the mix has a clock of its
+    own."""
 
     def __init__(self, test, *options):  # another network than Mesh's
         self.net = test.enterContext(Network(

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Nine relays in three layers and a generator, over epochs that last seconds: documents come, relays
-may die, and every packet is accounted for."""
+"""Nine relays in three layers and a generator, over epochs that last seconds: documents come,
+relays may die, and every packet is accounted for."""
 import hashlib
 import json
 import math
@@ -156,13 +156,15 @@ class Whole:
         return json.loads(out), deaths
 
     def wait_until_it_sends(self, sending):
-        """The time, UTC, at which packets come to the first layer: the generator has built its stock."""
+        """The time, UTC, at which packets come to the first layer: the generator has built its
+        stock."""
         def received():
             return sum(self.nodes.stats(node)["received"] for node in self.nodes.mixes[:PER_LAYER])
         before = received()
         while received() == before:
             if sending.poll() is not None:
-                raise AssertionError(f"the generator ended before it sent: {sending.communicate()[1]}")
+                raise AssertionError("the generator ended before it sent: "
+                                     f"{sending.communicate()[1]}")
             time.sleep(0.05)
         return time.time()
 
@@ -182,8 +184,8 @@ class Whole:
                 "pid": live.process.pid, "said": self.nodes.live[node].said()}
 
     def close(self, before, report, deaths, least, most_lost):
-        """What is wrong with a run, in words, of which so many packets at least must have been sent and
-        no more may be lost; the relays are stopped."""
+        """What is wrong with a run, in words, of which so many packets at least must have been sent
+        and no more may be lost; the relays are stopped."""
         wrong = judge(report, before, self.books(), deaths)
         if report["lost"] > most_lost:
             wrong.append(f"lost {report['lost']}, and at most {most_lost:.0f} may have died with "
@@ -199,8 +201,8 @@ class Whole:
 
 
 def relays_keep_documents():
-    """Whether a relay that starts again knows the document of the epoch before, and so the keys that
-    senders may still use."""
+    """Whether a relay that starts again knows the document of the epoch before, and so the keys
+    that senders may still use."""
     return "state" in network.run(network.RELAY, "--help-config").stdout
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The network of whole.py with nobody who hands out documents: relays make their own keys and describe
-themselves, authorities agree on each document over etcd, and every node has an agent that brings it.
-In every epoch etcd is killed outright, and started again a while later."""
+"""The network of whole.py with nobody who hands out documents: relays make their own keys and
+describe themselves, authorities agree on each document over etcd, and every node has an agent that
+brings it. In every epoch etcd is killed outright, and started again a while later."""
 import contextlib
 import json
 import threading
