@@ -27,7 +27,8 @@ def seen_of(layer, strategy, rows, mixing=None, cover=None):
 
 
 def through(came, left):
-    """Flights through one mix between its gateway's in and out, not in pairs; links take no time."""
+    """Flights through one mix between its gateway's in and out, not in pairs; links take no
+    time."""
     return [(t, t, GATEWAY, MIX) for t in came] + [(t, t, MIX, GATEWAY) for t in left]
 
 
@@ -57,7 +58,8 @@ def pool_mix(generator, rate, mixing, count):
 
 
 def one_mix(strategy, came, left, mixing=None, order=None):
-    """(Seen, Truth) of packets through a single mix; `order` is that of leaving, for equal times."""
+    """(Seen, Truth) of packets through a single mix; `order` is that of leaving, for equal
+    times."""
     n = len(came)
     order = numpy.argsort(left, kind="stable") if order is None else order
     rows = [(t, t, GATEWAY, MIX) for t in came] + [(left[i], left[i], MIX, GATEWAY) for i in order]
@@ -73,7 +75,8 @@ def one_mix(strategy, came, left, mixing=None, order=None):
 
 
 def clients_only(sent, received, clients, layers=1, strategy="poisson", mixing=None):
-    """A Seen of clients' flights alone: lists of (time, client). Nodes: a gateway, a mix a layer."""
+    """A Seen of clients' flights alone: lists of (time, client). Nodes: a gateway, a mix a
+    layer."""
     nodes = 1 + layers
     rows = [(t, t, nodes + client, 0) for t, client in sent]
     rows += [(t, t, 0, nodes + client) for t, client in received]

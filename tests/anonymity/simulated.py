@@ -23,7 +23,7 @@ def run(test, strategy, *lines, arguments=()):
                 "clients": "{count: 60, contacts: 1, message_interval_us: 500000}"}
     settings |= dict(line.split(": ", 1) for line in lines)
     config.write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
-    done = subprocess.run([SIM, "run", "--config", config, "--out", path / "out", "--json", *arguments],
-                          capture_output=True, text=True)
+    done = subprocess.run([SIM, "run", "--config", config, "--out", path / "out", "--json",
+                           *arguments], capture_output=True, text=True)
     test.assertEqual(done.returncode, 0, done.stderr)
     return path / "out", done.stdout

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The judge of bench/anonymity: its statistics against known values, and its detectors on mixes that are
-sound and on mixes that are not."""
+"""The judge of bench/anonymity: its statistics against known values, and its detectors on mixes
+that are sound and on mixes that are not."""
 import math
 import unittest
 
@@ -18,9 +18,11 @@ TRIALS = 30
 
 class Intervals(unittest.TestCase):
     def test_wilson(self):
-        # Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I, method 3.
-        for successes, trials, lower, upper in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605),
-                                                (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)):
+        # Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I,
+        # method 3.
+        for successes, trials, lower, upper in (
+                (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605),
+                (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)):
             _, low, high = intervals.share(successes, trials)
             self.assertAlmostEqual(low, lower, places=4)
             self.assertAlmostEqual(high, upper, places=4)
@@ -76,7 +78,8 @@ class Detectors(unittest.TestCase):
             for name, values in found.items():
                 ordered = numpy.sort(values)
                 distance = numpy.abs(ordered - (numpy.arange(TRIALS) + 0.5) / TRIALS).max()
-                # The tests of one detector are independent, or nearly so: the least makes one p-value.
+                # The tests of one detector are independent, or nearly so: the least makes one
+                # p-value.
                 self.assertGreater(intervals.kolmogorov(distance, TRIALS), 0.001, (strategy, name))
 
     def test_nothing_is_seen_in_a_sound_mix(self):
@@ -122,7 +125,8 @@ class Detectors(unittest.TestCase):
     def test_another_law_is_seen(self):
         generator = numpy.random.default_rng(82)
         came, _, _ = sound("poisson", generator)
-        for stay in (generator.exponential(180 * MS, PACKETS), generator.uniform(0, 400 * MS, PACKETS),
+        for stay in (generator.exponential(180 * MS, PACKETS),
+                     generator.uniform(0, 400 * MS, PACKETS),
                      generator.gamma(2, 100 * MS, PACKETS)):
             left = came + numpy.round(stay).astype(int)
             found = verdicts(audited("poisson", came, left, numpy.argsort(left, kind="stable")))

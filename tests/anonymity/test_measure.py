@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""bench/anonymity on records of linemix-sim: its commands, and its entropy against the simulator's own."""
+"""bench/anonymity on records of linemix-sim: its commands, and its entropy against the simulator's
+own."""
 import json
 import pathlib
 import subprocess

@@ -258,7 +258,8 @@ class Flows(unittest.TestCase):
     def test_short_delays_all_are_matched(self):
         prepared, true = self.pairs(lambda g: int(g.exponential(50 * MS) + g.exponential(50 * MS)),
                                     True, mean_us=50 * MS)
-        self.assertGreater(self.roc(flows.template, prepared, true)["true_positives"]["value"], 0.95)
+        self.assertGreater(self.roc(flows.template, prepared, true)["true_positives"]["value"],
+                           0.95)
 
     def test_strangers_are_matched_as_often_as_false_pairs(self):
         hits = trials = 0

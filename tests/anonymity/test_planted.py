@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Each weakness that linemix-sim can be given is seen by bench/anonymity, and none in what is sound."""
+"""Each weakness that linemix-sim can be given is seen by bench/anonymity, and none in what is
+sound."""
 import unittest
 
 import flights

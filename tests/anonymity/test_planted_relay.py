@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Planted weaknesses in the real relay: weak-relay is the relay with a fault between its mixer and its
-mix. Captures on the virtual clock, the truth by the relays' keys, and the audit of bench/anonymity."""
+"""Planted weaknesses in the real relay: weak-relay is the relay with a fault between its mixer and
+its mix. Captures on the virtual clock, the truth by the relays' keys, and the audit of
+bench/anonymity."""
 import os
 import shutil
 import unittest
@@ -23,8 +24,8 @@ class Planted(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.net = net = network.Network("--strategy", "poisson", "--mean-delay-us", 20000, "--layers", 2,
-                                        "--per-layer", 2)
+        cls.net = net = network.Network("--strategy", "poisson", "--mean-delay-us", 20000,
+                                        "--layers", 2, "--per-layer", 2)
         cls.addClassCleanup(net.folder.cleanup)
         cls.keys = net.path / "made"
         cls.keys.mkdir()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Attacks of bench/anonymity see what an observer sees: no module of theirs names the truth, and run, they
-open flights.bin and run.json alone and find the same whatever the truth is. And bad records are refused
-in words."""
+"""Attacks of bench/anonymity see what an observer sees: no module of theirs names the truth, and
+run, they open flights.bin and run.json alone and find the same whatever the truth is. And bad
+records are refused in words."""
 import ast
 import json
 import pathlib
@@ -132,8 +132,9 @@ class BadRecords(Folder):
         write_records(self.folder)
         path = self.folder / "run.json"
         run = json.loads(path.read_text())
-        for change in ({"nodes": []}, {"nodes": [{"layer": "x"}]}, {"nodes": 5}, {"strategy": "fast"},
-                       {"strategy": ["pool"]}, {"mixing": {"mean_delay_us": 0}},
+        for change in ({"nodes": []}, {"nodes": [{"layer": "x"}]}, {"nodes": 5},
+                       {"strategy": "fast"}, {"strategy": ["pool"]},
+                       {"mixing": {"mean_delay_us": 0}},
                        {"mixing": {"mean_delay_us": "1"}}, {"strategy": "pool"},
                        {"strategy": "pool", "mixing": {"interval_us": 5, "stay_ppm": 1000000}},
                        {"mixing": {"mean_delay_us": 1 << 70}}, {"mixing": {"mean_delay_us": True}},

@@ -16,7 +16,8 @@ class LivelyRelay(FakeRelay):
         super().__init__(path, self.lively)
 
     def stats(self, age):
-        received = int(self.rate * (age + 1.6 * math.sin(age / 9 + self.layer) + 0.25 * math.sin(age / 1.3)))
+        received = int(self.rate * (age + 1.6 * math.sin(age / 9 + self.layer)
+                                    + 0.25 * math.sin(age / 1.3)))
         drops = {"mac": int(1.7 * age), "replay": int(0.4 * age), "cover": received // 30}
         if self.trouble:
             drops |= {"overload": int(80 * age), "no_session": int(3 * age)}
@@ -49,7 +50,8 @@ class LivelyRelay(FakeRelay):
             f"cpu_{cpu}_busy_cycles": int(1e9 * share * (age + math.sin(age / 5 + cpu)))
             for cpu, share in zip(range(2, 6), (0.62, 0.55, 0.58, 0.31))}
         answers["/linemix/replay"] = {"previous_tags": 4_000_000, "previous_room": 8_000_000,
-                                      "current_tags": int(now % 1200 * 3000), "current_room": 8_000_000,
+                                      "current_tags": int(now % 1200 * 3000),
+                                      "current_room": 8_000_000,
                                       "next_tags": 90_000, "next_room": 8_000_000}
         answers["/linemix/down"] = [27] if self.trouble else []
         return json.dumps({command: answers[command]}).encode()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Searches every state of the models in this folder with spin, and sees that broken variants fail."""
+"""Searches every state of the models in this folder with spin, and sees that broken variants
+fail."""
 import os
 import pathlib
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Network cards are taken from the kernel and given back, on machines in a folder. The real kernel's
-part is tests/long/guests."""
+"""Network cards are taken from the kernel and given back, on machines in a folder. The real
+kernel's part is tests/long/guests."""
 import json
 import os
 import pathlib
@@ -181,8 +181,8 @@ class Saying(WithMachine):
         self.card()
         before = self.state()
         text = self.bind("enp101s0")
-        for words in ("modprobe -a vfio-pci vfio_iommu_type1", "ip link set enp101s0 down", "i40e/unbind",
-                      "drivers_probe", "nothing was done"):
+        for words in ("modprobe -a vfio-pci vfio_iommu_type1", "ip link set enp101s0 down",
+                      "i40e/unbind", "drivers_probe", "nothing was done"):
             self.assertIn(words, text)
         self.assertEqual(self.state(), before)
         self.assertEqual(binding.records(self.seen), [])
@@ -228,8 +228,8 @@ class Saying(WithMachine):
     def test_a_card_that_a_relay_has_open_stays_there(self):
         self.card(driver="")
         nic = self.seen.nic(CARD)
-        binding.apply(FakeHands(self.seen, self.fake), nic, binding.bind_steps(nic, "vfio-pci"), True,
-                      quiet)
+        binding.apply(FakeHands(self.seen, self.fake), nic, binding.bind_steps(nic, "vfio-pci"),
+                      True, quiet)
         self.fake.file("proc/77/comm", "linemix-relay\n")
         self.fake.link("proc/77/fd/9", "/dev/vfio/12")
         self.assertIn("process 77 (linemix-relay) has it open", self.bind(CARD, "--undo", ok=False))

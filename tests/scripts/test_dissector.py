@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""scripts/linemix.lua, run by tshark, on known answers: every field is shown as it is, also inside."""
+"""scripts/linemix.lua, run by tshark, on known answers: every field is shown as it is, also
+inside."""
 import hashlib
 import json
 import pathlib
@@ -76,8 +77,8 @@ def sealed(to, packet, counter):
 
 def in_udp(data):
     """An Ethernet frame around it."""
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(data), 0, 0, 64, 17, 0, bytes([10, 0, 0, 1]),
-                     bytes([10, 0, 0, 2]))
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(data), 0, 0, 64, 17, 0,
+                     bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]))
     return bytes(12) + b"\x08\x00" + ip + struct.pack("!HHHH", 7000, 7011, 8 + len(data), 0) + data
 
 
@@ -174,14 +175,16 @@ class Dissector(unittest.TestCase):
     def test_what_is_something_else_is_left_alone(self):
         _, _, packet = next(self.hops())
         others = [packet[:-1], packet + b"\0", b"\2" + packet[1:], packet[:3] + b"\1" + packet[4:],
-                  b"\1\2" + packet[2:], b"\1\0\0\0" + bytes(147), b"\4\0\0\0" + bytes(1379), b"\5", b""]
+                  b"\1\2" + packet[2:], b"\1\0\0\0" + bytes(147), b"\4\0\0\0" + bytes(1379),
+                  b"\5", b""]
         for row in self.fields(others, "_ws.col.Protocol", "linemix.type", "linemix.version"):
             self.assertNotEqual(row[0], "linemix")
             self.assertEqual(row[1:], ["", ""])
 
     def test_a_broken_key_file_is_named_with_its_line(self):
         _, _, packet = next(self.hops())
-        for line in ("hop 12 34", f"lane {'1' * 8} {'2' * 63}", "key", f"hop {'1' * 64} {'g' * 64}"):
+        for line in ("hop 12 34", f"lane {'1' * 8} {'2' * 63}", "key",
+                     f"hop {'1' * 64} {'g' * 64}"):
             self.fields([packet], "linemix.kid")
             done = self.tshark("-r", self.folder / "capture.pcap", keys=f"# keys\n{line}\n")
             self.assertIn("line 2: neither", done.stdout + done.stderr)

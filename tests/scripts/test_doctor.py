@@ -63,7 +63,8 @@ class Machines(unittest.TestCase):
             "proc/swaps": "Filename\tType\tSize\tUsed\tPriority\n",
             "proc/meminfo": "MemTotal:       67108864 kB\nMemAvailable:   60000000 kB\n",
             "proc/mounts": "tmpfs /dev/shm tmpfs rw,nosuid,nodev 0 0\n",
-            "proc/self/limits": "Max locked memory         unlimited            unlimited   bytes\n",
+            "proc/self/limits":
+                "Max locked memory         unlimited            unlimited   bytes\n",
             "proc/cmdline": "quiet nohz_full=2-7 rcu_nocbs=2-7 isolcpus=2-7\n",
             "proc/sys/net/ipv4/neigh/default/gc_thresh3": "16384\n",
             "proc/sys/net/ipv6/neigh/default/gc_thresh3": "16384\n",
@@ -123,8 +124,9 @@ class Ready(Machines):
     def test_it_ends_with_the_configuration(self):
         self.server()
         config = self.doctor()["config"]
-        for line in ('  device: "0000:65:00.0"', "  rx_descriptors: 4096", "  workers: [2, 3, 4, 5, 6]",
-                     "  mixer: 7", "  control: 0", "  huge_pages: true",
+        for line in ('  device: "0000:65:00.0"', "  rx_descriptors: 4096",
+                     "  workers: [2, 3, 4, 5, 6]", "  mixer: 7", "  control: 0",
+                     "  huge_pages: true",
                      "#   memory: 1000 buffers of 2304 bytes: 100.0 MiB"):
             self.assertIn(line, config.splitlines())
 
@@ -234,10 +236,13 @@ class Lacking(Machines):
     def test_huge_pages_on_the_wrong_node_are_none(self):
         self.fake.nic(CARD, "15b3:1017", "mlx5_core", "enp101s0f0", numa=1)
         self.fake.file("sys/devices/system/node/node1/cpulist", "8-11\n")
-        self.fake.file("sys/devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages", "3\n")
+        self.fake.file("sys/devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages",
+                       "3\n")
         report = self.doctor(status=1)
-        self.assertIn("6 MiB of huge pages are free on NUMA node 1", report["by"]["huge-pages"][0]["text"])
-        self.assertIn("node1/hugepages/hugepages-2048kB/nr_hugepages", self.fix(report, "huge-pages"))
+        self.assertIn("6 MiB of huge pages are free on NUMA node 1",
+                      report["by"]["huge-pages"][0]["text"])
+        self.assertIn("node1/hugepages/hugepages-2048kB/nr_hugepages",
+                      self.fix(report, "huge-pages"))
 
     def test_a_relay_that_runs_has_its_huge_pages(self):
         self.server()
@@ -272,7 +277,8 @@ class Lacking(Machines):
 
     def test_swap_would_write_keys_to_a_disk(self):
         self.server()
-        self.fake.file("proc/swaps", "Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n")
+        self.fake.file("proc/swaps",
+                       "Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n")
         report = self.doctor(status=1)
         self.assertEqual(self.missing(report), ["swap"])
         self.assertIn("swapoff -a", self.fix(report, "swap"))
@@ -289,7 +295,8 @@ class Lacking(Machines):
     def test_a_processor_that_is_too_old(self):
         self.server()
         for flags, state, word in ((FLAGS, "advice", "scalar"),
-                                   (FLAGS + " avx bmi2", "advice", "scalar"), ("fpu sse4_2", "missing", "aes"),
+                                   (FLAGS + " avx bmi2", "advice", "scalar"),
+                                   ("fpu sse4_2", "missing", "aes"),
                                    (IFMA, "ok", "avx512ifma")):
             self.fake.file("proc/cpuinfo", f"flags\t\t: {flags}\n")
             finding = self.doctor()["by"]["cpu"][0]
@@ -376,7 +383,8 @@ class Lacking(Machines):
 class Text(Machines):
     def test_steps_come_in_order_with_their_commands(self):
         self.server("i40e")
-        self.fake.file("proc/swaps", "Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n")
+        self.fake.file("proc/swaps",
+                       "Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n")
         self.fake.file("proc/sys/net/ipv4/neigh/default/gc_thresh3", "1024\n")
         status, said = fake_machine.call(DOCTOR, "--root", self.here.name)
         self.assertEqual(status, 1)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The manual pages: well formed, one for each program, and with all that a program says of itself."""
+"""The manual pages: well formed, one for each program, and with all that a program says of
+itself."""
 import os
 import pathlib
 import re
@@ -40,7 +41,8 @@ def pages():
 def words(page):
     """The text of a page as a reader sees it, in words."""
     done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", page], capture_output=True,
-                          text=True, check=True, env={**os.environ, "MANWIDTH": "1000", "LC_ALL": "C.UTF-8"})
+                          text=True, check=True,
+                          env={**os.environ, "MANWIDTH": "1000", "LC_ALL": "C.UTF-8"})
     return done.stdout.replace("\N{HYPHEN}", "-"), done.stderr
 
 
@@ -86,7 +88,8 @@ class Help(unittest.TestCase):
             ".It Fl \\-a\\-long\\-option\\-name Ns = Ns Ar VALUE", "\\&.dotted", ".El"])
 
     def test_what_stands_around_them(self):
-        self.assertEqual(manual.parts(HELP), (["Does things. It does them well."], ["What follows."]))
+        self.assertEqual(manual.parts(HELP),
+                         (["Does things. It does them well."], ["What follows."]))
 
 
 if __name__ == "__main__":

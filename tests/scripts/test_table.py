@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The table of scripts/run shows what telemetry sockets answer, and lives through relays that come and go."""
+"""The table of scripts/run shows what telemetry sockets answer, and lives through relays that come
+and go."""
 import io
 import json
 import pathlib

@@ -36,7 +36,8 @@ class Ungrouped(unittest.TestCase):
 
     def test_the_status_is_that_of_the_command(self):
         def status(*command):
-            return subprocess.run([sys.executable, ungrouped.__file__, *command], check=False).returncode
+            return subprocess.run([sys.executable, ungrouped.__file__, *command],
+                                  check=False).returncode
 
         self.assertEqual(status("sh", "-c", "exit 3"), 3)
         self.assertEqual(status("sh", "-c", "kill -9 $$"), 137)

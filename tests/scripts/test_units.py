@@ -38,7 +38,8 @@ class Units(unittest.TestCase):
         """They drop capabilities and filter their own calls, or do not start."""
         for unit in HOST.glob("*.service"):
             last = [line for line in lines(unit) if line.startswith("SystemCallFilter=")][-1]
-            self.assertLessEqual({"capset", "seccomp"}, set(last.partition("=")[2].split()), unit.name)
+            self.assertLessEqual({"capset", "seccomp"}, set(last.partition("=")[2].split()),
+                                 unit.name)
 
     def test_a_stop_leaves_keys_and_what_is_held(self):
         unit = lines(HOST / "linemix-relay.service")
@@ -48,7 +49,8 @@ class Units(unittest.TestCase):
         for path in HOST.glob("*.service"):  # by user and by group, as the last of either stops
             if {"User=linemix", "Group=linemix"} & set(lines(path)):
                 self.assertIn("RemoveIPC=no", lines(path), path.name)
-        runtime = re.search(r"^runtime: (\S+)", (HOST.parent / "linemix-relay.yaml").read_text(), re.M)
+        runtime = re.search(r"^runtime: (\S+)", (HOST.parent / "linemix-relay.yaml").read_text(),
+                            re.M)
         made = [line.split()[1:5] for line in lines(HOST / "linemix.tmpfiles")]
         self.assertIn([runtime[1], "0700", "linemix", "linemix"], made)
 
