@@ -3,6 +3,8 @@
 relay that runs and tells metrics. For tests/long/package."""
 import pathlib
 
+import guest_plan
+
 TREE = pathlib.Path(__file__).resolve().parents[2]
 DONE = ("scripts/package", "apt install", "man ")  # before, or by no machine
 
@@ -14,7 +16,7 @@ sed -i -e 's/<id of this node.*/11/' -e 's/<64 hex.*>/'$(cat /var/tmp/authority)
 """
 
 # The rest of the network: an authority that lists the relay by what it has published.
-NETWORK = """
+NETWORK = guest_plan.SHELL + """
 cd /var/tmp && mkdir descriptors && cp /var/lib/linemix/descriptor descriptors/11
 for id in 21 31 90; do
     linemix-directory keys identity identity-$id.key >identity-$id
@@ -23,16 +25,7 @@ for id in 21 31 90; do
     linemix-directory descriptor --id $id --identity identity-$id.key --link link-$id.key \\
         --keys keys-$id.json --capacity 10000 --address 192.0.2.$id:7000 --out descriptors/$id
 done
-member() { echo "{\\"id\\": $1, $2, \\"operator\\": \\"$3\\", \\"jurisdiction\\": \\"CH\\",
-    \\"identity\\": \\"$(cat identity-$1)\\", \\"prefixes\\": [\\"192.0.2.$1/32\\"]}"; }
-cat >plan.json <<END
-{"format": "linemix-plan-v1", "start": "$(date -u +%Y-%m-%dT%H:%M:00Z)", "epoch_seconds": 1200,
- "profile": 0, "mixing": {"strategy": "poisson", "mean_delay_us": 200000},
- "cover": {"loop_interval_us": 0, "drop_interval_us": 0, "link_interval_us": 0},
- "paths": {"choice": "uniform", "jurisdictions": false}, "layers": 3, "members": [
-  $(member 11 '"role": "mix", "layer": 1' Ada), $(member 21 '"role": "mix", "layer": 2' Babbage),
-  $(member 31 '"role": "mix", "layer": 3' Curie), $(member 90 '"role": "gateway"' Darwin)]}
-END
+plan "$(date -u +%Y-%m-%dT%H:%M:00Z)" 0 >plan.json
 linemix-directory build --plan plan.json --out first.json descriptors &&
 linemix-directory sign --key authority.key --out topology.json first.json &&
 install -D -m 0644 topology.json /var/lib/linemix-agent/topology.json.new &&

@@ -7,6 +7,7 @@ import shutil
 
 import guest_disk
 import guest_image
+import guest_plan
 import newcomer
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -59,19 +60,10 @@ cat net/authorities.yaml >>/etc/linemix/relay.yaml
 """ % PACKETS
 
 # An authority beside the relay, with a plan of its own; etcd does not answer.
-AUTHORITY = """
+AUTHORITY = guest_plan.SHELL + """
 cd /var/tmp/net
-member() { echo "{\\"id\\": $1, $2, \\"operator\\": \\"$3\\", \\"jurisdiction\\": \\"CH\\",
-    \\"identity\\": \\"$(linemix-directory keys identity plan-$1.key)\\",
-    \\"prefixes\\": [\\"192.0.2.$1/32\\"]}"; }
-cat >/etc/linemix/plan.json <<END
-{"format": "linemix-plan-v1", "start": "$(date -u +%Y-%m-%dT%H:00:00Z)", "epoch_seconds": 1200,
- "profile": 0, "mixing": {"strategy": "poisson", "mean_delay_us": 200000},
- "cover": {"loop_interval_us": 100000, "drop_interval_us": 0, "link_interval_us": 0},
- "paths": {"choice": "uniform", "jurisdictions": false}, "layers": 3, "members": [
-  $(member 11 '"role": "mix", "layer": 1' Ada), $(member 21 '"role": "mix", "layer": 2' Babbage),
-  $(member 31 '"role": "mix", "layer": 3' Curie), $(member 90 '"role": "gateway"' Darwin)]}
-END
+for id in 11 21 31 90; do linemix-directory keys identity plan-$id.key >identity-$id; done
+plan "$(date -u +%Y-%m-%dT%H:00:00Z)" 100000 >/etc/linemix/plan.json
 install -m 0644 authorities.yaml /etc/linemix/authorities.yaml
 install -o linemix-signer -m 0600 authority-1.key /etc/linemix/authority.key
 cat >/etc/linemix/agent.yaml <<END
