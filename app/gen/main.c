@@ -4,16 +4,13 @@
  * any other.
  */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "commands.h"
 #include "options.h"
+#include "program.h"
 
-static const struct command {
-	const char *name;
-	int (*main)(int argc, char **argv);
-	const char *help;
-} commands[] = {
+static const struct command commands[] = {
 	{"network", network_main, "make up a network: topology and keys"},
 	{"make", make_main, "write the packets of a run to a capture"},
 	{"check", check_main, "find the packets of a run in a capture"},
@@ -34,89 +31,25 @@ static const struct argp_option rows[] = {
 	{0},
 };
 
-/* The command that was named, and where it stands in argv. */
-struct chosen {
-	const struct command *command;
-	int at;
-};
-
-/* False if there is none of this name. */
-static bool choose(struct chosen *chosen, const char *name, struct argp_state *state)
+static const char *option(int key)
 {
-	for (unsigned i = 0; i < LM_COUNT(commands); i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			chosen->command = &commands[i];
-	}
-	chosen->at = state->next - 1;
-	state->next = state->argc; /* the rest is the command's */
-	return chosen->command != NULL;
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct chosen *chosen = state->input;
-
-	switch (key) {
-	case KEY_CONFIG_HELP:
-		gen_setup_describe(stdout);
-		exit(0);
-	case ARGP_KEY_ARG:
-		if (!choose(chosen, arg, state))
-			argp_error(state, "there is no command \"%s\"", arg);
-		return 0;
-	case KEY_FIND_RATE:
-		(void)choose(chosen, "find-rate", state);
-		return 0;
-	case ARGP_KEY_END:
-		if (!chosen->command)
-			argp_error(state, "which command?");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static char *list_commands(int key, const char *text, void *input)
-{
-	char *list = NULL;
-	size_t len;
-
-	(void)input;
-	if (key != ARGP_KEY_HELP_POST_DOC)
-		return (char *)(uintptr_t)text;
-
-	FILE *to = open_memstream(&list, &len);
-
-	if (!to)
-		return NULL;
-	fputs("Commands, each with a --help of its own:\n", to);
-	for (unsigned i = 0; i < LM_COUNT(commands); i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
-	fputs("\nExit status: 0 done, 1 failed or packets lost, 2 usage.", to);
-	fclose(to);
-	return list;
+	if (key == KEY_FIND_RATE)
+		return "find-rate";
+	gen_setup_describe(stdout);
+	exit(0);
 }
 
 int main(int argc, char **argv)
 {
-	const struct argp argp = {
+	static const struct program program = {
+		.name = "linemix-gen",
+		.does = "Makes, sends, captures and checks packets of a mix network.",
+		.status = "0 done, 1 failed or packets lost, 2 usage",
+		.command = commands,
+		.commands = LM_COUNT(commands),
 		.options = rows,
-		.parser = parse,
-		.args_doc = "COMMAND [OPTION...]",
-		.doc = "Makes, sends, captures and checks packets of a mix network.\v ",
-		.help_filter = list_commands,
+		.option = option,
 	};
-	struct chosen chosen = {0};
-	struct lm_error err;
-	char name[64];
 
-	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
-	if (lm_base_init(&err) != 0) {
-		fprintf(stderr, "linemix-gen: %s\n", err.text);
-		return 1;
-	}
-	snprintf(name, sizeof(name), "linemix-gen %s", chosen.command->name);
-	argv[chosen.at] = name;
-	return chosen.command->main(argc - chosen.at, argv + chosen.at);
+	return program_main(&program, argc, argv);
 }
