@@ -208,8 +208,9 @@ class Live:
         self.output.close()
 
     def said(self):
-        self.output.seek(0)
-        return self.output.read()
+        # the relay writes at the file's own place, which a seek of ours would move
+        file = self.output.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
 
     def wait(self, what, seconds=120):
         """Waits until what() is true; the relay must not end before. A counter that is missing, as the

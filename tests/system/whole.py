@@ -216,8 +216,8 @@ def document_hash(text):
 
 
 def flow(before, after, deaths):
-    """What each layer received, sent and dropped in a run, and the drops by name. Processes that
-    were killed outright are not in it."""
+    """What each layer received, sent and dropped in a run, and the drops by name and node.
+    Processes that were killed outright are not in it."""
     received, sent, dropped, names = [0] * LAYERS, [0] * LAYERS, [0] * LAYERS, {}
     ends = dict(after)
     for death in deaths:
@@ -232,7 +232,8 @@ def flow(before, after, deaths):
         for name, value in gained.items():
             if name.startswith("drop_") and value:
                 dropped[layer] += value
-                names[name[5:]] = names.get(name[5:], 0) + value
+                by_node = names.setdefault(name[5:], {})
+                by_node[node] = by_node.get(node, 0) + value
     return received, sent, dropped, names
 
 
