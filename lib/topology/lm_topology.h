@@ -182,8 +182,9 @@ LM_MUST_CHECK enum lm_succession lm_topology_succeeds(const struct lm_topology *
 /*
  * Gives the nodes of `topology` their keys of the epoch before, before others read it: those of
  * nodes of the same id and identity in `known`, which is the document of that epoch that it names
- * in `previous`, or one that names the same and has inherited. False, and nothing has changed, if
- * it is neither.
+ * in `previous`, one that names the same and has inherited, or, where documents between were
+ * missed, an older one that has promised that epoch's keys. False, and nothing has changed, if it
+ * is none of these.
  */
 bool lm_topology_inherit(struct lm_topology *topology, const struct lm_topology *known);
 

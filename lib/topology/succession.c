@@ -25,15 +25,22 @@ static void prepend_key(struct lm_topology_node *node, uint8_t kid, const struct
 	node->keys++;
 }
 
+/* Whether `known` speaks for the keys of the epoch before `topology`'s. */
+static bool knows_before(const struct lm_topology *known, const struct lm_topology *topology)
+{
+	if (known->epoch >= topology->epoch)
+		return known->epoch == topology->epoch &&
+		       same(known->previous.b, topology->previous.b);
+	if (known->epoch == topology->epoch - 1)
+		return same(known->hash.b, topology->previous.b);
+	return topology->epoch - 1 - known->epoch < LM_TOPOLOGY_KEYS; /* it has promised them */
+}
+
 bool lm_topology_inherit(struct lm_topology *topology, const struct lm_topology *known)
 {
 	uint8_t kid = (uint8_t)(topology->epoch - 1);
-	bool before = topology->epoch > 0 && known->epoch == topology->epoch - 1 &&
-		      same(known->hash.b, topology->previous.b);
-	bool beside =
-		known->epoch == topology->epoch && same(known->previous.b, topology->previous.b);
 
-	if (!before && !beside)
+	if (!knows_before(known, topology))
 		return false;
 	for (unsigned i = 0; i < topology->nodes; i++) {
 		struct lm_topology_node *node = &topology->node[i];

@@ -352,6 +352,26 @@ static void the_same_document_read_again_inherits_the_same(void **state)
 	lm_topology_free(again);
 }
 
+static void who_missed_documents_has_the_keys_that_an_older_one_promised(void **state)
+{
+	struct lm_topology *before = seventh();
+
+	(void)state;
+	for (unsigned missed = 1; missed < LM_TOPOLOGY_KEYS; missed++) {
+		uint32_t epoch = 8 + missed;
+		struct lm_topology *next =
+			parse_good(document_of(epoch, ENDED + missed * SPAN_S, before));
+
+		assert_true(lm_topology_inherit(next, before));
+		for (uint32_t kid = epoch - 1; kid <= epoch + 2; kid++)
+			assert_int_equal(
+				lm_topology_key(lm_topology_find(next, 500), (uint8_t)kid)->b[4],
+				kid);
+		lm_topology_free(next);
+	}
+	lm_topology_free(before);
+}
+
 static void nothing_is_inherited_from_another_document(void **state)
 {
 	struct lm_topology *before = seventh(), *other, *next, *far;
@@ -361,7 +381,8 @@ static void nothing_is_inherited_from_another_document(void **state)
 	change(document, "profile", "0");
 	other = parse_good(document);
 	next = parse_good(document_of(8, ENDED, before));
-	far = parse_good(document_of(9, ENDED + SPAN_S, before));
+	far = parse_good(
+		document_of(8 + LM_TOPOLOGY_KEYS, ENDED + LM_TOPOLOGY_KEYS * SPAN_S, before));
 	assert_false(lm_topology_inherit(next, other));
 	assert_false(lm_topology_inherit(far, before));
 	assert_false(lm_topology_inherit(before, next));
@@ -392,6 +413,7 @@ int main(void)
 		cmocka_unit_test(every_refusal_has_a_name),
 		cmocka_unit_test(keys_of_the_epoch_before_are_inherited),
 		cmocka_unit_test(the_same_document_read_again_inherits_the_same),
+		cmocka_unit_test(who_missed_documents_has_the_keys_that_an_older_one_promised),
 		cmocka_unit_test(nothing_is_inherited_from_another_document),
 	};
 
