@@ -153,6 +153,30 @@ static inline void talk(struct side *a, unsigned a_node, struct side *b, unsigne
 	}
 }
 
+/* The topology, and in it node 1, a mix of layer 1, and node 3, that of layer 2, which know each
+ * other and have said nothing yet. */
+static inline void open_both(struct side *mix, struct side *last)
+{
+	make_topology();
+	side_open(mix, 1, -1);
+	side_open(last, 3, -1);
+	take(mix, 1);
+	take(last, 3);
+}
+
+/* The same with a session between them. */
+static inline void meet(struct side *mix, struct side *last)
+{
+	open_both(mix, last);
+	talk(mix, 1, last, 3);
+}
+
+static inline void close_both(struct side *mix, struct side *last)
+{
+	side_close(mix);
+	side_close(last);
+}
+
 /* A frame from one side to the other; true if it arrives as what it is. */
 static inline bool pass(struct side *from, unsigned from_node, struct side *to, unsigned to_node,
 			unsigned lane)

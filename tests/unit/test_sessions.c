@@ -36,11 +36,7 @@ static void a_session_carries_frames_both_ways(void **state)
 	uint32_t peers, up;
 
 	(void)state;
-	make_topology();
-	side_open(&mix, 1, -1);
-	side_open(&last, 3, -1);
-	take(&mix, 1);
-	take(&last, 3);
+	open_both(&mix, &last);
 	assert_false(pass(&mix, 1, &last, 3, 0));
 	talk(&mix, 1, &last, 3);
 	for (unsigned lane = 0; lane < LM_LINK_LANES_MIN; lane++) {
@@ -49,8 +45,7 @@ static void a_session_carries_frames_both_ways(void **state)
 	}
 	sessions_count(mix.sessions, &peers, &up);
 	assert_int_equal(up, 1);
-	side_close(&mix);
-	side_close(&last);
+	close_both(&mix, &last);
 }
 
 /* Twenty minutes of frames over renewals, none of which is lost; what ends is reclaimed. */
@@ -61,12 +56,7 @@ static void renewals_under_traffic_lose_nothing(void **state)
 	unsigned renewed = 0;
 
 	(void)state;
-	make_topology();
-	side_open(&mix, 1, -1);
-	side_open(&last, 3, -1);
-	take(&mix, 1);
-	take(&last, 3);
-	talk(&mix, 1, &last, 3);
+	meet(&mix, &last);
 	for (unsigned i = 0; i < 12000; i++, now_us += 100000, wall_us += 100000) {
 		talk(&mix, 1, &last, 3);
 		assert_true(pass(&mix, 1, &last, 3, i % LM_LINK_LANES_MIN));
@@ -78,8 +68,7 @@ static void renewals_under_traffic_lose_nothing(void **state)
 	}
 	assert_in_range(renewed, 9, 12);
 	assert_true(lm_link_table_free(sessions_table(mix.sessions)) >= sessions_for(PEERS) - 4);
-	side_close(&mix);
-	side_close(&last);
+	close_both(&mix, &last);
 }
 
 /* A relay that dies and comes back has its sessions again by its own calls. */
@@ -88,12 +77,7 @@ static void a_restarted_node_is_back_at_once(void **state)
 	struct side mix, last;
 
 	(void)state;
-	make_topology();
-	side_open(&mix, 1, -1);
-	side_open(&last, 3, -1);
-	take(&mix, 1);
-	take(&last, 3);
-	talk(&mix, 1, &last, 3);
+	meet(&mix, &last);
 	side_close(&last);
 	side_open(&last, 3, -1);
 	take(&last, 3);
@@ -103,8 +87,7 @@ static void a_restarted_node_is_back_at_once(void **state)
 	talk(&last, 3, &mix, 1);
 	assert_true(pass(&mix, 1, &last, 3, 0));
 	assert_true(pass(&last, 3, &mix, 1, 0));
-	side_close(&mix);
-	side_close(&last);
+	close_both(&mix, &last);
 }
 
 static void who_was_never_heard_of_waits_until_it_can_be_reached(void **state)
@@ -190,11 +173,7 @@ static void the_clock_of_a_neighbour_is_told_by_its_calls(void **state)
 	struct side mix, last;
 
 	(void)state;
-	make_topology();
-	side_open(&mix, 1, -1);
-	side_open(&last, 3, -1);
-	take(&mix, 1);
-	take(&last, 3);
+	open_both(&mix, &last);
 	assert_int_equal(sessions_skews(mix.sessions, skew, 2), 0);
 	wall_us += 5000000; /* the caller's clock is fast */
 	while (next(&last, &message) && message.link != links_number(&last.links, node[1].id))
@@ -205,8 +184,7 @@ static void the_clock_of_a_neighbour_is_told_by_its_calls(void **state)
 	assert_int_equal(skew[0].id, node[3].id);
 	assert_true(skew[0].skew_us == (int64_t)(wall_us + 5000000 - now_us));
 	assert_true(skew[0].when_us == now_us);
-	side_close(&mix);
-	side_close(&last);
+	close_both(&mix, &last);
 }
 
 int main(void)

@@ -18,12 +18,7 @@ static void a_new_key_makes_a_new_peer_and_the_old_one_serves_until_the_change(v
 	struct lm_error err;
 
 	(void)state;
-	make_topology();
-	side_open(&mix, 1, -1);
-	side_open(&last, 3, -1);
-	take(&mix, 1);
-	take(&last, 3);
-	talk(&mix, 1, &last, 3);
+	meet(&mix, &last);
 	before = peer_of(&mix, 3);
 	lm_rand(&secret[3], sizeof(secret[3]));
 	lm_x25519_base_burst(&node[3].link, &secret[3], 1);
@@ -46,8 +41,7 @@ static void a_new_key_makes_a_new_peer_and_the_old_one_serves_until_the_change(v
 	take(&last, 3);
 	talk(&mix, 1, &last, 3);
 	assert_true(pass(&mix, 1, &last, 3, 0));
-	side_close(&mix);
-	side_close(&last);
+	close_both(&mix, &last);
 }
 
 static void a_neighbour_at_another_address_keeps_its_sessions(void **state)
@@ -55,18 +49,12 @@ static void a_neighbour_at_another_address_keeps_its_sessions(void **state)
 	struct side mix, last;
 
 	(void)state;
-	make_topology();
-	side_open(&mix, 1, -1);
-	side_open(&last, 3, -1);
-	take(&mix, 1);
-	take(&last, 3);
-	talk(&mix, 1, &last, 3);
+	meet(&mix, &last);
 	node[3].addresses = 1;
 	node[3].address[0] = (struct lm_topology_address){.ip = {10, 9, 8, 7}, .port = 7001};
 	take(&mix, 1);
 	assert_true(pass(&mix, 1, &last, 3, 0));
-	side_close(&mix);
-	side_close(&last);
+	close_both(&mix, &last);
 }
 
 static void bad_keys_and_too_many_peers_are_refused_and_change_nothing(void **state)

@@ -134,8 +134,7 @@ static void memory_follows_what_a_table_holds(void **state)
 		    first_written + 4 * each);
 	assert_true(lm_link_table_written(sessions_table(last.sessions)) <=
 		    lm_link_table_size(4 * sessions_room(last.sessions), LM_LINK_LANES_MIN));
-	side_close(&mix);
-	side_close(&last);
+	close_both(&mix, &last);
 }
 
 /* What does not fit is told as soon as a document comes, with the number that would do. */
@@ -226,8 +225,7 @@ static void slots_are_used_again(void **state)
 		now_us += 1000000;
 		wall_us += 1000000;
 	}
-	side_close(&mix);
-	side_close(&last);
+	close_both(&mix, &last);
 }
 
 int main(void)
