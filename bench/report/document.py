@@ -26,9 +26,9 @@ def head(found):
 
 
 READING = f"""\
-A figure is the median of its trials; a ratio of two costs is that of the least of either, as others on
-a machine can only add to a cost. An interval holds the trials' median with the confidence beside it,
-which a few trials cannot make 95 %. {text.DOUBT} marks a figure that the machine's noise makes
+A figure is the median of its trials; a ratio of two costs is that of the least of either, as others
+on a machine can only add to a cost. An interval holds the trials' median with the confidence beside
+it, which a few trials cannot make 95 %. {text.DOUBT} marks a figure that the machine's noise makes
 doubtful; below each table stands why. report.json has every trial (`bench/report/FORMAT.md`).
 """
 

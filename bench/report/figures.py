@@ -12,8 +12,8 @@ import statistics
 
 WANTED_CONFIDENCE = 0.95
 HIGHER, LOWER, NEITHER = "higher", "lower", "neither"  # which is better
-# Which of the trials a figure is: of a ratio of two costs the best one, as what others do only adds to
-# a cost; of all else the median.
+# Which of the trials a figure is: of a ratio of two costs the best one, as what others do only adds
+# to a cost; of all else the median.
 MEDIAN, BEST = "median", "best"
 
 

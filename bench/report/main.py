@@ -48,7 +48,8 @@ def arguments(argv=None):
                         help="CPUs to use, as 2-5,8; workers take them in turn, the last is the "
                         "mixer's and the feeder's (all that this process may use, one of each core "
                         "first)")
-    parser.add_argument("--rounds", type=int, help="trials of each setting (4 with --quick, else 9)")
+    parser.add_argument("--rounds", type=int,
+                        help="trials of each setting (4 with --quick, else 9)")
     parser.add_argument("--run-under", default="", metavar="COMMAND",
                         help="a command to start relays with")
     parser.add_argument("--build", type=pathlib.Path, default=machine.TREE / "build",

@@ -290,8 +290,8 @@ def show(report):
     parts.append(text.table(["", "no-drop/s", "interval", "searches", "Gb/s", "limit", "back-to-back"],
                             rates))
     parts.append("Latency in microseconds from when a packet was due to be sent to when it was "
-                 "back, through one mix that delays nothing; *of peel* is the p99 at half load over the time "
-                 "that a burst of 64 takes to peel.")
+                 "back, through one mix that delays nothing; *of peel* is the p99 at half load over "
+                 "the time that a burst of 64 takes to peel.")
     parts.append(text.table(["", "load", "p50", "p99", "p99.9", "interval of p99", "of peel"],
                             latencies))
     parts.append(loss_table(found))

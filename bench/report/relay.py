@@ -2,11 +2,11 @@
 """The relay without a wire: a feeder gives it prepared packets from memory, through rings in place of a
 NIC; and the cycles that each of its stages takes of them.
 
-Trials of all settings take turns, and right before each the same CPU peels bursts with nothing around
-(bench/micro) and multiplies points with libsodium. A trial's ratio to either is to the least that it
-took in the whole run, and of a setting's trials the best counts: what others do on a machine only adds
-to a cost, and in one trial of several they are away. Cycles are of CPU time, which other programs on
-the same CPUs do not add to.
+Trials of all settings take turns, and right before each the same CPU peels bursts with nothing
+around (bench/micro) and multiplies points with libsodium. A trial's ratio to either is to the least
+that it took in the whole run, and of a setting's trials the best counts: what others do on a machine
+only adds to a cost, and in one trial of several they are away. Cycles are of CPU time, which other
+programs on the same CPUs do not add to.
 """
 import dataclasses
 import sys
@@ -85,8 +85,9 @@ class Peel:
         self.backend = best["backend"]
         for kept, key in ((self.least, "cycles_per_item"), (self.sample, "cycles_per_item_least")):
             kept[profile] = min(best[key], kept.get(profile, best[key]))
-        self.least_sodium = min(best["ratio"] * best["cycles_per_item_least"], self.least_sodium)
-        return {"hz": found[0]["tsc_hz"], "peel": best["cycles_per_item"], "ratio": best["ratio"]}
+        sodium = best["ratio"] * best["cycles_per_item_least"]
+        self.least_sodium = min(sodium, self.least_sodium)
+        return {"hz": found[0]["tsc_hz"], "peel": best["cycles_per_item"], "sodium": sodium}
 
 
 def stage_cycles(feed, ran, of_bursts="median"):
@@ -119,8 +120,9 @@ def read_trial(setting, shared, feed, peel):
     worker = sum(stages[stage] for stage in WORKER_STAGES)
     cycles = worker if shared or setting.forward else peel["hz"] / each
     return {"cycles": cycles, "pps": feed["goodput_pps"], "per_cpu": peel["hz"] / cycles,
-            "sodium": peel["peel"] * peel["ratio"], "hz": peel["hz"], "stages": stages,
-            "worker": worker, "worker_least": sum(least[stage] for stage in WORKER_STAGES), "mixer": sum(stages[stage] for stage in MIXER_STAGES)}
+            "sodium": peel["sodium"], "hz": peel["hz"], "stages": stages,
+            "worker": worker, "worker_least": sum(least[stage] for stage in WORKER_STAGES),
+            "mixer": sum(stages[stage] for stage in MIXER_STAGES)}
 
 
 def balanced(sources, workers):

@@ -106,8 +106,8 @@ def vars_of(setting):
 INTRO = """\
 A feeder offers prepared packets from memory through rings in place of a NIC. *Cycles* are of the
 worker's CPU time for a packet, *of peel* is its rate over that of `bench/micro` peeling bursts of
-64 on the same CPU in turns with it, *at most* what that can be: if peeling, link frames and replay set
-took what they take alone and all else nothing, *stages* the same by the least burst of each of its
+64 on the same CPU in turns with it, *at most* what that can be: if peeling, link frames and replay
+set took what they take alone and all else nothing, *stages* the same by the least burst of each of its
 stages, which other programs do not disturb, *of libsodium* its rate over that of one X25519 of
 libsodium's, of which each packet needs one. Gb/s count what frames take on a wire (with 24 bytes
 between two). What a CPU carries holds where one is free for the worker; *measured* is by the clock,

@@ -285,7 +285,7 @@ class Pictures(unittest.TestCase):
 
 
 class Trials(unittest.TestCase):
-    PEEL = {"hz": 2e9, "peel": 36000, "ratio": 3.0}
+    PEEL = {"hz": 2e9, "peel": 36000, "sodium": 108000}
 
     def read(self, setting=relay.Setting(), shared=False, packets=1000, medians=(), per_cpu=50000,
              pps=25000, **cycles):
@@ -302,6 +302,7 @@ class Trials(unittest.TestCase):
     def test_a_trial_is_read(self):
         trial = self.read(medians={"peel": 36000}, peel=99_000_000, rx=100_000, mix_take=200_000)
         self.assertAlmostEqual(trial["cycles"], 40000)
+        self.assertEqual(trial["sodium"], 108000)
         self.assertAlmostEqual(trial["stages"]["peel"], 36000)
         # the counter went on for twice as long as the worker ran
         self.assertAlmostEqual(trial["stages"]["rx"], 50)
@@ -423,7 +424,8 @@ class Interrupted(unittest.TestCase):
 
 class Whole(unittest.TestCase):
     """A report of made-up trials, from figures to Markdown."""
-    PEEL = types.SimpleNamespace(least={"small": 27000}, sample={"small": 26400}, least_sodium=81000)
+    PEEL = types.SimpleNamespace(least={"small": 27000}, sample={"small": 26400},
+                                 least_sodium=81000)
 
     def report(self, once=1):
         """once: one trial of three took so much longer."""
@@ -431,7 +433,8 @@ class Whole(unittest.TestCase):
         found = {}
         for setting in (relay.Setting(), relay.Setting(workers=2), relay.Setting(burst=8)):
             cycles = {(1, 64): 30000, (2, 64): 30300, (1, 8): 32000}[setting.workers, setting.burst]
-            trial = {"cycles": cycles, "per_cpu": hz / cycles, "pps": hz / cycles, "sodium": 80000, "hz": hz, "stages": {
+            trial = {"cycles": cycles, "per_cpu": hz / cycles, "pps": hz / cycles,
+                     "sodium": 80000, "hz": hz, "stages": {
                          **dict.fromkeys((*relay.WORKER_STAGES, *relay.MIXER_STAGES), 0),
                          "peel": cycles - 500, "rx": 500},
                      "worker": cycles, "worker_least": cycles, "mixer": 150}
@@ -462,11 +465,11 @@ class Whole(unittest.TestCase):
     def test_peeling_alone_counts_by_the_least_of_all_trials(self):
         lines = iter([40000, 36000, 39000])
         said = types.SimpleNamespace(run_micro=lambda *words, samples: [
-            {"tsc_hz": 2e9}, {"n": 64, "cycles_per_item": next(lines), "cycles_per_item_least": 35000,
-                               "ratio": 2.0, "backend": "x"}])
+            {"tsc_hz": 2e9}, {"n": 64, "cycles_per_item": next(lines),
+                              "cycles_per_item_least": 35000, "ratio": 2.0, "backend": "x"}])
         peel = relay.Peel(said)
         for _ in range(3):
-            peel.measure("small")
+            self.assertEqual(peel.measure("small")["sodium"], 70000)
         self.assertEqual((peel.least, peel.sample, peel.least_sodium),
                          ({"small": 36000}, {"small": 35000}, 70000))
 
